@@ -1,0 +1,261 @@
+package field
+
+import (
+	"bytes"
+	"iter"
+	"math"
+	"strings"
+)
+
+// Values are the fields one message sets. The zero Values is empty and ready.
+// Setting copies: the caller's bytes may change afterwards. Setting a field
+// again replaces a single value and appends to a List or Map.
+type Values struct {
+	slots []slot
+	arena []byte
+}
+
+type slot struct {
+	f        *Field
+	n        int64 // Bool, Int, Time; the bits of a Float
+	off, end uint32
+}
+
+// Reset empties v and keeps its memory.
+func (v *Values) Reset() {
+	clear(v.slots)
+	v.slots, v.arena = v.slots[:0], v.arena[:0]
+}
+
+// Size returns the bytes that v holds on to.
+func (v *Values) Size() int { return cap(v.arena) + cap(v.slots)*32 }
+
+// Len returns how many values are set, each item of a list counted.
+func (v *Values) Len() int { return len(v.slots) }
+
+func (v *Values) find(f *Field) *slot {
+	for i := range v.slots {
+		if v.slots[i].f == f {
+			return &v.slots[i]
+		}
+	}
+	return nil
+}
+
+func (v *Values) slot(f *Field) *slot {
+	if s := v.find(f); s != nil {
+		return s
+	}
+	v.slots = append(v.slots, slot{f: f})
+	return &v.slots[len(v.slots)-1]
+}
+
+// keep copies b into the arena.
+func (v *Values) keep(b ...[]byte) (off, end uint32) {
+	off = uint32(len(v.arena))
+	for _, p := range b {
+		v.arena = append(v.arena, p...)
+	}
+	return off, uint32(len(v.arena))
+}
+
+// Has tells whether f is set.
+func (v *Values) Has(f Any) bool { return v.find(f.Declaration()) != nil }
+
+// Set sets the field.
+func (h BoolField) Set(v *Values, b bool) {
+	s := v.slot(h.Field)
+	s.n = 0
+	if b {
+		s.n = 1
+	}
+}
+
+// Get returns the value, false when it is not set.
+func (h BoolField) Get(v *Values) bool {
+	s := v.find(h.Field)
+	return s != nil && s.n != 0
+}
+
+// Set sets the field.
+func (h IntField) Set(v *Values, n int64) { v.slot(h.Field).n = n }
+
+// Add adds n to the field.
+func (h IntField) Add(v *Values, n int64) { v.slot(h.Field).n += n }
+
+// Get returns the value, 0 when it is not set.
+func (h IntField) Get(v *Values) int64 {
+	if s := v.find(h.Field); s != nil {
+		return s.n
+	}
+	return 0
+}
+
+// Set sets the field.
+func (h FloatField) Set(v *Values, x float64) { v.slot(h.Field).n = int64(math.Float64bits(x)) }
+
+// Set sets the field to a copy of b.
+func (h TextField) Set(v *Values, b []byte) {
+	off, end := v.keep(b)
+	s := v.slot(h.Field)
+	s.off, s.end = off, end
+}
+
+// SetString sets the field.
+func (h TextField) SetString(v *Values, t string) {
+	off := uint32(len(v.arena))
+	v.arena = append(v.arena, t...)
+	s := v.slot(h.Field)
+	s.off, s.end = off, uint32(len(v.arena))
+}
+
+// Get returns the value; it aliases v.
+func (h TextField) Get(v *Values) []byte { return v.bytes(h.Field) }
+
+// Set sets the field to a copy of b.
+func (h BytesField) Set(v *Values, b []byte) { TextField(h).Set(v, b) }
+
+// Get returns the value; it aliases v.
+func (h BytesField) Get(v *Values) []byte { return v.bytes(h.Field) }
+
+func (v *Values) bytes(f *Field) []byte {
+	if s := v.find(f); s != nil {
+		return v.arena[s.off:s.end]
+	}
+	return nil
+}
+
+// Add appends a copy of b to the list.
+func (h ListField) Add(v *Values, b []byte) {
+	off, end := v.keep(b)
+	v.slots = append(v.slots, slot{f: h.Field, off: off, end: end})
+}
+
+// AddString appends to the list.
+func (h ListField) AddString(v *Values, t string) { h.Add(v, []byte(t)) }
+
+// Each yields the items in order; they alias v.
+func (h ListField) Each(v *Values) iter.Seq[[]byte] { return v.each(h.Field) }
+
+// Add appends one name and value to the map.
+func (h MapField) Add(v *Values, name, value []byte) {
+	off, end := v.keep(name, sep, value, eol)
+	v.slots = append(v.slots, slot{f: h.Field, off: off, end: end})
+}
+
+// AddLines appends a block of lines "name: value", each ended by \n or \r\n, as
+// HTTP and its kin send headers. Nothing is split until somebody asks.
+func (h MapField) AddLines(v *Values, block []byte) {
+	off, end := v.keep(block)
+	v.slots = append(v.slots, slot{f: h.Field, off: off, end: end})
+}
+
+// Get returns the first value of a name, its case ignored; it aliases v.
+func (h MapField) Get(v *Values, name string) ([]byte, bool) {
+	for block := range v.each(h.Field) {
+		for len(block) > 0 {
+			var line []byte
+			line, block, _ = bytes.Cut(block, eol)
+			k, val, ok := bytes.Cut(line, colon)
+			if ok && len(k) == len(name) && strings.EqualFold(string(k), name) {
+				return bytes.TrimSpace(val), true
+			}
+		}
+	}
+	return nil, false
+}
+
+var sep, colon, eol = []byte(": "), []byte(":"), []byte("\n")
+
+// Lines yields the map's blocks of lines in the order they were added.
+func (h MapField) Lines(v *Values) iter.Seq[[]byte] { return v.each(h.Field) }
+
+func (v *Values) each(f *Field) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := range v.slots {
+			if s := &v.slots[i]; s.f == f && !yield(v.arena[s.off:s.end]) {
+				return
+			}
+		}
+	}
+}
+
+// Value is one value on its way to a store: Int for Bool, Int and Time, Float,
+// and Bytes for the rest, where a List gives one Value per item and a Map one
+// per block of lines.
+type Value struct {
+	Int   int64
+	Float float64
+	Bytes []byte // aliases the Values
+}
+
+// All yields every value in the order it was set.
+func (v *Values) All() iter.Seq2[*Field, Value] {
+	return func(yield func(*Field, Value) bool) {
+		for i := range v.slots {
+			s := &v.slots[i]
+			val := Value{Int: s.n, Bytes: v.arena[s.off:s.end]}
+			if s.f.Kind == Float {
+				val.Float = math.Float64frombits(uint64(s.n))
+			}
+			if !yield(s.f, val) {
+				return
+			}
+		}
+	}
+}
+
+// Merge adds the values of from: a single value already set stays, lists and
+// maps grow.
+func (v *Values) Merge(from *Values) {
+	n := len(v.slots)
+	for i := range from.slots {
+		s := from.slots[i]
+		if s.f.Kind != List && s.f.Kind != Map && v.slots[:n:n] != nil && v.has(n, s.f) {
+			continue
+		}
+		if s.end > s.off {
+			s.off, s.end = v.keep(from.arena[s.off:s.end])
+		} else {
+			s.off, s.end = 0, 0
+		}
+		v.slots = append(v.slots, s)
+	}
+}
+
+// has tells whether f is among the first n slots.
+func (v *Values) has(n int, f *Field) bool {
+	for i := range v.slots[:n] {
+		if v.slots[i].f == f {
+			return true
+		}
+	}
+	return false
+}
+
+// ParseLines reads "name: value" lines into a map with lower-case names; values
+// of a name that comes again are joined by ", " as RFC 9110 section 5.3 says,
+// those of set-cookie by "\n".
+func ParseLines(s string) map[string]string {
+	m := make(map[string]string)
+	for len(s) > 0 {
+		var line string
+		line, s, _ = strings.Cut(s, "\n")
+		k, val, ok := strings.Cut(line, ":")
+		if !ok {
+			continue
+		}
+		k, val = strings.ToLower(strings.TrimSpace(k)), strings.TrimSpace(val)
+		if old, again := m[k]; again {
+			joint := ", "
+			if k == "set-cookie" {
+				joint = "\n"
+			} else if k == "cookie" {
+				joint = "; "
+			}
+			val = old + joint + val
+		}
+		m[k] = val
+	}
+	return m
+}

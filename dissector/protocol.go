@@ -1,0 +1,199 @@
+package dissector
+
+import (
+	"errors"
+
+	"shark/dissector/field"
+	"shark/packet"
+)
+
+// Protocol is all that the program knows of one application protocol. Adding
+// one touches its own folder, its folder in testdata and one line of
+// protocol/all.go.
+type Protocol struct {
+	Name      string // "redis": KFL flag, SQL view, testdata folder
+	Label     string // "Redis": value of the KFL variable protocol
+	Doc       string // a sentence
+	Transport Transport
+	Ports     []uint16       // breaks ties between probes; never proof
+	Fields    []*field.Field // every field it may set; several protocols may share one
+	Implies   []string       // flags of other protocols its entries carry too: gRPC is HTTP
+	Sync      string         // bytes that often begin a message, tried after a loss
+
+	// Probe looks at the first bytes of a side, or at a datagram, and names the
+	// protocol and the sender's role in one answer. It is also asked after a
+	// loss, at places where a message may begin: it must be strict.
+	Probe func(head []byte) Guess
+	// New returns the parser of one connection: one state for both sides.
+	New func(t Transport) Parse
+
+	// A carried protocol (gRPC on HTTP) has no Probe and no New. It is named by
+	// Over and reads its carrier's messages.
+	Over  string
+	Carry *Rider
+
+	// Content returns the body of a message as its application sees it, such as
+	// without HTTP's content coding, at most limit bytes of it. raw is the body
+	// as it was sent. Nil: the body is shown as it was sent.
+	Content func(m *Message, raw []byte, limit int) ([]byte, error)
+}
+
+// Rider is how a carried protocol reads its carrier's messages. Claim is asked
+// once for each message, when its head is parsed; the rest is called only for
+// messages it claimed.
+type Rider struct {
+	Claim func(m *Message) bool
+	Body  func(m *Message, chunk []byte) // in order, nothing of it kept; after a gap m.Lost has grown
+	Done  func(m *Message)               // the message is complete, or as complete as it gets
+}
+
+// Transport says over what a protocol runs, as a set.
+type Transport uint8
+
+// The transports.
+const (
+	TCP Transport = 1 << iota
+	UDP
+	SCTP
+	ICMP
+	ICMPv6
+)
+
+// Parse reads the message, or the next piece of one, at the front of buf into m
+// and returns its span in bytes. from is the side that sent buf.
+//
+//   - ErrShort asks for more bytes; m.Need may say from what length on a new try
+//     is worth it. In a datagram it means that the datagram was cut.
+//   - Any other error ends the stream's messages until a place is found where
+//     Probe gives the right side and the next message parses.
+//   - A span past the end of buf is passed over unseen: a large body costs no
+//     memory, and a gap inside it does no harm but to m.Lost. UntilClose spans
+//     the rest of the side.
+//   - The span must be above zero.
+//
+// Parse must not keep buf, must not panic whatever the bytes, and must take
+// time linear in what it consumes.
+type Parse func(from Side, buf []byte, m *Message) (span int64, err error)
+
+// ErrShort asks for more bytes than Parse was given.
+var ErrShort = errors.New("message is not complete yet")
+
+// UntilClose is the span of a message that only the end of its stream ends.
+const UntilClose int64 = 1 << 62
+
+// Opaque is the Next of a stream in which nothing more can be read, such as one
+// that goes on encrypted.
+const Opaque = "opaque"
+
+// Side is an end of a conversation.
+type Side uint8
+
+// The sides. The client is who asks.
+const (
+	Client Side = iota
+	Server
+)
+
+// Other returns the opposite side.
+func (s Side) Other() Side { return s ^ 1 }
+
+func (s Side) String() string { return [...]string{"client", "server"}[s] }
+
+// Guess is the answer of a Probe.
+type Guess uint8
+
+// The answers: not this protocol, too few bytes to tell, or this protocol and
+// sent by the client or by the server.
+const (
+	No Guess = iota
+	More
+	Request
+	Response
+)
+
+// Role is what a message is in an exchange.
+type Role uint8
+
+// The roles.
+const (
+	// BySide makes a message of the client a request and one of the server a response.
+	BySide Role = iota
+	// OneWay is a message that nothing answers, an entry of its own.
+	OneWay
+	// Interim is a response that does not end its exchange, such as 100 Continue.
+	Interim
+)
+
+// Message is what one side said: a request, a response or a one-way message.
+// The engine fills the first part before Parse, Parse the second; the third is
+// the engine's account of it.
+type Message struct {
+	// What the message is about: the fields of its protocol, and the common ones
+	// declared in this package (Operation, Summary, Status, StatusCode, Failed).
+	field.Values
+
+	// Before Parse.
+	Flow      packet.Flow // addresses and ports, of the direction in which buf was sent
+	Transport Transport
+	Gap       int64 // bytes missing right before buf: whatever depends on them is unknown
+	Whole     bool  // buf is a whole datagram
+	Detail    bool  // somebody wants to look at it: set what is too dear to store
+
+	// Set by Parse.
+	Role   Role
+	Open   bool   // the message goes on with the next piece: with the next call, or, if keyed, with the next piece of that key
+	Skip   bool   // the span holds no message and no piece of one, such as a keep-alive
+	Cancel bool   // this piece ends the exchange of its key, whatever is still missing
+	Need   int    // with ErrShort: length of buf from which on another try is worth it
+	Next   string // protocol that both sides speak after this message; Opaque for none
+	Notes  uint64 // free for the parser: a response's parser reads it through Peer
+	Ride   any    // free for the rider
+
+	key   uint64
+	keyed bool
+
+	// The engine's account.
+	From        Side
+	Start, End  int64  // time of the packet with its first and with its last byte
+	First, Last uint64 // numbers of these packets
+	Size        int64  // bytes on the wire, head and body, lost ones counted
+	BodySize    int64  // bytes of the body on the wire
+	Lost        int64  // bytes inside it that were never captured
+	Truncated   bool   // it ended before it was complete
+	Resumed     bool   // it is the first after a loss or was begun unseen
+	Body        []byte // with Detail: the body as it was sent, up to a limit
+	Raw         []byte // with Detail: the message as it was sent, up to a limit
+
+	peer     func(m *Message) *Message // finds the request that m answers
+	bodyFrom int64
+	bodyLen  int64
+	carried  []*Protocol
+	done     bool
+}
+
+// SetKey says that the message pairs with the one of the same key from the
+// other side. Without a key, messages pair in order.
+func (m *Message) SetKey(k uint64) { m.key, m.keyed = k, true }
+
+// SetKeyBytes is SetKey for a short byte string.
+func (m *Message) SetKeyBytes(b []byte) {
+	h := uint64(14695981039346656037) // FNV-1a
+	for _, c := range b {
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	m.SetKey(h)
+}
+
+// SetBody says where in the piece its body lies: n bytes from off, counted from
+// the front of buf. They may reach past the end of buf, up to the span.
+func (m *Message) SetBody(off int, n int64) { m.bodyFrom, m.bodyLen = int64(off), n }
+
+// Peer returns the request that this response answers: by its key, if that is
+// set, or else the oldest that is not answered yet. It is nil when that is
+// unknown, as it may be after a loss. The message is read only.
+func (m *Message) Peer() *Message {
+	if m.peer == nil {
+		return nil
+	}
+	return m.peer(m)
+}
