@@ -18,7 +18,7 @@ type Protocol struct {
 	Ports     []uint16       // breaks ties between probes; never proof
 	Fields    []*field.Field // every field it may set; several protocols may share one
 	Implies   []string       // flags of other protocols its entries carry too: gRPC is HTTP
-	Sync      string         // bytes that often begin a message, tried after a loss
+	Sync      string         // the bytes, each by itself, that often begin a message: tried after a loss
 
 	// Probe looks at the first bytes of a side, or at a datagram, and names the
 	// protocol and the sender's role in one answer. It is also asked after a
@@ -85,6 +85,10 @@ const UntilClose int64 = 1 << 62
 // that goes on encrypted.
 const Opaque = "opaque"
 
+// Unknown is the Next of a stream that goes on with a protocol to be found by
+// its first bytes, such as behind an accepted HTTP CONNECT.
+const Unknown = "unknown"
+
 // Side is an end of a conversation.
 type Side uint8
 
@@ -141,13 +145,16 @@ type Message struct {
 
 	// Set by Parse.
 	Role   Role
-	Open   bool   // the message goes on with the next piece: with the next call, or, if keyed, with the next piece of that key
-	Skip   bool   // the span holds no message and no piece of one, such as a keep-alive
-	Cancel bool   // this piece ends the exchange of its key, whatever is still missing
-	Need   int    // with ErrShort: length of buf from which on another try is worth it
-	Next   string // protocol that both sides speak after this message; Opaque for none
-	Notes  uint64 // free for the parser: a response's parser reads it through Peer
-	Ride   any    // free for the rider
+	Open   bool // the message goes on with the next piece: with the next call, or, if keyed, with the next piece of that key
+	Skip   bool // the span holds no message and no piece of one, such as a keep-alive
+	Cancel bool // this piece ends the exchange of its key, whatever is still missing
+	Need   int  // with ErrShort: length of buf from which on another try is worth it
+	// Next names the protocol that both sides speak after this message, or is
+	// Opaque or Unknown. In a request it is a wish: the client's bytes behind it
+	// wait for the answer, which grants it by its own Next.
+	Next  string
+	Notes uint64 // free for the parser: a response's parser reads it through Peer
+	Ride  any    // free for the rider
 
 	key   uint64
 	keyed bool
@@ -164,7 +171,10 @@ type Message struct {
 	Body        []byte // with Detail: the body as it was sent, up to a limit
 	Raw         []byte // with Detail: the message as it was sent, up to a limit
 
-	peer     func(m *Message) *Message // finds the request that m answers
+	talk     *talk
+	proto    *Protocol
+	ex       *exchange
+	offset   int64 // of its first byte in its side's stream
 	bodyFrom int64
 	bodyLen  int64
 	carried  []*Protocol
@@ -192,8 +202,8 @@ func (m *Message) SetBody(off int, n int64) { m.bodyFrom, m.bodyLen = int64(off)
 // set, or else the oldest that is not answered yet. It is nil when that is
 // unknown, as it may be after a loss. The message is read only.
 func (m *Message) Peer() *Message {
-	if m.peer == nil {
+	if m.talk == nil {
 		return nil
 	}
-	return m.peer(m)
+	return m.talk.pairs.peer(m)
 }

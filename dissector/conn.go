@@ -1,0 +1,191 @@
+package dissector
+
+import (
+	"encoding/binary"
+	"slices"
+
+	"shark/dissector/stream"
+	"shark/packet"
+)
+
+// conn is one conversation: its packets, their order and what is said in it.
+type conn struct {
+	p         *partition
+	id        uint64 // number of its first packet
+	key       connKey
+	flow      packet.Flow // direction 0: who sent the first packet
+	transport Transport
+	tunnel    packet.Tunnel
+	vlan      uint16
+	iface     uint32
+
+	first, last int64 // times
+	dirs        [2]direction
+	numbers     numberList
+	unique      int64    // payload bytes of TCP put in order
+	missing     [2]int64 // bytes never captured
+	skipped     [2]int64 // bytes that made no sense to the parser
+
+	tcp    stream.Conn
+	health stream.Health
+	talk   *talk
+	spoken []*Protocol
+	group  *flowGroup
+	index  uint32 // entries so far
+	mem    int    // bytes accounted to the partition
+	closed bool
+
+	prev, next *conn // by last use
+}
+
+// direction counts what one end sent.
+type direction struct {
+	packets int64
+	bytes   int64 // on the wire
+	payload int64 // of the transport
+}
+
+// numberList keeps packet numbers as signed differences: about a byte each.
+type numberList struct {
+	enc  []byte
+	last uint64
+	n    int
+}
+
+func (l *numberList) add(n uint64) {
+	l.enc = binary.AppendVarint(l.enc, int64(n-l.last))
+	l.last = n
+	l.n++
+}
+
+// appendTo returns the numbers in ascending order.
+func (l *numberList) appendTo(out []uint64) []uint64 {
+	last := uint64(0)
+	for b := l.enc; len(b) > 0; {
+		d, n := binary.Varint(b)
+		last += uint64(d)
+		out = append(out, last)
+		b = b[n:]
+	}
+	slices.Sort(out)
+	return out
+}
+
+// direction returns the flow of one direction.
+func (c *conn) direction(d int) packet.Flow {
+	if d == 0 {
+		return c.flow
+	}
+	return c.flow.Reverse()
+}
+
+// dirOf tells in which direction a packet goes.
+func (c *conn) dirOf(p *packet.Packet) int {
+	if p.Src == c.flow.Src && p.SrcPort == c.flow.SrcPort {
+		return 0
+	}
+	return 1
+}
+
+// packet takes the connection's next packet.
+func (c *conn) packet(p *packet.Packet) {
+	d := c.dirOf(p)
+	c.last = max(c.last, p.Time)
+	dir := &c.dirs[d]
+	dir.packets++
+	dir.bytes += int64(p.OrigLen)
+	dir.payload += int64(p.PayloadLen)
+	for _, f := range p.Fragments {
+		dir.packets++
+		dir.bytes += int64(f.OrigLen)
+		c.first = min(c.first, f.Time)
+		c.numbers.add(f.Number)
+	}
+	c.numbers.add(p.Number)
+	switch p.Proto {
+	case packet.TCP:
+		c.segment(d, p)
+	case packet.UDP, packet.ICMP, packet.ICMPv6:
+		c.datagram(d, p)
+	}
+}
+
+func (c *conn) segment(d int, p *packet.Packet) {
+	c.health.Segment(d, p)
+	s := stream.Segment{
+		Seq: p.Seq, Ack: p.Ack, Data: p.Payload, Len: p.PayloadLen, Time: p.Time, Number: p.Number,
+		SYN: p.Flags&packet.SYN != 0, ACK: p.Flags&packet.ACK != 0, FIN: p.Flags&packet.FIN != 0, RST: p.Flags&packet.RST != 0,
+	}
+	if c.talk == nil && s.Len > 0 {
+		c.talk = &talk{c: c}
+	}
+	if c.talk != nil {
+		c.tcp.Add(d, &s, c.talk)
+	} else {
+		c.tcp.Add(d, &s, silence{})
+	}
+	if !c.closed && (s.FIN || s.RST) && c.health.Closed() {
+		c.closed = true
+		c.p.closing(c)
+	}
+}
+
+// silence receives what a connection without any payload hands out.
+type silence struct{}
+
+func (silence) Data(int, int64, []byte, stream.At) {}
+func (silence) Gap(int, int64)                     {}
+func (silence) End(int, stream.At)                 {}
+
+// speaks notes a protocol found in the connection.
+func (c *conn) speaks(p *Protocol) {
+	if !slices.Contains(c.spoken, p) {
+		c.spoken = append(c.spoken, p)
+	}
+}
+
+// clientDir returns the direction in which the client sends: by the handshake, by
+// what is said, by who has the well-known port, by who began.
+func (c *conn) clientDir() int {
+	if d, ok := c.health.Client(); ok {
+		return d
+	}
+	if c.talk != nil && c.talk.proto != nil {
+		if c.talk.role[0] == Client {
+			return 0
+		}
+		return 1
+	}
+	from, to := c.flow.SrcPort, c.flow.DstPort
+	if fromKnown, toKnown := c.p.known(c.transport, from), c.p.known(c.transport, to); fromKnown != toKnown {
+		if fromKnown {
+			return 1
+		}
+		return 0
+	}
+	if from < 1024 && to >= 1024 {
+		return 1
+	}
+	return 0
+}
+
+// footprint is roughly how many bytes the connection holds on to.
+func (c *conn) footprint() int {
+	n := 900 + cap(c.numbers.enc) + c.tcp.Held()
+	if t := c.talk; t != nil {
+		n += 600 + t.pairs.n*1500
+		for d := range t.side {
+			n += cap(t.side[d].buf) + 40*cap(t.side[d].marks)
+		}
+	}
+	return n
+}
+
+// close hands out everything the connection still holds and then itself.
+func (c *conn) close(evicted bool) {
+	if c.talk != nil {
+		c.tcp.Flush(c.talk)
+		c.talk.close(evicted)
+	}
+	c.emitConn(evicted)
+}

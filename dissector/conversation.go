@@ -1,0 +1,187 @@
+package dissector
+
+import (
+	"cmp"
+	"slices"
+
+	"shark/dissector/field"
+	"shark/packet"
+)
+
+// ConnProtocol is what the entries of connections belong to.
+var ConnProtocol = pseudo(field.ConnGroup())
+
+// FlowProtocol is what the entries of flows belong to.
+var FlowProtocol = pseudo(field.FlowGroup())
+
+// pseudo makes a protocol that no probe finds of a group of fields.
+func pseudo(g field.Group) *Protocol {
+	return &Protocol{Name: g.Name, Label: g.Label, Doc: g.Doc, Fields: g.Fields}
+}
+
+// flowGroup adds up the connections between two addresses and one server port.
+type flowGroup struct {
+	id          uint64
+	flow        packet.Flow // SrcPort is 0
+	first, last int64
+	dirs        [2]direction // client, server
+	spoken      []*Protocol
+	open        bool // a connection without its end
+	begun       bool // a connection with its beginning
+	lastPacket  uint64
+}
+
+// groupOf returns the id of the flow that the connection belongs to. The first
+// answer stands, even if who asks whom changes later.
+func (c *conn) groupOf(f packet.Flow) uint64 {
+	if c.group == nil {
+		f.SrcPort = 0
+		g := c.p.flows[f]
+		if g == nil {
+			g = &flowGroup{id: c.id, flow: f, first: c.first}
+			c.p.flows[f] = g
+		}
+		g.id = min(g.id, c.id)
+		c.group = g
+	}
+	return c.group.id
+}
+
+// emitConn hands the connection itself to the sink.
+func (c *conn) emitConn(evicted bool) {
+	client := c.clientDir()
+	flow := c.direction(client)
+	p := c.p
+	e := &p.entry
+	m := p.message()
+	p.nums = c.numbers.appendTo(p.nums[:0])
+	*e = Entry{
+		Protocol: ConnProtocol, Carriers: e.Carriers[:0], Time: c.first, End: c.last, Conn: c.id, Group: c.groupOf(flow), Index: c.index,
+		Flow: flow, Tunnel: c.tunnel, VLAN: c.vlan, Iface: c.iface, Request: m, OneWay: true,
+		First: p.nums[0], Last: p.nums[len(p.nums)-1], Packets: p.nums,
+	}
+	if evicted {
+		e.Marks |= MarkEvicted
+	}
+	if c.missing[0]+c.missing[1] > 0 {
+		e.Marks |= MarkLost
+	}
+	c.describe(m, client, evicted)
+	c.group.add(c, client)
+	p.report.Missing += c.missing[0] + c.missing[1]
+	p.report.Skipped += c.skipped[0] + c.skipped[1]
+	p.put(e)
+	p.free(m)
+}
+
+// describe sets the connection's fields.
+func (c *conn) describe(m *Message, client int, evicted bool) {
+	v := &m.Values
+	local, remote := c.dirs[client], c.dirs[client^1]
+	m.Size, m.Lost = local.bytes+remote.bytes, c.missing[0]+c.missing[1]
+	field.ConnLocalPkts.Set(v, local.packets)
+	field.ConnLocalBytes.Set(v, local.bytes)
+	field.ConnRemotePkts.Set(v, remote.packets)
+	field.ConnRemoteBytes.Set(v, remote.bytes)
+	field.ConnDuration.Set(v, (c.last-c.first)/1000)
+	field.ConnGroupID.Set(v, int64(c.group.id))
+	for _, s := range c.spoken {
+		field.ConnL7.AddString(v, s.Label)
+	}
+	if evicted {
+		field.ConnEvicted.Set(v, true)
+	}
+	Operation.SetString(v, c.flow.Proto.String())
+	state, ended := "open", "open"
+	switch c.transport {
+	case TCP:
+		field.TCPConn.Set(v, true)
+		state, ended = c.health.State()
+		c.health.Describe(v, client, c.missing[0]+c.missing[1], c.unique)
+	case UDP:
+		field.UDPConn.Set(v, true)
+	}
+	field.ConnState.SetString(v, state)
+	field.ConnEnded.SetString(v, ended)
+	Status.SetString(v, ended)
+	Failed.Set(v, c.transport == TCP && c.health.Refused())
+}
+
+// add counts a finished connection.
+func (g *flowGroup) add(c *conn, client int) {
+	g.first, g.last = min(g.first, c.first), max(g.last, c.last)
+	for i, d := range []direction{c.dirs[client], c.dirs[client^1]} {
+		g.dirs[i].packets += d.packets
+		g.dirs[i].bytes += d.bytes
+	}
+	for _, s := range c.spoken {
+		if !slices.Contains(g.spoken, s) {
+			g.spoken = append(g.spoken, s)
+		}
+	}
+	state := "open"
+	if c.transport == TCP {
+		state, _ = c.health.State()
+	}
+	g.open = g.open || state != "closed"
+	g.begun = g.begun || state != "in_progress"
+	g.lastPacket = max(g.lastPacket, c.numbers.last)
+}
+
+// emitFlows hands the flows to the sink, in the order of their ids.
+func (p *partition) emitFlows() {
+	all := make([]*flowGroup, 0, len(p.flows))
+	for _, g := range p.flows {
+		all = append(all, g)
+	}
+	slices.SortFunc(all, func(a, b *flowGroup) int { return cmp.Compare(a.id, b.id) })
+	for _, g := range all {
+		m := p.message()
+		p.entry = Entry{
+			Protocol: FlowProtocol, Carriers: p.entry.Carriers[:0], Time: g.first, End: g.last, Conn: g.id, Group: g.id, Index: flowIndex,
+			Flow: g.flow, Request: m, OneWay: true, First: g.id, Last: g.lastPacket,
+		}
+		g.describe(m)
+		p.put(&p.entry)
+		p.free(m)
+	}
+	p.flows = nil
+}
+
+// flowIndex puts a flow behind the entries of the connection it is named by.
+const flowIndex = 1<<32 - 1
+
+func (g *flowGroup) describe(m *Message) {
+	v := &m.Values
+	m.Size = g.dirs[0].bytes + g.dirs[1].bytes
+	field.FlowLocalPkts.Set(v, g.dirs[0].packets)
+	field.FlowLocalBytes.Set(v, g.dirs[0].bytes)
+	field.FlowRemotePkts.Set(v, g.dirs[1].packets)
+	field.FlowRemoteBytes.Set(v, g.dirs[1].bytes)
+	field.FlowGroupID.Set(v, int64(g.id))
+	if seconds := float64(g.last-g.first) / 1e9; seconds > 0 {
+		field.FlowLocalPPS.Set(v, int64(float64(g.dirs[0].packets)/seconds))
+		field.FlowLocalBPS.Set(v, int64(float64(g.dirs[0].bytes)/seconds))
+		field.FlowRemotePPS.Set(v, int64(float64(g.dirs[1].packets)/seconds))
+		field.FlowRemoteBPS.Set(v, int64(float64(g.dirs[1].bytes)/seconds))
+	}
+	for _, s := range g.spoken {
+		field.FlowL7.AddString(v, s.Label)
+	}
+	switch g.flow.Proto {
+	case packet.TCP:
+		field.TCPFlow.Set(v, true)
+	case packet.UDP:
+		field.UDPFlow.Set(v, true)
+	}
+	state := "closed"
+	if g.open {
+		state = "in_progress"
+		if g.begun {
+			state = "open"
+		}
+	}
+	field.FlowState.SetString(v, state)
+	Operation.SetString(v, g.flow.Proto.String())
+	Status.SetString(v, state)
+}

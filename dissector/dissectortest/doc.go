@@ -1,0 +1,8 @@
+// Package dissectortest is the kit that every protocol is tested with.
+//
+// Run takes a protocol and its folder of captures and checks what must hold for
+// any protocol: the calls are the golden ones, however the bytes are cut,
+// reordered or repeated; a lost segment harms only the calls it touches and never
+// makes a wrong pair; fields are legal and set; no other protocol's capture is
+// claimed; hostile bytes do no harm.
+package dissectortest

@@ -1,0 +1,66 @@
+package dissectortest
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"shark/dissector"
+	"shark/dissector/field"
+	"shark/packet"
+)
+
+func run(t testing.TB, recs []packet.Record, protocols []*dissector.Protocol, c *collector) {
+	t.Helper()
+	_, err := dissector.Run(context.Background(), &source{recs}, dissector.Options{Protocols: protocols}, func(int) dissector.Sink { return c })
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fields checks that the declarations are legal and that the captures show each
+// stored field at least once.
+func fields(t *testing.T, p *dissector.Protocol, seen *collector) {
+	if _, err := field.NewCatalogue(field.Group{Name: p.Name, Label: p.Label, Doc: p.Doc, Flag: true, Fields: p.Fields}); err != nil {
+		t.Error(err)
+	}
+	for _, f := range p.Fields {
+		if f.Alias == field.None && f.From == nil && !seen.fields[f] {
+			t.Errorf("no capture in testdata/%s sets %s", p.Name, f.Name)
+		}
+	}
+}
+
+// strangers checks that the protocol claims no capture of another one.
+func strangers(t *testing.T, p *dissector.Protocol, root string) {
+	if p.Probe == nil {
+		return
+	}
+	dirs, err := os.ReadDir(filepath.Join(root, "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range dirs {
+		if !dir.IsDir() || dir.Name() == p.Name {
+			continue
+		}
+		for _, file := range captures(t, filepath.Join(root, "testdata", dir.Name())) {
+			claimed, _ := dissect(t, readCapture(t, file), []*dissector.Protocol{p})
+			if len(claimed) > 0 && !shares(p, dir.Name()) {
+				t.Errorf("claims %d messages of %s, such as:\n%s", len(claimed), file, claimed[0].text)
+			}
+		}
+	}
+}
+
+// shares tells whether another protocol's captures may hold this one: what it
+// says it is too, and whole clusters.
+func shares(p *dissector.Protocol, folder string) bool {
+	for _, name := range p.Implies {
+		if name == folder {
+			return true
+		}
+	}
+	return folder == "shop"
+}

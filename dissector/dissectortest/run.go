@@ -1,0 +1,215 @@
+package dissectortest
+
+import (
+	"flag"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"shark/dissector"
+	"shark/packet"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files; read the difference before you keep it")
+
+// rounds is how many random variants of each capture are tried.
+const rounds = 200
+
+// Run checks a protocol against the captures in testdata/<name> at the top of the
+// module. carriers are the protocols it rides on or changes from, if any.
+func Run(t *testing.T, p *dissector.Protocol, carriers ...*dissector.Protocol) {
+	t.Helper()
+	root := moduleRoot(t)
+	protocols := append([]*dissector.Protocol{p}, carriers...)
+	files := captures(t, filepath.Join(root, "testdata", p.Name))
+	if len(files) == 0 {
+		t.Fatalf("no captures in testdata/%s", p.Name)
+	}
+	var all collector
+	for _, file := range files {
+		recs := readCapture(t, file)
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			golden(t, file, recs, protocols, &all)
+			variants(t, recs, protocols)
+			loss(t, recs, protocols)
+		})
+	}
+	t.Run("fields", func(t *testing.T) { fields(t, p, &all) })
+	t.Run("strangers", func(t *testing.T) { strangers(t, p, root) })
+}
+
+func moduleRoot(t testing.TB) string {
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			t.Fatal("no go.mod above the test")
+		}
+		dir = up
+	}
+}
+
+// captures lists the capture files of a folder.
+func captures(t testing.TB, dir string) []string {
+	var out []string
+	for _, pattern := range []string{"*.pcap", "*.pcapng"} {
+		files, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, files...)
+	}
+	return out
+}
+
+// golden compares the calls with the file beside the capture.
+func golden(t *testing.T, file string, recs []packet.Record, protocols []*dissector.Protocol, all *collector) {
+	var c collector
+	run(t, recs, protocols, &c)
+	if all.fields == nil {
+		all.fields = c.fields
+	}
+	for f := range c.fields {
+		all.fields[f] = true
+	}
+	calls, _ := dissect(t, recs, protocols)
+	got := texts(calls, true)
+	name := strings.TrimSuffix(file, filepath.Ext(file)) + ".golden"
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatalf("%v; -update writes it", err)
+	}
+	diff(t, "golden", string(want), got)
+}
+
+// diff reports the first line that differs.
+func diff(t *testing.T, what, want, got string) {
+	t.Helper()
+	if want == got {
+		return
+	}
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range max(len(w), len(g)) {
+		var a, b string
+		if i < len(w) {
+			a = w[i]
+		}
+		if i < len(g) {
+			b = g[i]
+		}
+		if a != b {
+			t.Fatalf("%s: line %d differs\nwant %.400s\ngot  %.400s\n(%d and %d lines)", what, i+1, a, b, len(w), len(g))
+		}
+	}
+}
+
+// variants cuts, repeats and reorders the segments: the calls stay the same.
+func variants(t *testing.T, recs []packet.Record, protocols []*dissector.Protocol) {
+	segs := segments(recs)
+	calls, _ := dissect(t, records(segs), protocols)
+	want := texts(calls, false)
+	if bytesOf(segs) < 64<<10 {
+		calls, _ = dissect(t, records(cut(segs, func() int { return 1 })), protocols)
+		diff(t, "byte by byte", want, texts(calls, false))
+	}
+	for round := range roundsFor(segs) {
+		rng := rand.New(rand.NewPCG(uint64(round), 1))
+		v := cut(segs, func() int { return 1 + rng.IntN(1+rng.IntN(3000)) })
+		if round%2 == 1 {
+			v = shuffle(repeat(v, rng), rng)
+		}
+		calls, _ = dissect(t, records(v), protocols)
+		diff(t, "variant", want, texts(calls, false))
+	}
+}
+
+// roundsFor keeps the time that a capture takes in bounds.
+func roundsFor(segs []segment) int {
+	return max(4, min(rounds, 20_000_000/(bytesOf(segs)+200*len(segs)+1)))
+}
+
+func bytesOf(segs []segment) (n int) {
+	for i := range segs {
+		n += len(segs[i].payload)
+	}
+	return n
+}
+
+// repeat sends some TCP segments twice.
+func repeat(segs []segment, rng *rand.Rand) []segment {
+	var out []segment
+	for _, s := range segs {
+		out = append(out, s)
+		if s.Proto == packet.TCP && s.Flags&packet.SYN == 0 && rng.IntN(10) == 0 {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// shuffle moves some TCP segments of established connections a few places.
+func shuffle(segs []segment, rng *rand.Rand) []segment {
+	out := append([]segment(nil), segs...)
+	movable := func(s *segment) bool {
+		return s.Proto == packet.TCP && s.Flags&(packet.SYN|packet.RST) == 0 && len(s.payload) > 0
+	}
+	for i := range out {
+		j := i + 1 + rng.IntN(4)
+		if rng.IntN(5) > 0 || j >= len(out) {
+			continue
+		}
+		ok := true
+		for k := i; k <= j; k++ {
+			ok = ok && movable(&out[k])
+		}
+		if ok {
+			out[i], out[j] = out[j], out[i]
+		}
+	}
+	return out
+}
+
+// loss takes single segments away: the calls that are not marked are those of the
+// whole capture, and no pair is new.
+func loss(t *testing.T, recs []packet.Record, protocols []*dissector.Protocol) {
+	segs := segments(recs)
+	calls, _ := dissect(t, records(segs), protocols)
+	whole, pairs := make(map[string]int), make(map[string]bool)
+	for _, c := range calls {
+		whole[c.text]++
+		pairs[c.pair] = true
+	}
+	var data []int
+	for i := range segs {
+		if segs[i].Proto == packet.TCP && len(segs[i].payload) > 0 {
+			data = append(data, i)
+		}
+	}
+	rng := rand.New(rand.NewPCG(7, 7))
+	rng.Shuffle(len(data), func(i, j int) { data[i], data[j] = data[j], data[i] })
+	for _, i := range data[:min(len(data), roundsFor(segs))] {
+		left := append(append([]segment(nil), segs[:i]...), segs[i+1:]...)
+		lossy, _ := dissect(t, records(left), protocols)
+		for _, c := range lossy {
+			if c.pair != "" && !pairs[c.pair] {
+				t.Fatalf("without packet %d: a pair that is not there with it: %s\n%s", segs[i].Number, c.pair, c.text)
+			}
+			if c.marks == 0 && c.pair != "" && whole[c.text] == 0 {
+				t.Fatalf("without packet %d: a call that is not there with it and has no mark:\n%s", segs[i].Number, c.text)
+			}
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package field
+
+// Fields of KFL2 whose protocols are not dissected. They are declared so that
+// queries and saved filters compile; they never have a value. A protocol that
+// comes takes its fields out of here and declares them in its own folder.
+
+// ReservedGroups returns the groups of fields that never have a value.
+func ReservedGroups() []Group {
+	groups := []Group{
+		tlsGroup(), packetGroup("tcp", "TCP", tcpFields()), packetGroup("udp", "UDP", udpFields()), packetGroup("sctp", "SCTP", sctpFields()),
+		{Name: "ws", Label: "WebSocket", Doc: "A WebSocket message.", Fields: webSocketFields()},
+		{Name: "gql", Label: "GraphQL", Doc: "A GraphQL call, of either version."},
+		{Name: "gqlv1", Label: "GraphQL 1", Doc: "A GraphQL call of the first version."},
+		{Name: "gqlv2", Label: "GraphQL 2", Doc: "A GraphQL call of the second version."},
+		{Name: "amqp", Label: "AMQP", Doc: "An AMQP 0-9-1 method.", Fields: amqpFields()},
+		{Name: "mongodb", Label: "MongoDB", Doc: "A MongoDB command.", Fields: mongoFields()},
+		{Name: "mysql", Label: "MySQL", Doc: "A MySQL command.", Fields: mysqlFields()},
+		{Name: "postgresql", Label: "PostgreSQL", Doc: "A PostgreSQL command.", Fields: postgresFields()},
+		{Name: "ldap", Label: "LDAP", Doc: "An LDAP operation.", Fields: ldapFields()},
+		{Name: "radius", Label: "RADIUS", Doc: "A RADIUS exchange.", Fields: radiusFields()},
+		{Name: "diameter", Label: "Diameter", Doc: "A Diameter exchange.", Fields: diameterFields()},
+	}
+	for i := range groups {
+		groups[i].Flag, groups[i].Reserved = true, true
+	}
+	return groups
+}
+
+func packetGroup(name, label string, fields []*Field) Group {
+	return Group{Name: name, Label: label, Doc: "One packet with " + label + " payload that belongs to no other entry.", Fields: fields}
+}
+
+// tlsGroup has what KFL2 keeps of an older dissector, and the flag tls, which
+// says how an entry was captured and not what it is.
+func tlsGroup() Group {
+	return Group{
+		Name: "tls", Label: "TLS plaintext", Doc: "Plaintext taken from a TLS library; a TLS handshake is tlsx.",
+		Fields: Fields(
+			NewText("tls_summary", "Summary of a handshake; tlsx_summary has it.", `tls_summary != ""`),
+			NewText("tls_info", "Details of a handshake; tlsx_info has them.", `tls_info != ""`),
+			NewInt("tls_request_size", "bytes", "Size of the client's part of a handshake.", `tls_request_size > 512`),
+			NewInt("tls_response_size", "bytes", "Size of the server's part of a handshake.", `tls_response_size > 4096`),
+			NewInt("tls_total_size", "bytes", "Size of both parts of a handshake.", `tls_total_size > 8192`),
+		),
+	}
+}
+
+func tcpFields() []*Field {
+	return Fields(
+		NewText("tcp_method", "What the packet does.", `tcp && tcp_method == "PSH"`),
+		NewBytes("tcp_payload", "Payload of the packet.", `tcp && size(tcp_payload) > 0`),
+		NewText("tcp_error_type", "Kind of error; empty when there is none.", `tcp && tcp_error_type != ""`),
+		NewText("tcp_error_message", "What went wrong; empty when nothing did.", `tcp && tcp_error_message.contains("reset")`),
+	)
+}
+
+func udpFields() []*Field {
+	return Fields(
+		NewInt("udp_length", "bytes", "Length of the datagram, header included.", `udp && udp_length > 512`),
+		NewInt("udp_checksum", "", "Checksum of the datagram.", `udp && udp_checksum == 0`),
+		NewBytes("udp_payload", "Payload of the datagram.", `udp && size(udp_payload) > 0`),
+	)
+}
+
+func sctpFields() []*Field {
+	return Fields(
+		NewInt("sctp_checksum", "", "Checksum of the packet.", `sctp && sctp_checksum == 0`),
+		NewInt("sctp_length", "bytes", "Length of the packet.", `sctp && sctp_length > 512`),
+		NewText("sctp_chunk_type", "Type of the first chunk.", `sctp && sctp_chunk_type == "DATA"`),
+	)
+}
+
+func webSocketFields() []*Field {
+	return Fields(
+		NewText("ws_opcode", "Kind of message: text, binary, close, ping or pong.", `ws && ws_opcode == "text"`),
+		NewBool("ws_request", "The client sent it.", `ws && ws_request`),
+		NewBool("ws_response", "The server sent it.", `ws && ws_response`),
+		NewText("ws_request_payload_data", "Beginning of the client's payload.", `ws && ws_request_payload_data.contains("subscribe")`),
+		NewInt("ws_request_payload_length", "bytes", "Length of the client's payload.", `ws && ws_request_payload_length > 1000`),
+		NewInt("ws_response_payload_length", "bytes", "Length of the server's payload.", `ws && ws_response_payload_length > 1000`),
+	)
+}
+
+// sides declares what nearly every protocol of KFL2 has under names of its own.
+func sides(protocol, size string) []*Field {
+	p := protocol + "_"
+	return Fields(
+		NewAlias(p+"request_"+size, RequestSize, "Size of the request.", protocol+" && "+p+"request_"+size+" > 1000"),
+		NewAlias(p+"response_"+size, ResponseSize, "Size of the response.", protocol+" && "+p+"response_"+size+" > 1000"),
+		NewAlias(p+"total_size", TotalSize, "Size of request and response together.", protocol+" && "+p+"total_size > 1000"),
+	)
+}
+
+func seen(protocol string) []*Field {
+	p := protocol + "_"
+	return Fields(
+		NewAlias(p+"request", HasRequest, "The request was captured.", protocol+" && "+p+"request"),
+		NewAlias(p+"response", HasResponse, "The response was captured.", protocol+" && !"+p+"response"),
+	)
+}
+
+func join(lists ...[]*Field) []*Field {
+	var out []*Field
+	for _, l := range lists {
+		out = append(out, l...)
+	}
+	return out
+}
+
+func amqpFields() []*Field {
+	return join(Fields(
+		NewAlias("amqp_method", Operation, "Class and method, such as basic.publish.", `amqp && amqp_method == "basic.publish"`),
+		NewAlias("amqp_summary", Summary, "What the method is about: exchange, queue or routing key.", `amqp && amqp_summary.contains("orders")`),
+	), seen("amqp"), sides("amqp", "length"))
+}
+
+func mongoFields() []*Field {
+	return join(Fields(
+		NewText("mongodb_command", "Name of the command.", `mongodb && mongodb_command == "find"`),
+		NewText("mongodb_database", "Database it runs in.", `mongodb && mongodb_database == "shop"`),
+		NewText("mongodb_collection", "Collection it works on.", `mongodb && mongodb_collection == "orders"`),
+		NewText("mongodb_opcode", "Opcode of the wire protocol, such as OP_MSG.", `mongodb && mongodb_opcode == "OP_MSG"`),
+		NewAlias("mongodb_success", Succeeded, "Answered, and not with an error.", `mongodb && !mongodb_success`),
+		NewInt("mongodb_error_code", "", "Error number; 0 when there is none.", `mongodb && mongodb_error_code == 11000`),
+		NewText("mongodb_error_message", "Error text.", `mongodb && mongodb_error_message.contains("duplicate key")`),
+		NewText("mongodb_error_code_name", "Name of the error.", `mongodb && mongodb_error_code_name == "DuplicateKey"`),
+	), sides("mongodb", "size"))
+}
+
+func mysqlFields() []*Field {
+	return join(Fields(
+		NewText("mysql_command", "Command, such as COM_QUERY.", `mysql && mysql_command == "COM_QUERY"`),
+		NewText("mysql_query", "Text of the statement.", `mysql && mysql_query.contains("orders")`),
+		NewText("mysql_database", "Database of the session.", `mysql && mysql_database == "shop"`),
+		NewInt("mysql_statement_id", "", "Id of the prepared statement.", `mysql && mysql_statement_id == 1`),
+		NewAlias("mysql_success", Succeeded, "Answered, and not with an error.", `mysql && !mysql_success`),
+		NewInt("mysql_error_code", "", "Error number; 0 when there is none.", `mysql && mysql_error_code == 1062`),
+		NewText("mysql_error_message", "Error text.", `mysql && mysql_error_message.contains("Duplicate entry")`),
+	), sides("mysql", "size"))
+}
+
+func postgresFields() []*Field {
+	return join(Fields(
+		NewText("postgresql_command", "Command, as in the tag that completes it: SELECT, INSERT and so on.", `postgresql && postgresql_command == "SELECT"`),
+		NewText("postgresql_query", "Text of the statement.", `postgresql && postgresql_query.contains("orders")`),
+		NewText("postgresql_database", "Database of the session.", `postgresql && postgresql_database == "shop"`),
+		NewText("postgresql_user", "User of the session.", `postgresql && postgresql_user == "shop"`),
+		NewAlias("postgresql_success", Succeeded, "Answered, and not with an error.", `postgresql && !postgresql_success`),
+		NewText("postgresql_error_code", "SQLSTATE of the error; empty when there is none.", `postgresql && postgresql_error_code == "23505"`),
+		NewText("postgresql_error_message", "Error text.", `postgresql && postgresql_error_message.contains("duplicate key")`),
+	), sides("postgresql", "size"))
+}
+
+func ldapFields() []*Field {
+	return join(Fields(
+		NewAlias("ldap_type", Operation, "Operation, such as bind.", `ldap && ldap_type == "bind"`),
+		NewAlias("ldap_summary", Summary, "What the operation is about.", `ldap && ldap_summary.contains("dc=example")`),
+	), seen("ldap"), sides("ldap", "length"))
+}
+
+func radiusFields() []*Field {
+	return join(Fields(
+		NewInt("radius_code", "", "Code of the packet, the request's where there is one.", `radius && radius_code == 1`),
+		NewText("radius_code_name", "Name of the code.", `radius && radius_code_name == "Access-Request"`),
+		NewText("radius_request_authenticator", "Request authenticator, hexadecimal.", `radius && radius_request_authenticator != ""`),
+	), seen("radius"), sides("radius", "length"))
+}
+
+func diameterFields() []*Field {
+	return join(Fields(
+		NewAlias("diameter_method", Operation, "Name of the command.", `diameter && diameter_method == "Capabilities-Exchange"`),
+		NewAlias("diameter_summary", Summary, "What the command is about.", `diameter && diameter_summary != ""`),
+	), seen("diameter"), sides("diameter", "length"))
+}

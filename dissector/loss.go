@@ -1,0 +1,100 @@
+package dissector
+
+import "bytes"
+
+// Gap says that the next n bytes of a side were never captured. Inside a span of
+// known length they do no harm; elsewhere the side has to find its place again.
+func (t *talk) Gap(d int, n int64) {
+	s := &t.side[d]
+	t.c.missing[d] += n
+	if t.c.p.tap != nil {
+		t.c.p.tap.Gap(t.c.id, d, n)
+	}
+	if t.dead {
+		return
+	}
+	if s.piece.active {
+		p := &s.piece
+		k := min(n, p.span-p.pos)
+		p.m.Lost += k
+		p.m.Size += k
+		if body := min(p.bodyTo, p.pos+k) - max(p.bodyFrom, p.pos); body > 0 {
+			p.m.BodySize += body
+		}
+		p.pos += k
+		n -= k
+		if p.pos == p.span {
+			t.endPiece(d)
+		}
+		if n == 0 || t.dead {
+			return
+		}
+	}
+	if t.proto == nil {
+		s.gap += n + int64(len(s.buf))
+		s.buf, s.marks = s.buf[:0], s.marks[:0]
+		return
+	}
+	t.lose(d, n+int64(len(s.buf)))
+}
+
+// lose ends what a side was saying: n bytes of it are missing or make no sense.
+func (t *talk) lose(d int, n int64) {
+	s := &t.side[d]
+	if s.cur != nil {
+		s.cur.Lost += n
+	}
+	t.cut(d, false)
+	s.gap += n
+	s.lost, s.hold = true, nil
+	t.c.skipped[d] += n
+	t.pairs.loss(t, t.role[d])
+}
+
+// resync looks for the next message of a side that lost its place, at the front
+// of data first: where a segment begins, a message often does. It returns how
+// much to drop and whether a message may begin there.
+func (t *talk) resync(d int, data []byte) (drop int, found bool) {
+	s := &t.side[d]
+	guess := t.proto.Probe(data)
+	if guess == More && len(data) < MaxProbe {
+		return 0, false
+	}
+	if guess != roleGuess(t.role[d]) {
+		if drop, found = t.scan(d, data[1:]); found {
+			drop++
+		} else {
+			drop = len(data)
+		}
+		t.c.skipped[d] += int64(drop)
+		s.gap += int64(drop)
+	} else {
+		found = true
+	}
+	s.lost = !found
+	return drop, found
+}
+
+// scan looks for a place inside data where a message begins.
+func (t *talk) scan(d int, data []byte) (off int, found bool) {
+	want := roleGuess(t.role[d])
+	for range MaxSyncTries {
+		i := bytes.IndexAny(data[off:], t.proto.Sync)
+		if i < 0 {
+			return 0, false
+		}
+		off += i
+		if t.proto.Probe(data[off:]) == want {
+			return off, true
+		}
+		off++
+	}
+	return 0, false
+}
+
+func roleGuess(s Side) Guess {
+	if s == Client {
+		return Request
+	}
+	return Response
+}

@@ -1,0 +1,289 @@
+package dissector
+
+import "shark/dissector/stream"
+
+// pairing joins requests and responses of one connection: by key, or in order.
+//
+// After a loss, in-order pairs are void until the sides are seen to take turns
+// again: a wrong pair is worse than none.
+type pairing struct {
+	queue []*exchange            // in order; the answered ones leave it
+	keyed map[uint64][]*exchange // by key, oldest first
+	n     int                    // exchanges in both
+
+	distrust  bool // the turn is unknown
+	turn      bool // since then, an answer was seen or is known to be lost
+	pipelined bool // requests were sent before earlier ones were answered
+	lastData  int64
+}
+
+// exchange is a request and its response, as far as they were seen.
+type exchange struct {
+	req, resp *Message
+	interim   int
+	void      bool // its other half cannot be told
+	unsure    bool // begun right after trust was regained
+}
+
+// attach finds or makes the exchange of a message that begins.
+func (t *talk) attach(m *Message, at stream.At) {
+	if m.Role != BySide {
+		return
+	}
+	p := &t.pairs
+	if p.n >= MaxPending {
+		p.dropOldest(t)
+	}
+	if m.From == Client {
+		m.ex = &exchange{req: m}
+		p.add(m)
+		return
+	}
+	if ex := p.awaiting(m, at.Acked, t.c.transport); ex != nil {
+		ex.resp, m.ex = m, ex
+		return
+	}
+	m.ex = &exchange{resp: m, void: p.distrust && !m.keyed}
+	if m.keyed {
+		p.add(m)
+	}
+}
+
+// add keeps the exchange of a message that begins one.
+func (p *pairing) add(m *Message) {
+	p.n++
+	if m.keyed {
+		if p.keyed == nil {
+			p.keyed = make(map[uint64][]*exchange)
+		}
+		p.keyed[m.key] = append(p.keyed[m.key], m.ex)
+		return
+	}
+	pending := false
+	for _, ex := range p.queue {
+		pending = pending || ex.resp == nil || !ex.resp.done
+	}
+	if pending {
+		p.pipelined = true
+		for _, ex := range p.queue {
+			ex.void = ex.void || ex.unsure && ex.resp == nil
+		}
+	}
+	if p.distrust {
+		idle := m.Start-p.lastData >= idleTime
+		if !pending && (p.turn && !p.pipelined || idle) {
+			p.distrust, p.pipelined, m.ex.unsure = false, false, true
+		} else {
+			m.ex.void = true
+		}
+	}
+	p.queue = append(p.queue, m.ex)
+}
+
+// awaiting returns the exchange that a response which begins now belongs to.
+// acked is how much of the requests its sender had received.
+func (p *pairing) awaiting(m *Message, acked int64, tr Transport) *exchange {
+	if m.keyed {
+		for _, ex := range p.keyed[m.key] {
+			if ex.req == nil || ex.resp != nil {
+				continue
+			}
+			if tr != TCP && m.Start-ex.req.Start > answerTime {
+				continue
+			}
+			return ex
+		}
+		return nil
+	}
+	for _, ex := range p.queue {
+		if ex.resp != nil || ex.void {
+			continue
+		}
+		if acked >= 0 && acked <= ex.req.offset {
+			// An answer to a request that its sender had not received: an older
+			// request must be out of sight.
+			p.distrust, p.turn, p.pipelined, ex.void = true, true, true, true
+			return nil
+		}
+		return ex
+	}
+	return nil
+}
+
+// peer returns the request that a response being parsed answers.
+func (p *pairing) peer(m *Message) *Message {
+	if m.From == Client {
+		return nil
+	}
+	ex := m.ex
+	if ex == nil {
+		ex = p.awaiting(m, -1, m.Transport)
+	}
+	if ex == nil {
+		return nil
+	}
+	return ex.req
+}
+
+// openMessage returns the message of a side that goes on with the next piece of key.
+func (p *pairing) openMessage(from Side, key uint64) *Message {
+	for _, ex := range p.keyed[key] {
+		m := ex.req
+		if from == Server {
+			m = ex.resp
+		}
+		if m != nil && !m.done {
+			return m
+		}
+	}
+	return nil
+}
+
+// finished is called when a message is complete: its exchange becomes an entry if
+// that is complete too.
+func (p *pairing) finished(t *talk, m *Message) {
+	ex := m.ex
+	switch {
+	case ex == nil && m.Role == Interim:
+		if first := p.awaiting(m, -1, m.Transport); first != nil {
+			first.interim++
+		}
+		t.c.p.free(m)
+		return
+	case ex == nil:
+		t.emit(&exchange{req: m}, true, false)
+		return
+	case ex.req == nil:
+		p.turn = p.turn || p.distrust
+		p.remove(m, ex)
+		t.emit(ex, false, false)
+	case ex.void && ex.resp == nil:
+		p.remove(m, ex)
+		t.emit(ex, false, false)
+	case ex.req.done && ex.resp != nil && ex.resp.done:
+		p.remove(ex.req, ex)
+		t.emit(ex, false, false)
+	}
+}
+
+// cancel ends the exchange of m with what it has.
+func (t *talk) cancel(m *Message) {
+	ex := m.ex
+	if ex == nil {
+		t.c.p.free(m)
+		return
+	}
+	for _, half := range []*Message{ex.req, ex.resp} {
+		if half != nil && !half.done {
+			half.done = true
+			for _, r := range half.carried {
+				if r.Carry.Done != nil {
+					r.Carry.Done(half)
+				}
+			}
+		}
+	}
+	t.pairs.remove(m, ex)
+	t.emit(ex, false, false)
+}
+
+func (p *pairing) remove(m *Message, ex *exchange) {
+	if !m.keyed {
+		p.queue = without(p.queue, ex, &p.n)
+		return
+	}
+	if rest := without(p.keyed[m.key], ex, &p.n); len(rest) > 0 {
+		p.keyed[m.key] = rest
+	} else {
+		delete(p.keyed, m.key)
+	}
+}
+
+func without(list []*exchange, ex *exchange, n *int) []*exchange {
+	for i, x := range list {
+		if x == ex {
+			*n--
+			copy(list[i:], list[i+1:])
+			list[len(list)-1] = nil
+			return list[:len(list)-1]
+		}
+	}
+	return list
+}
+
+// loss voids the in-order pairs that a hole in what a side said makes uncertain.
+// Requests made before a hole in the requests are still answered first.
+func (p *pairing) loss(t *talk, from Side) {
+	p.distrust = true
+	p.turn = from == Server
+	if from == Client {
+		return
+	}
+	queue := p.queue
+	p.queue = nil
+	for _, ex := range queue {
+		switch {
+		case ex.resp != nil: // its answer has begun
+			p.queue = append(p.queue, ex)
+		case ex.req.done:
+			p.n--
+			ex.void = true
+			t.emit(ex, false, false)
+		default:
+			ex.void = true
+			p.queue = append(p.queue, ex)
+		}
+	}
+}
+
+// dropOldest makes room: the oldest exchange becomes an entry as it is.
+func (p *pairing) dropOldest(t *talk) {
+	var oldest *exchange
+	if len(p.queue) > 0 {
+		oldest = p.queue[0]
+	}
+	for _, list := range p.keyed {
+		if oldest == nil || list[0].first().First < oldest.first().First {
+			oldest = list[0]
+		}
+	}
+	if oldest == nil {
+		return
+	}
+	m := oldest.first()
+	m.Truncated = m.Truncated || !m.done
+	p.remove(m, oldest)
+	t.c.p.report.Evicted++
+	t.emit(oldest, false, true)
+}
+
+func (ex *exchange) first() *Message {
+	if ex.req != nil {
+		return ex.req
+	}
+	return ex.resp
+}
+
+// drain makes entries of all that is left, oldest first.
+func (p *pairing) drain(t *talk, evicted bool) {
+	left := p.queue
+	for _, list := range p.keyed {
+		left = append(left, list...)
+	}
+	p.queue, p.keyed, p.n = nil, nil, 0
+	sortByFirst(left)
+	for _, ex := range left {
+		for _, m := range []*Message{ex.req, ex.resp} {
+			if m != nil && !m.done {
+				m.Truncated = true
+				m.done = true
+				for _, r := range m.carried {
+					if r.Carry.Done != nil {
+						r.Carry.Done(m)
+					}
+				}
+			}
+		}
+		t.emit(ex, false, evicted)
+	}
+}

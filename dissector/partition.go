@@ -1,0 +1,298 @@
+package dissector
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"shark/dissector/stream"
+	"shark/packet"
+)
+
+// partition owns the conversations of some pairs of addresses. One goroutine at
+// a time works on it.
+type partition struct {
+	opts   *Options
+	tap    Tap
+	sink   Sink
+	err    error // the sink's first
+	report Report
+
+	byName map[string]*Protocol
+	byPort map[portKey][]*Protocol
+	probed map[Transport][]*Protocol
+	riders map[*Protocol][]*Protocol
+
+	conns    map[connKey]*conn
+	lru      conn // ring; lru.next is the least recently used
+	lingerer []*conn
+	flows    map[packet.Flow]*flowGroup
+	mem      int
+	limit    int
+
+	pool  []*Message
+	entry Entry
+	nums  []uint64
+}
+
+// connKey is a conversation's addresses and ports in an order of their own.
+type connKey struct {
+	a, b         packet.Addr
+	aPort, bPort uint16
+	proto        packet.Proto
+}
+
+type portKey struct {
+	t    Transport
+	port uint16
+}
+
+func keyOf(p *packet.Packet) connKey {
+	c := bytes.Compare(p.Src[:], p.Dst[:])
+	if c < 0 || c == 0 && p.SrcPort <= p.DstPort {
+		return connKey{p.Src, p.Dst, p.SrcPort, p.DstPort, p.Proto}
+	}
+	return connKey{p.Dst, p.Src, p.DstPort, p.SrcPort, p.Proto}
+}
+
+func newPartition(opts *Options, sink Sink) *partition {
+	p := &partition{
+		opts: opts, tap: opts.Tap, sink: sink, limit: int(opts.Memory / Partitions),
+		byName: make(map[string]*Protocol), byPort: make(map[portKey][]*Protocol),
+		probed: make(map[Transport][]*Protocol), riders: make(map[*Protocol][]*Protocol),
+		conns: make(map[connKey]*conn), flows: make(map[packet.Flow]*flowGroup),
+	}
+	p.lru.prev, p.lru.next = &p.lru, &p.lru
+	for _, proto := range opts.Protocols {
+		p.byName[proto.Name] = proto
+		for t := TCP; t <= ICMPv6; t <<= 1 {
+			if proto.Transport&t == 0 || proto.Probe == nil {
+				continue
+			}
+			p.probed[t] = append(p.probed[t], proto)
+			for _, port := range proto.Ports {
+				k := portKey{t, port}
+				p.byPort[k] = append(p.byPort[k], proto)
+			}
+		}
+		for _, rider := range opts.Protocols {
+			if rider.Carry != nil && (rider.Over == proto.Name || slices.Contains(proto.Implies, rider.Over)) {
+				p.riders[proto] = append(p.riders[proto], rider)
+			}
+		}
+	}
+	return p
+}
+
+// transportOf maps a protocol number.
+func transportOf(p packet.Proto) Transport {
+	switch p {
+	case packet.TCP:
+		return TCP
+	case packet.UDP:
+		return UDP
+	case packet.SCTP:
+		return SCTP
+	case packet.ICMP:
+		return ICMP
+	}
+	return ICMPv6
+}
+
+// known tells whether a port is one that a protocol usually has.
+func (p *partition) known(t Transport, port uint16) bool {
+	return len(p.byPort[portKey{t, port}]) > 0
+}
+
+// packet takes the next packet of the partition, one with a transport.
+func (p *partition) packet(pk *packet.Packet) {
+	key := keyOf(pk)
+	c := p.conns[key]
+	if c != nil && pk.Proto == packet.TCP && c.health.Reused(c.dirOf(pk), pk) {
+		p.remove(c, false)
+		c = nil
+	}
+	if c == nil {
+		c = p.open(key, pk)
+	} else if p.lru.prev != c {
+		c.unlink()
+		c.link(&p.lru)
+	}
+	c.packet(pk)
+	mem := c.footprint()
+	p.mem += mem - c.mem
+	c.mem = mem
+	p.tidy(pk.Time)
+}
+
+func (p *partition) open(key connKey, pk *packet.Packet) *conn {
+	c := &conn{
+		p: p, id: pk.Number, key: key, flow: pk.Flow(), transport: transportOf(pk.Proto),
+		tunnel: pk.Tunnel, vlan: pk.VLAN, iface: pk.Interface, first: pk.Time, last: pk.Time,
+	}
+	for _, f := range pk.Fragments {
+		c.id = min(c.id, f.Number)
+	}
+	p.conns[key] = c
+	c.link(&p.lru)
+	p.report.Connections++
+	return c
+}
+
+// link puts c at the recently used end of the ring.
+func (c *conn) link(ring *conn) {
+	c.prev, c.next = ring.prev, ring
+	ring.prev.next, ring.prev = c, c
+}
+
+func (c *conn) unlink() {
+	c.prev.next, c.next.prev = c.next, c.prev
+	c.prev, c.next = nil, nil
+}
+
+// remove closes a connection and forgets it.
+func (p *partition) remove(c *conn, evicted bool) {
+	c.unlink()
+	p.mem -= c.mem
+	delete(p.conns, c.key)
+	c.close(evicted)
+	c.p = nil
+}
+
+// closing notes that a connection ended; it lingers for late packets.
+func (p *partition) closing(c *conn) { p.lingerer = append(p.lingerer, c) }
+
+// tidy lets go of what has ended long ago and, over the memory limit, of what has
+// not been used for longest.
+func (p *partition) tidy(now int64) {
+	for len(p.lingerer) > 0 {
+		c := p.lingerer[0]
+		if c.p != nil {
+			if len(p.lingerer) <= MaxClosed && now-c.last < closedLinger {
+				break
+			}
+			p.remove(c, false)
+		}
+		p.lingerer[0] = nil
+		p.lingerer = p.lingerer[1:]
+	}
+	for p.mem > p.limit && p.lru.next != p.lru.prev {
+		c := p.lru.next
+		if !c.closed {
+			p.report.Evicted++
+		}
+		p.remove(c, !c.closed)
+	}
+}
+
+// finish closes all connections, oldest first, and hands out the flows.
+func (p *partition) finish() {
+	left := make([]*conn, 0, len(p.conns))
+	for _, c := range p.conns {
+		left = append(left, c)
+	}
+	slices.SortFunc(left, func(a, b *conn) int { return cmp.Compare(a.id, b.id) })
+	for _, c := range left {
+		p.remove(c, false)
+	}
+	p.emitFlows()
+}
+
+// detect asks the probes, those that a port speaks for first. more says that some
+// wants to see more bytes and none was sure.
+func (p *partition) detect(c *conn, head []byte) (proto *Protocol, sender Side, more bool) {
+	ask := func(list []*Protocol) bool {
+		for _, x := range list {
+			switch x.Probe(head) {
+			case Request:
+				proto, sender = x, Client
+				return true
+			case Response:
+				proto, sender = x, Server
+				return true
+			case More:
+				more = true
+			}
+		}
+		return false
+	}
+	_ = ask(p.byPort[portKey{c.transport, c.flow.DstPort}]) ||
+		ask(p.byPort[portKey{c.transport, c.flow.SrcPort}]) ||
+		ask(p.probed[c.transport])
+	return proto, sender, more
+}
+
+// emit hands an exchange to the sink as an entry.
+func (t *talk) emit(ex *exchange, oneWay, evicted bool) {
+	c, p := t.c, t.c.p
+	e := &p.entry
+	first := ex.first()
+	*e = Entry{
+		Protocol: first.proto, Carriers: e.Carriers[:0], Time: first.Start, Conn: c.id, Index: c.index,
+		Tunnel: c.tunnel, VLAN: c.vlan, Iface: c.iface, Request: ex.req, Response: ex.resp, OneWay: oneWay, Interim: ex.interim,
+		First: first.First,
+	}
+	c.index++
+	e.Flow = first.Flow
+	if first.From == Server && !oneWay {
+		e.Flow = e.Flow.Reverse()
+	}
+	e.Group = c.groupOf(e.Flow)
+	for _, m := range []*Message{ex.req, ex.resp} {
+		if m != nil {
+			e.add(m)
+		}
+	}
+	if ex.void {
+		e.Marks |= MarkUnpaired
+	}
+	if evicted {
+		e.Marks |= MarkEvicted
+	}
+	p.put(e)
+	for _, m := range []*Message{ex.req, ex.resp} {
+		if m != nil && m.done && !m.Truncated {
+			p.free(m)
+		}
+	}
+}
+
+// add joins a message into the entry.
+func (e *Entry) add(m *Message) {
+	e.End, e.Last = max(e.End, m.End), max(e.Last, m.Last)
+	e.First = min(e.First, m.First)
+	if m.Lost > 0 {
+		e.Marks |= MarkLost
+	}
+	if m.Truncated {
+		e.Marks |= MarkTruncated
+	}
+	if m.Resumed {
+		e.Marks |= MarkResumed
+	}
+	for _, r := range m.carried {
+		if r != e.Protocol && !slices.Contains(e.Carriers, r) {
+			e.Carriers = append(e.Carriers, e.Protocol)
+			e.Protocol = r
+		}
+	}
+}
+
+func (p *partition) put(e *Entry) {
+	p.report.Entries++
+	if err := p.sink.Entry(e); err != nil && p.err == nil {
+		p.err = err
+	}
+}
+
+func sortByFirst(list []*exchange) {
+	slices.SortFunc(list, func(a, b *exchange) int { return cmp.Compare(a.first().First, b.first().First) })
+}
+
+// Tap listens to every connection's bytes as they are put in order. Datagrams
+// come with offset -1.
+type Tap interface {
+	Data(conn uint64, side int, off int64, b []byte, at stream.At)
+	Gap(conn uint64, side int, n int64)
+	End(conn uint64, side int, at stream.At)
+}

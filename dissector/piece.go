@@ -1,0 +1,171 @@
+package dissector
+
+import (
+	"shark/dissector/field"
+	"shark/dissector/stream"
+)
+
+// piece is a parsed span on its way past: its bytes need not be looked at, but
+// its body may have readers.
+type piece struct {
+	active    bool
+	m         *Message
+	pos, span int64
+	bodyFrom  int64
+	bodyTo    int64
+	open      bool // the message goes on after it
+	cancel    bool
+}
+
+// pass takes the next bytes of the piece, at most what is left of it.
+func (p *piece) pass(b []byte, at stream.At) {
+	m, n := p.m, int64(len(b))
+	m.Size += n
+	m.End, m.Last = max(m.End, at.Time), max(m.Last, at.Number)
+	from, to := max(p.bodyFrom, p.pos), min(p.bodyTo, p.pos+n)
+	if to > from {
+		m.BodySize += to - from
+		chunk := b[from-p.pos : to-p.pos]
+		for _, r := range m.carried {
+			if r.Carry.Body != nil {
+				r.Carry.Body(m, chunk)
+			}
+		}
+		if m.Detail {
+			m.Body = appendUpTo(m.Body, chunk, MaxDetail)
+		}
+	}
+	if m.Detail {
+		m.Raw = appendUpTo(m.Raw, b, MaxDetail)
+	}
+	p.pos += n
+}
+
+func appendUpTo(dst, b []byte, limit int) []byte {
+	return append(dst, b[:min(len(b), max(0, limit-len(dst)))]...)
+}
+
+// pass moves a side's piece on by the front of b and returns how much that took.
+func (t *talk) pass(d int, b []byte, at stream.At) int {
+	s := &t.side[d]
+	n := int(min(s.piece.span-s.piece.pos, int64(len(b))))
+	s.piece.pass(b[:n], at)
+	if s.piece.pos == s.piece.span {
+		t.endPiece(d)
+	}
+	return n
+}
+
+// begin starts the piece that Parse found: m is the scratch message it filled, or
+// the side's open one.
+func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
+	s := &t.side[d]
+	s.piece = piece{active: true, m: m, span: span, bodyFrom: m.bodyFrom, bodyTo: m.bodyFrom + m.bodyLen, open: m.Open, cancel: m.Cancel}
+	if m.Skip {
+		return
+	}
+	if m.keyed && s.cur == nil {
+		if whole := t.pairs.openMessage(m.From, m.key); whole != nil {
+			whole.Merge(&m.Values)
+			whole.Next, whole.Role = m.Next, m.Role
+			t.c.p.free(m)
+			s.piece.m = whole
+			return
+		}
+	}
+	if s.cur == nil {
+		m.Resumed = m.Gap > 0
+		t.attach(m, at)
+		for _, r := range t.c.p.riders[t.proto] {
+			if r.Carry.Claim(m) {
+				m.carried = append(m.carried, r)
+			}
+		}
+		for _, r := range m.carried {
+			t.c.speaks(r)
+		}
+	}
+	s.cur = nil
+	if m.Open && !m.keyed {
+		s.cur = m
+	}
+}
+
+// endPiece is called when the piece's last byte has passed.
+func (t *talk) endPiece(d int) {
+	s := &t.side[d]
+	p := s.piece
+	s.piece = piece{}
+	m := p.m
+	switch {
+	case m.Skip:
+		s.cur = nil
+		t.c.p.free(m)
+	case p.cancel:
+		t.cancel(m)
+	case !p.open:
+		s.cur = nil
+		t.finish(d, m)
+	}
+}
+
+// finish is called when a message is as complete as it gets.
+func (t *talk) finish(d int, m *Message) {
+	if m.done {
+		return
+	}
+	m.done = true
+	for _, r := range m.carried {
+		if r.Carry.Done != nil {
+			r.Carry.Done(m)
+		}
+	}
+	next, final := m.Next, m.From == Server && m.Role != Interim
+	ex := m.ex
+	if m.From == Client && next != "" && ex != nil && (ex.resp == nil || !ex.resp.done) {
+		t.side[d].hold = ex
+	}
+	t.pairs.finished(t, m)
+	if final && next != "" {
+		t.change(next)
+		t.rework(d ^ 1)
+		return
+	}
+	if other := &t.side[d^1]; final && ex != nil && other.hold == ex {
+		other.hold = nil
+		t.rework(d ^ 1)
+	}
+}
+
+// newMessage returns an empty message that begins at a place.
+func (t *talk) newMessage(d int, at stream.At) *Message {
+	p := t.c.p
+	m := p.message()
+	m.From, m.Flow, m.Transport, m.Detail = t.role[d], t.c.direction(d), t.c.transport, p.opts.Detail
+	m.Start, m.First, m.End, m.Last = at.Time, at.Number, at.Time, at.Number
+	m.talk, m.proto = t, t.proto
+	return m
+}
+
+// message takes a message from the pool.
+func (p *partition) message() *Message {
+	if n := len(p.pool); n > 0 {
+		m := p.pool[n-1]
+		p.pool = p.pool[:n-1]
+		return m
+	}
+	return new(Message)
+}
+
+// free puts a message back, with a modest part of its memory.
+func (p *partition) free(m *Message) {
+	v, carried := m.Values, m.carried[:0]
+	if v.Size() > 8<<10 {
+		v = field.Values{}
+	}
+	v.Reset()
+	*m = Message{Values: v, carried: carried}
+	if len(p.pool) < 1024 {
+		p.pool = append(p.pool, m)
+	}
+}

@@ -1,0 +1,302 @@
+package dissector
+
+import (
+	"shark/dissector/stream"
+)
+
+// talk is the application side of one connection: it finds the protocol, cuts
+// each side's bytes into messages and hands them to the pairing.
+type talk struct {
+	c     *conn
+	proto *Protocol // nil until it is known
+	parse Parse
+	role  [2]Side // of each direction
+	side  [2]side
+	dead  bool // nothing more can be read
+	pairs pairing
+}
+
+// side is one direction's bytes on their way to become messages.
+type side struct {
+	buf    []byte // bytes that the parser or the probes still want to see
+	marks  []mark // in which packets the bytes of buf came
+	need   int    // length of buf from which on parsing is worth a try
+	piece  piece  // what is being passed over
+	cur    *Message
+	gap    int64 // bytes missing right before buf
+	lost   bool  // where messages begin is unknown
+	probes int
+	base   int64 // offset of buf in the side's stream
+	ended  bool
+	hold   *exchange // an upgrade was asked for: nothing is parsed until it is answered
+}
+
+// mark says that the bytes of buf from off on came at a place.
+type mark struct {
+	off int
+	at  stream.At
+}
+
+// Data takes the next bytes of a side in order.
+func (t *talk) Data(d int, off int64, b []byte, at stream.At) {
+	s := &t.side[d]
+	t.c.unique += int64(len(b))
+	if t.c.p.tap != nil {
+		t.c.p.tap.Data(t.c.id, d, off, b, at)
+	}
+	if t.dead {
+		return
+	}
+	if s.piece.active {
+		b = b[t.pass(d, b, at):]
+	}
+	if len(b) == 0 || t.dead {
+		return
+	}
+	s.marks = append(s.marks, mark{len(s.buf), at})
+	if len(s.buf) == 0 {
+		s.base = t.c.tcp.Offset(d) - int64(len(b))
+	}
+	data := b
+	if len(s.buf) > 0 {
+		s.buf = append(s.buf, b...)
+		data = s.buf
+	}
+	t.keep(d, data, t.work(d, data, 0))
+	t.pairs.lastData = at.Time
+}
+
+// keep holds back what work left of data.
+func (t *talk) keep(d int, data []byte, used int) {
+	s := &t.side[d]
+	if t.dead || used >= len(data) {
+		s.buf, s.marks = s.buf[:0], s.marks[:0]
+		if cap(s.buf) > MaxProbe { // a rare large message must not pin its memory
+			s.buf = nil
+		}
+		return
+	}
+	rest := data[used:]
+	s.base += int64(used)
+	if len(s.buf) > 0 && &s.buf[0] == &data[0] {
+		s.buf = s.buf[:copy(s.buf, rest)]
+	} else {
+		s.buf = append(s.buf[:0], rest...)
+	}
+	i := len(s.marks) - 1
+	for i > 0 && s.marks[i].off > used {
+		i--
+	}
+	s.marks = s.marks[:copy(s.marks, s.marks[i:])]
+	for j := range s.marks {
+		s.marks[j].off = max(0, s.marks[j].off-used)
+	}
+}
+
+// place returns where the byte at off of the data in work was captured.
+func (s *side) place(off int) stream.At {
+	i := len(s.marks) - 1
+	for i > 0 && s.marks[i].off > off {
+		i--
+	}
+	return s.marks[i].at
+}
+
+// work reads what it can from data, which begins at s.buf's first byte and of
+// which the first used bytes are done with, and returns how much is done with then.
+func (t *talk) work(d int, data []byte, used int) int {
+	s := &t.side[d]
+	for used < len(data) && !t.dead {
+		if t.proto == nil {
+			return t.detect(d, data, used)
+		}
+		if s.lost {
+			n, found := t.resync(d, data[used:])
+			used += n
+			if !found {
+				return used
+			}
+		}
+		if len(data)-used < s.need || s.hold != nil {
+			return t.waitOrDrop(d, data, used)
+		}
+		n, more := t.step(d, data, used)
+		used += n
+		if more {
+			return t.waitOrDrop(d, data, used)
+		}
+	}
+	return used
+}
+
+// waitOrDrop leaves the rest of data for later, unless it has grown too large.
+func (t *talk) waitOrDrop(d int, data []byte, used int) int {
+	if len(data)-used <= MaxUnparsed {
+		return used
+	}
+	t.side[d].hold = nil
+	t.lose(d, int64(len(data)-used))
+	return len(data)
+}
+
+// step parses one piece at data[used:] and returns how many bytes of it are done
+// with; more says that the parser waits for more bytes.
+func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
+	s := &t.side[d]
+	buf := data[used:]
+	m := s.cur
+	if m == nil {
+		m = t.newMessage(d, s.place(used))
+		m.offset = s.base + int64(used)
+	}
+	m.Gap, m.Role, m.Open, m.Skip, m.Cancel, m.Need, m.bodyFrom, m.bodyLen = s.gap, BySide, false, false, false, 0, 0, 0
+	span, err := t.parse(t.role[d], buf, m)
+	if err == ErrShort && len(buf) < MaxUnparsed && m.Need <= MaxUnparsed {
+		s.need = max(m.Need, len(buf)+1)
+		if s.cur == nil {
+			t.c.p.free(m)
+		}
+		return 0, true
+	}
+	if err != nil || span <= 0 {
+		if s.cur == nil {
+			t.c.p.free(m)
+		}
+		t.c.p.report.ParseErrors++
+		return t.stumble(d, data, used), false
+	}
+	s.need, s.gap = 0, 0
+	t.begin(d, m, span, s.place(used))
+	at := s.place(used + int(min(span, int64(len(buf)))) - 1)
+	if span <= int64(len(buf)) { // the usual case: the piece is whole
+		s.piece.pass(buf[:span], at)
+		t.endPiece(d)
+		return int(span), false
+	}
+	s.piece.pass(buf, at)
+	return len(buf), false
+}
+
+// stumble handles bytes that do not parse: the search for the next message
+// begins one byte further on.
+func (t *talk) stumble(d int, data []byte, used int) int {
+	t.lose(d, 0)
+	s := &t.side[d]
+	s.gap++
+	n, found := t.scan(d, data[used+1:])
+	if !found {
+		n = len(data) - used - 1
+	}
+	s.gap += int64(n)
+	s.lost = !found
+	return n + 1
+}
+
+// detect looks for the protocol where a side, or what follows another protocol,
+// begins.
+func (t *talk) detect(d int, data []byte, used int) int {
+	s := &t.side[d]
+	p, role, more := t.c.p.detect(t.c, data[used:])
+	switch {
+	case p != nil:
+		t.speak(p, d, role)
+		return t.startAll(d, data, used)
+	case more && len(data)-used < MaxProbe:
+		return used
+	}
+	s.gap += int64(len(data) - used)
+	if s.probes++; s.probes >= MaxProbes && (t.side[d^1].probes >= MaxProbes || !t.c.tcp.Started(d^1)) {
+		t.dead = true
+	}
+	return len(data)
+}
+
+// speak settles what is spoken, and by whom.
+func (t *talk) speak(p *Protocol, d int, role Side) {
+	t.proto, t.parse = p, p.New(t.c.transport)
+	t.role[d], t.role[d^1] = role, role.Other()
+	t.c.speaks(p)
+	for i := range t.side {
+		s := &t.side[i]
+		s.need = 0
+		s.lost = s.gap > 0
+	}
+	t.side[d].lost = false
+}
+
+// startAll parses what both sides have said so far, the client first. data is
+// side d's; it returns how much of it is done with.
+func (t *talk) startAll(d int, data []byte, used int) int {
+	if t.role[d] == Client {
+		used = t.work(d, data, used)
+		t.rework(d ^ 1)
+		return used
+	}
+	t.rework(d ^ 1)
+	return t.work(d, data, used)
+}
+
+// rework parses what a side has in store.
+func (t *talk) rework(d int) {
+	s := &t.side[d]
+	if len(s.buf) == 0 || s.piece.active || t.dead {
+		return
+	}
+	data := s.buf
+	t.keep(d, data, t.work(d, data, 0))
+}
+
+// change hands both sides to another protocol from here on.
+func (t *talk) change(next string) {
+	for i := range t.side {
+		s := &t.side[i]
+		s.hold, s.need, s.probes, s.cur = nil, 0, 0, nil
+	}
+	switch p := t.c.p.byName[next]; {
+	case next == Unknown:
+		t.proto, t.parse = nil, nil
+	case p != nil && p.New != nil:
+		t.proto, t.parse = p, p.New(t.c.transport)
+		t.c.speaks(p)
+	default:
+		t.dead = true
+	}
+}
+
+// End says that a side said its last word.
+func (t *talk) End(d int, at stream.At) {
+	s := &t.side[d]
+	if t.c.p.tap != nil {
+		t.c.p.tap.End(t.c.id, d, at)
+	}
+	s.ended = true
+	if !t.dead {
+		t.cut(d, s.piece.active && s.piece.span == UntilClose)
+	}
+}
+
+// cut ends a side's open messages; whole says that ending was their way to be
+// complete.
+func (t *talk) cut(d int, whole bool) {
+	s := &t.side[d]
+	m := s.cur
+	if m == nil && s.piece.active {
+		m = s.piece.m
+	}
+	s.piece, s.cur = piece{}, nil
+	s.buf, s.marks, s.need = s.buf[:0], s.marks[:0], 0
+	if m != nil && !m.Skip {
+		m.Truncated = m.Truncated || !whole
+		t.finish(d, m)
+	}
+}
+
+// close ends the talk: whatever is incomplete becomes an entry as it is.
+func (t *talk) close(evicted bool) {
+	for d := range t.side {
+		if !t.side[d].ended {
+			t.cut(d, t.side[d].piece.active && t.side[d].piece.span == UntilClose)
+		}
+	}
+	t.pairs.drain(t, evicted)
+}
