@@ -73,7 +73,7 @@ func (t *talk) letter(d int, p *packet.Packet, at stream.At) {
 		return
 	}
 	m.Size, m.Lost = int64(p.PayloadLen), int64(p.PayloadLen)-int64(len(p.Payload))
-	m.BodySize = m.bodyLen
+	m.BodySize, m.head = m.bodyLen, m.bodyFrom
 	if m.Detail {
 		m.Raw = append(m.Raw, p.Payload...)
 		if to := m.bodyFrom + m.bodyLen; m.bodyLen > 0 && to <= int64(len(p.Payload)) {

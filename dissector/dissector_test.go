@@ -129,6 +129,8 @@ func TestPairsAfterLoss(t *testing.T) {
 			[]string{"a > 1", "b > - unpaired", "d > 4 resumed"}},
 		{"a request is lost behind another", script().Client("?a\n").Lose().Client("?b\n").Client("?c\n").Server("=1\n", "=2\n", "=3\n").Close(),
 			[]string{"a > 1", "c > - resumed unpaired", "- > 2 unpaired", "- > 3 unpaired"}},
+		{"a request is lost before pipelined ones", script().Client("?a\n").Server("=1\n").Lose().Client("?b\n").Server("=2\n").Client("?c\n?d\n").Server("=3\n=4\n").Close(),
+			[]string{"a > 1", "- > 2 unpaired", "c > - resumed unpaired", "d > - unpaired", "- > 3 unpaired", "- > 4 unpaired"}},
 		{"keys need no turns", script().Client("#x a\n").Lose().Client("#y b\n").Client("#z c\n").Server("$x 1\n$y 2\n$z 3\n").Close(),
 			[]string{"a > 1", "- > 2", "c > 3 resumed"}},
 	}

@@ -36,6 +36,7 @@ func (t *talk) Gap(d int, n int64) {
 		return
 	}
 	t.lose(d, n+int64(len(s.buf)))
+	s.buf, s.marks = s.buf[:0], s.marks[:0]
 }
 
 // lose ends what a side was saying: n bytes of it are missing or make no sense.
@@ -46,7 +47,8 @@ func (t *talk) lose(d int, n int64) {
 	}
 	t.cut(d, false)
 	s.gap += n
-	s.lost, s.hold = true, nil
+	s.lost = true
+	t.side[0].hold, t.side[1].hold = nil, nil
 	t.c.skipped[d] += n
 	t.pairs.loss(t, t.role[d])
 }

@@ -66,7 +66,9 @@ func (p *pairing) add(m *Message) {
 	if pending {
 		p.pipelined = true
 		for _, ex := range p.queue {
-			ex.void = ex.void || ex.unsure && ex.resp == nil
+			if ex.unsure && ex.resp == nil { // the turn was no proof after all
+				ex.void, p.distrust = true, true
+			}
 		}
 	}
 	if p.distrust {
@@ -139,6 +141,24 @@ func (p *pairing) openMessage(from Side, key uint64) *Message {
 	return nil
 }
 
+// ending returns what the sender of m, a piece that cancels an exchange, has said
+// in it: a message that may be complete already, or m itself if it said nothing
+// yet. It is nil when there is no such exchange.
+func (p *pairing) ending(m *Message) *Message {
+	if !m.Cancel || !m.keyed || len(p.keyed[m.key]) == 0 {
+		return nil
+	}
+	ex := p.keyed[m.key][0]
+	half := &ex.req
+	if m.From == Server {
+		half = &ex.resp
+	}
+	if *half == nil {
+		*half, m.ex = m, ex
+	}
+	return *half
+}
+
 // finished is called when a message is complete: its exchange becomes an entry if
 // that is complete too.
 func (p *pairing) finished(t *talk, m *Message) {
@@ -175,7 +195,7 @@ func (t *talk) cancel(m *Message) {
 	}
 	for _, half := range []*Message{ex.req, ex.resp} {
 		if half != nil && !half.done {
-			half.done = true
+			half.done, half.Truncated = true, true
 			for _, r := range half.carried {
 				if r.Carry.Done != nil {
 					r.Carry.Done(half)

@@ -24,6 +24,9 @@ func (p *piece) pass(b []byte, at stream.At) {
 	m.End, m.Last = max(m.End, at.Time), max(m.Last, at.Number)
 	from, to := max(p.bodyFrom, p.pos), min(p.bodyTo, p.pos+n)
 	if to > from {
+		if m.BodySize == 0 {
+			m.head = m.Size - n + from - p.pos
+		}
 		m.BodySize += to - from
 		chunk := b[from-p.pos : to-p.pos]
 		for _, r := range m.carried {
@@ -64,17 +67,27 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 	if m.Skip {
 		return
 	}
+	if half := t.pairs.ending(m); half != nil {
+		if half != m {
+			half.Merge(&m.Values)
+			half.Resumed = half.Resumed || m.Resumed
+			t.c.p.free(m)
+			s.piece.m = half
+		}
+		return
+	}
 	if m.keyed && s.cur == nil {
 		if whole := t.pairs.openMessage(m.From, m.key); whole != nil {
 			whole.Merge(&m.Values)
 			whole.Next, whole.Role = m.Next, m.Role
+			whole.Resumed = whole.Resumed || m.Resumed
 			t.c.p.free(m)
 			s.piece.m = whole
 			return
 		}
 	}
 	if s.cur == nil {
-		m.Resumed = m.Gap > 0
+		m.Resumed = m.Resumed || m.Gap > 0
 		t.attach(m, at)
 		for _, r := range t.c.p.riders[t.proto] {
 			if r.Carry.Claim(m) {

@@ -167,7 +167,7 @@ type Message struct {
 	BodySize    int64  // bytes of the body on the wire
 	Lost        int64  // bytes inside it that were never captured
 	Truncated   bool   // it ended before it was complete
-	Resumed     bool   // it is the first after a loss or was begun unseen
+	Resumed     bool   // it is the first after a loss or was begun unseen; Parse may set it where parts of it are unknown
 	Body        []byte // with Detail: the body as it was sent, up to a limit
 	Raw         []byte // with Detail: the message as it was sent, up to a limit
 
@@ -175,6 +175,7 @@ type Message struct {
 	proto    *Protocol
 	ex       *exchange
 	offset   int64 // of its first byte in its side's stream
+	head     int64 // bytes before the body, if it has one
 	bodyFrom int64
 	bodyLen  int64
 	carried  []*Protocol
@@ -206,4 +207,27 @@ func (m *Message) Peer() *Message {
 		return nil
 	}
 	return m.talk.pairs.peer(m)
+}
+
+// HeadSize returns how many bytes of the message come before its body: all of
+// them when it has none.
+func (m *Message) HeadSize() int64 {
+	if m.BodySize == 0 {
+		return m.Size
+	}
+	return m.head
+}
+
+// Content returns the function that gives the message's body as its application
+// sees it, of its most specific protocol that has one; nil when none has.
+func (m *Message) Content() func(m *Message, raw []byte, limit int) ([]byte, error) {
+	for i := len(m.carried) - 1; i >= 0; i-- {
+		if f := m.carried[i].Content; f != nil {
+			return f
+		}
+	}
+	if m.proto == nil {
+		return nil
+	}
+	return m.proto.Content
 }

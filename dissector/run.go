@@ -135,6 +135,9 @@ func read(ctx context.Context, src packet.Source, opts *Options, r *Report, free
 		}
 		err := src.ReadBatch(&u.batch)
 		u.decode(dec, r, len(queues))
+		if errors.Is(err, io.EOF) {
+			dec.Flush(func(p *packet.Packet) { u.add(p, len(queues)) })
+		}
 		u.left.Store(int32(len(queues)))
 		for _, q := range queues {
 			q <- u
@@ -169,12 +172,27 @@ func (u *unit) decode(dec *packet.Decoder, r *Report, workers int) {
 		dec.Decode(rec, p)
 		r.count(rec, p)
 		if p.Kind == packet.Transport {
-			part := p.Partition() % Partitions
-			u.parts[i] = uint8(part)
-			w := int(part) % workers
-			u.lists[w] = append(u.lists[w], uint32(i))
+			u.assign(i, workers)
 		}
 	}
+}
+
+// assign gives packet i to the worker of its partition.
+func (u *unit) assign(i, workers int) {
+	part := u.packets[i].Partition() % Partitions
+	u.parts[i] = uint8(part)
+	w := int(part) % workers
+	u.lists[w] = append(u.lists[w], uint32(i))
+}
+
+// add appends a packet that stands for fragments whose datagram never was whole.
+func (u *unit) add(p *packet.Packet, workers int) {
+	if p.Kind != packet.Transport {
+		return
+	}
+	u.packets = append(u.packets, *p)
+	u.parts = append(u.parts, 0)
+	u.assign(len(u.packets)-1, workers)
 }
 
 // count takes one packet into the account.

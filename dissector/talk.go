@@ -270,8 +270,17 @@ func (t *talk) End(d int, at stream.At) {
 		t.c.p.tap.End(t.c.id, d, at)
 	}
 	s.ended = true
+	t.unhold(d)
 	if !t.dead {
 		t.cut(d, s.piece.active && s.piece.span == UntilClose)
+	}
+}
+
+// unhold parses what waited for the answer to an upgrade that will not come.
+func (t *talk) unhold(d int) {
+	if t.side[d].hold != nil {
+		t.side[d].hold = nil
+		t.rework(d)
 	}
 }
 
@@ -283,8 +292,7 @@ func (t *talk) cut(d int, whole bool) {
 	if m == nil && s.piece.active {
 		m = s.piece.m
 	}
-	s.piece, s.cur = piece{}, nil
-	s.buf, s.marks, s.need = s.buf[:0], s.marks[:0], 0
+	s.piece, s.cur, s.need = piece{}, nil, 0
 	if m != nil && !m.Skip {
 		m.Truncated = m.Truncated || !whole
 		t.finish(d, m)
@@ -295,6 +303,7 @@ func (t *talk) cut(d int, whole bool) {
 func (t *talk) close(evicted bool) {
 	for d := range t.side {
 		if !t.side[d].ended {
+			t.unhold(d)
 			t.cut(d, t.side[d].piece.active && t.side[d].piece.span == UntilClose)
 		}
 	}

@@ -20,6 +20,7 @@ type call struct {
 	times string
 	marks dissector.Marks
 	conn  uint64
+	span  [4]uint64 // first and last packet of the request and of the response
 	index uint32
 	proto string
 }
@@ -82,6 +83,7 @@ func newCall(e *dissector.Entry) call {
 	c := call{text: b.String(), marks: e.Marks, conn: e.Conn, index: e.Index, proto: e.Protocol.Name}
 	c.times = fmt.Sprintf("packets %d-%d, %d µs", e.First, e.Last, (e.End-e.Time)/1000)
 	if e.Request != nil && e.Response != nil {
+		c.span = [4]uint64{e.Request.First, e.Request.Last, e.Response.First, e.Response.Last}
 		c.pair = fmt.Sprintf("%s:%d %d>%d %s %s", e.Flow.Src, e.Flow.SrcPort, e.Request.First, e.Response.First,
 			dissector.Operation.Get(&e.Request.Values), dissector.Summary.Get(&e.Request.Values))
 	}

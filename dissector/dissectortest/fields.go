@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"shark/dissector"
@@ -33,7 +34,8 @@ func fields(t *testing.T, p *dissector.Protocol, seen *collector) {
 }
 
 // strangers checks that the protocol claims no capture of another one.
-func strangers(t *testing.T, p *dissector.Protocol, root string) {
+func strangers(t *testing.T, protocols []*dissector.Protocol, root string) {
+	p := protocols[0]
 	if p.Probe == nil {
 		return
 	}
@@ -47,20 +49,25 @@ func strangers(t *testing.T, p *dissector.Protocol, root string) {
 		}
 		for _, file := range captures(t, filepath.Join(root, "testdata", dir.Name())) {
 			claimed, _ := dissect(t, readCapture(t, file), []*dissector.Protocol{p})
-			if len(claimed) > 0 && !shares(p, dir.Name()) {
+			if len(claimed) > 0 && !shares(protocols, dir.Name()) {
 				t.Errorf("claims %d messages of %s, such as:\n%s", len(claimed), file, claimed[0].text)
 			}
 		}
 	}
 }
 
-// shares tells whether another protocol's captures may hold this one: what it
-// says it is too, and whole clusters.
-func shares(p *dissector.Protocol, folder string) bool {
-	for _, name := range p.Implies {
-		if name == folder {
-			return true
-		}
-	}
-	return folder == "shop"
+// begins lists the protocols that others are changed to from: their captures
+// hold it too.
+var begins = map[string][]string{
+	"http":  {"http2", "grpc", "ws"},
+	"http2": {"grpc"},
+}
+
+// shares tells whether another protocol's captures may hold the first of the
+// protocols: what it says it is too, what it leads to or comes from, and whole
+// clusters.
+func shares(protocols []*dissector.Protocol, folder string) bool {
+	p := protocols[0]
+	carrier := func(c *dissector.Protocol) bool { return c.Name == folder }
+	return folder == "shop" || slices.ContainsFunc(protocols[1:], carrier) || slices.Contains(p.Implies, folder) || slices.Contains(begins[p.Name], folder)
 }

@@ -1,0 +1,155 @@
+// Package grpc reads gRPC calls, which HTTP/2 carries:
+// https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md.
+//
+// The method is the request's path, the messages are prefixed with their length
+// in the bodies, and the status comes in the response's trailers, or in its
+// headers when there is nothing else. gRPC-Web is not claimed.
+package grpc
+
+import (
+	"bytes"
+	"strconv"
+
+	"shark/dissector"
+	"shark/dissector/field"
+	"shark/dissector/protocol/http"
+)
+
+// Protocol is gRPC over HTTP/2.
+var Protocol = dissector.Protocol{
+	Name:      "grpc",
+	Label:     "gRPC",
+	Doc:       "gRPC calls over HTTP/2.",
+	Transport: dissector.TCP,
+	Fields:    field.Fields(Method, Service, Status, StatusMessage, RequestMessages, ResponseMessages, Compressed),
+	Implies:   []string{"http"},
+	Over:      "http",
+	Carry:     &dissector.Rider{Claim: claim, Body: body, Done: done},
+}
+
+// The fields of gRPC beyond those of HTTP.
+var (
+	Method           = field.NewText("grpc_method", "Method that is called: the last segment of the path.", `grpc && grpc_method == "GetCart"`)
+	Service          = field.NewText("grpc_service", "Service that the method belongs to, with its package: the path before the method.", `grpc && grpc_service == "shop.CartService"`)
+	Status           = field.NewInt("grpc_status", "", "Status of the call, from the trailers or the headers of the response; 0 is OK.", "grpc && grpc_status == 14")
+	StatusMessage    = field.NewText("grpc_message", "What the server says about the status, percent-decoded.", `grpc && grpc_message.contains("deadline")`)
+	RequestMessages  = field.NewInt("grpc_request_messages", "", "Messages of the client that were seen whole; a call that was cut short may have more.", "grpc && grpc_request_messages > 1")
+	ResponseMessages = field.NewInt("grpc_response_messages", "", "Messages of the server that were seen whole; a call that was cut short may have more.", "grpc && grpc_response_messages == 0")
+	Compressed       = field.NewBool("grpc_compressed", "Messages of the call are compressed, by the coding in the header grpc-encoding.", "grpc && grpc_compressed")
+)
+
+// maxStatusMessage is how many bytes of a status message are kept.
+const maxStatusMessage = 4 << 10
+
+// claim takes messages by their content type. A response without one, such as
+// one whose headers could not be told, is gRPC if its request is.
+func claim(m *dissector.Message) bool {
+	if m.From == dissector.Client {
+		t, _ := http.RequestHeaders.Get(&m.Values, "content-type")
+		return isGRPC(t)
+	}
+	if t, ok := http.ResponseHeaders.Get(&m.Values, "content-type"); ok {
+		return isGRPC(t)
+	}
+	req := m.Peer()
+	if req == nil {
+		return false
+	}
+	t, _ := http.RequestHeaders.Get(&req.Values, "content-type")
+	return isGRPC(t)
+}
+
+// isGRPC tells whether a content type is application/grpc, maybe with the
+// message format behind a plus sign.
+func isGRPC(contentType []byte) bool {
+	const name = "application/grpc"
+	if len(contentType) < len(name) || !bytes.EqualFold(contentType[:len(name)], []byte(name)) {
+		return false
+	}
+	rest := contentType[len(name):]
+	return len(rest) == 0 || rest[0] == '+' || rest[0] == ';' || rest[0] == ' '
+}
+
+func done(m *dissector.Message) {
+	if m.From == dissector.Client {
+		setMethod(&m.Values, http.Path.Get(&m.Values))
+		setMessages(m, RequestMessages)
+		return
+	}
+	setStatus(&m.Values)
+	setMessages(m, ResponseMessages)
+	if req := m.Peer(); req != nil && !claim(req) {
+		setMethod(&m.Values, http.Path.Get(&req.Values)) // nobody could tell that the request is gRPC
+	}
+}
+
+// setMethod takes a path apart: "/" service "/" method.
+func setMethod(v *field.Values, path []byte) {
+	i := bytes.LastIndexByte(path, '/')
+	if i < 0 {
+		return
+	}
+	Method.Set(v, path[i+1:])
+	Service.Set(v, bytes.TrimPrefix(path[:i], []byte("/")))
+	dissector.Operation.Set(v, path[i+1:])
+}
+
+// setStatus reads the status of a call that has one. It stands in the trailers,
+// or in the headers of a response that has nothing else ("Trailers-Only").
+func setStatus(v *field.Values) {
+	from := http.ResponseTrailers
+	text, ok := from.Get(v, "grpc-status")
+	if !ok {
+		from = http.ResponseHeaders
+		if text, ok = from.Get(v, "grpc-status"); !ok {
+			return
+		}
+	}
+	code, err := strconv.ParseUint(string(text), 10, 31)
+	if err != nil {
+		return
+	}
+	Status.Set(v, int64(code))
+	if code != 0 {
+		dissector.Failed.Set(v, true)
+	}
+	dissector.Status.SetString(v, statusText(code))
+	if message, ok := from.Get(v, "grpc-message"); ok && len(message) > 0 {
+		StatusMessage.Set(v, unescape(message[:min(len(message), maxStatusMessage)]))
+	}
+}
+
+// statusText returns a status code and its name:
+// https://github.com/grpc/grpc/blob/master/doc/statuscodes.md.
+func statusText(code uint64) string {
+	if code < uint64(len(statusTexts)) {
+		return statusTexts[code]
+	}
+	return strconv.FormatUint(code, 10)
+}
+
+var statusTexts = [...]string{
+	"0 OK", "1 CANCELLED", "2 UNKNOWN", "3 INVALID_ARGUMENT", "4 DEADLINE_EXCEEDED", "5 NOT_FOUND",
+	"6 ALREADY_EXISTS", "7 PERMISSION_DENIED", "8 RESOURCE_EXHAUSTED", "9 FAILED_PRECONDITION",
+	"10 ABORTED", "11 OUT_OF_RANGE", "12 UNIMPLEMENTED", "13 INTERNAL", "14 UNAVAILABLE",
+	"15 DATA_LOSS", "16 UNAUTHENTICATED",
+}
+
+// unescape undoes percent-encoding; what is not encoded rightly stays as it is.
+func unescape(b []byte) []byte {
+	if bytes.IndexByte(b, '%') < 0 {
+		return b
+	}
+	out := make([]byte, 0, len(b))
+	for i := 0; i < len(b); i++ {
+		if b[i] == '%' && i+2 < len(b) {
+			if n, err := strconv.ParseUint(string(b[i+1:i+3]), 16, 8); err == nil {
+				out = append(out, byte(n))
+				i += 2
+				continue
+			}
+		}
+		out = append(out, b[i])
+	}
+	return out
+}

@@ -1,0 +1,11 @@
+package grpc_test
+
+import (
+	"testing"
+
+	"shark/dissector/dissectortest"
+	"shark/dissector/protocol/grpc"
+	"shark/dissector/protocol/http2"
+)
+
+func TestProtocol(t *testing.T) { dissectortest.Run(t, &grpc.Protocol, &http2.Protocol) }

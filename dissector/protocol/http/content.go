@@ -1,0 +1,145 @@
+package http
+
+import (
+	"bufio"
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+
+	"shark/dissector"
+	"shark/dissector/field"
+)
+
+// The limits of decoding a body, beside the length that the caller asks for.
+const (
+	maxCodings  = 4       // content codings on top of each other
+	maxRatio    = 1100    // unpacked to packed, above freeUnpack; deflate cannot exceed 1032
+	freeUnpack  = 4 << 20 // unpacked bytes that no ratio is asked of
+	maxWindow   = 8 << 20 // zstd's window, RFC 9659
+	maxPartHead = 200     // bytes kept of a part's name, file name and type
+	maxParts    = 1000    // parts of a multipart body
+)
+
+// ErrRatio tells that a body unpacks to suspiciously much.
+var ErrRatio = errors.New("body unpacks to more than it may")
+
+// Content undoes the codings that m's headers name (Content-Encoding, and
+// Transfer-Encoding but for the chunks, which raw has no more) and returns at
+// most limit bytes. With an error it returns what could be decoded before it;
+// raw that was cut short gives io.ErrUnexpectedEOF. It serves all versions of
+// HTTP.
+func Content(m *dissector.Message, raw []byte, limit int) ([]byte, error) {
+	codings := codingsOf(m)
+	if len(codings) > maxCodings {
+		return nil, fmt.Errorf("%d content codings on top of each other", len(codings))
+	}
+	if len(codings) == 0 {
+		return raw[:min(len(raw), limit)], nil
+	}
+	var r io.Reader = bytes.NewReader(raw)
+	most := int64(max(len(raw)*maxRatio, freeUnpack))
+	for i := len(codings) - 1; i >= 0; i-- {
+		d, err := decoder(codings[i], r)
+		if err != nil {
+			return nil, fmt.Errorf("content coding %s: %w", codings[i], err)
+		}
+		if c, ok := d.(io.Closer); ok {
+			defer c.Close()
+		}
+		r = &bounded{r: d, left: most}
+	}
+	body, err := io.ReadAll(io.LimitReader(r, int64(limit)))
+	if err != nil {
+		err = fmt.Errorf("content coding %s: %w", strings.Join(codings, ", "), err)
+	}
+	return body, err
+}
+
+// codingsOf lists the codings of m's body in the order they were applied.
+func codingsOf(m *dissector.Message) []string {
+	headers := RequestHeaders
+	if m.Has(ResponseHeaders) {
+		headers = ResponseHeaders
+	}
+	var content, transfer []string
+	for block := range headers.Lines(&m.Values) {
+		lines := field.ParseLines(string(block))
+		content = append(content, split(lines["content-encoding"])...)
+		transfer = append(transfer, split(lines["transfer-encoding"])...)
+	}
+	return append(content, transfer...)
+}
+
+// split takes a list of codings apart and leaves out those that change nothing.
+func split(list string) []string {
+	var out []string
+	for list != "" {
+		var one string
+		one, list, _ = strings.Cut(list, ",")
+		one = strings.ToLower(strings.TrimSpace(one))
+		if one != "" && one != "identity" && one != "chunked" && one != "aws-chunked" {
+			out = append(out, one)
+		}
+	}
+	return out
+}
+
+// decoder unpacks r, which was packed by coding (RFC 9110, section 8.4.1; RFC
+// 7932; RFC 8878).
+func decoder(coding string, r io.Reader) (io.Reader, error) {
+	switch coding {
+	case "gzip", "x-gzip":
+		return gzip.NewReader(r)
+	case "deflate":
+		return inflate(r)
+	case "br":
+		return brotli.NewReader(r), nil
+	case "zstd":
+		d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, err
+		}
+		return d.IOReadCloser(), nil
+	}
+	return nil, errors.New("not known")
+}
+
+// inflate reads deflate with its zlib header, as it should be, or without it,
+// as some servers send it.
+func inflate(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(r)
+	h, err := b.Peek(2)
+	if err != nil {
+		return nil, err
+	}
+	if h[0]&0x0f == 8 && (int(h[0])<<8|int(h[1]))%31 == 0 {
+		return zlib.NewReader(b)
+	}
+	return flate.NewReader(b), nil
+}
+
+// bounded is a reader that fails once it gave more than it may.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, ErrRatio
+	}
+	if int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.r.Read(p)
+	b.left -= int64(n)
+	return n, err
+}

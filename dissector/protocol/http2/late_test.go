@@ -1,0 +1,164 @@
+package http2_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"shark/dissector"
+	"shark/dissector/field"
+	"shark/dissector/protocol/grpc"
+	"shark/dissector/protocol/http"
+	"shark/dissector/protocol/http2"
+	"shark/packet"
+	"shark/packet/pcapng"
+)
+
+// Whatever part of a capture is seen, each value that is given is the one that
+// the whole capture gives, and what needs no table of the past is known.
+func TestPartsOfCapturesGiveNothingWrong(t *testing.T) {
+	files := []string{"../../../testdata/http2/web.pcap", "../../../testdata/grpc/calls.pcap"}
+	if root := os.Getenv("SHARK_CAPTURES"); root != "" {
+		files = append(files, filepath.Join(root, "live/grpc.pcap"), filepath.Join(root, "suricata-verify/dns-over-http2-post__dns_over_https_POST.pcap"))
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			recs := readAll(t, file)
+			whole := facts(t, recs, true)
+			rng := rand.New(rand.NewPCG(1, 1))
+			methods, paths := 0, 0
+			for round := range 200 {
+				part := recs[rng.IntN(len(recs)):]
+				if round%2 == 1 { // packets are missing everywhere
+					part = nil
+					for _, r := range recs {
+						if rng.IntN(20) > 0 {
+							part = append(part, r)
+						}
+					}
+				}
+				for stream, got := range facts(t, part, false) {
+					want, ok := whole[stream]
+					if !ok {
+						t.Fatalf("%s is not there in the whole capture", stream)
+					}
+					for fact := range got {
+						if !want[fact] {
+							t.Fatalf("%s: %s, which the whole capture does not say", stream, fact)
+						}
+						if strings.HasPrefix(fact, "method") {
+							methods++
+						}
+						if strings.HasPrefix(fact, "path") {
+							paths++
+						}
+					}
+				}
+			}
+			if methods < 60 || paths < 20 {
+				t.Errorf("only %d methods and %d paths are known in all parts together", methods, paths)
+			}
+		})
+	}
+}
+
+// source yields records.
+type source struct{ records []packet.Record }
+
+func (s *source) ReadBatch(b *packet.Batch) error {
+	if len(s.records) == 0 {
+		b.Records = nil
+		return io.EOF
+	}
+	b.Records, s.records = s.records, nil
+	return nil
+}
+
+func (*source) Interfaces() []packet.Interface { return nil }
+func (*source) Damage() []packet.Damage        { return nil }
+func (*source) Close() error                   { return nil }
+
+func readAll(t testing.TB, file string) []packet.Record {
+	t.Helper()
+	src, err := pcapng.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	var out []packet.Record
+	for {
+		var b packet.Batch // of its own: the records stay
+		err := src.ReadBatch(&b)
+		out = append(out, b.Records...)
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// facts returns what a capture says of each stream.
+func facts(t testing.TB, recs []packet.Record, whole bool) map[string]map[string]bool {
+	t.Helper()
+	c := factSink{make(map[string]map[string]bool), whole}
+	opts := dissector.Options{Protocols: []*dissector.Protocol{&http.Protocol, &http2.Protocol, &grpc.Protocol}}
+	src := &source{append([]packet.Record(nil), recs...)}
+	if _, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink { return c }); err != nil {
+		t.Fatal(err)
+	}
+	return c.facts
+}
+
+type factSink struct {
+	facts map[string]map[string]bool // by stream
+	whole bool
+}
+
+// told are the single values that must be right whenever they are there.
+var told = []*field.Field{
+	http.Method.Field, http.URL.Field, http.Path.Field, http.Host.Field, dissector.StatusCode.Field, http2.Reset.Field,
+	http.RequestHeadersSize.Field, http.RequestBodySize.Field, http.ResponseBodySize.Field,
+	grpc.Method.Field, grpc.Service.Field, grpc.Status.Field, grpc.RequestMessages.Field, grpc.ResponseMessages.Field,
+}
+
+// sums may come out lower when a call is cut short.
+var sums = map[*field.Field]bool{
+	http.RequestBodySize.Field: true, http.ResponseBodySize.Field: true,
+	grpc.RequestMessages.Field: true, grpc.ResponseMessages.Field: true,
+}
+
+func (c factSink) Entry(e *dissector.Entry) error {
+	if e.Flow.Proto != packet.TCP || e.Protocol != &http2.Protocol && e.Protocol != &grpc.Protocol {
+		return nil
+	}
+	var id int64
+	for _, m := range []*dissector.Message{e.Request, e.Response} {
+		if m != nil {
+			id = max(id, http2.StreamID.Get(&m.Values))
+		}
+	}
+	key := fmt.Sprintf("%s:%d stream %d", e.Flow.Src, e.Flow.SrcPort, id)
+	if c.facts[key] == nil {
+		c.facts[key] = make(map[string]bool)
+	}
+	e.Each(func(f *field.Field, v field.Value) {
+		if f.Kind == field.Map {
+			c.facts[key][fmt.Sprintf("%s %s", f.Name, v.Bytes)] = true
+			return
+		}
+		unsure := e.Marks&dissector.MarkTruncated != 0 && sums[f]
+		for _, x := range told {
+			if x == f && (c.whole || !unsure) {
+				c.facts[key][fmt.Sprintf("%s %d %s", f.Name, v.Int, v.Bytes)] = true
+			}
+		}
+	})
+	return nil
+}

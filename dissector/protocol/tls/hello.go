@@ -1,0 +1,257 @@
+package tls
+
+import (
+	"bytes"
+	"errors"
+
+	"shark/dissector"
+)
+
+// Handshake extensions that are read: https://www.iana.org/assignments/tls-extensiontype-values.
+const (
+	extServerName   = 0
+	extGroups       = 10
+	extPointFormats = 11
+	extSignatures   = 13
+	extALPN         = 16
+	extPreSharedKey = 41
+	extVersions     = 43
+	extKeyShare     = 51
+)
+
+var (
+	errClientHello = errors.New("malformed client hello")
+	errServerHello = errors.New("malformed server hello")
+)
+
+// ClientHello is what a client offers (RFC 8446, section 4.1.2). Its slices
+// alias the bytes it was read from.
+type ClientHello struct {
+	Version      uint16 // legacy_version: at most TLS 1.2
+	Suites       Numbers
+	Extensions   []byte  // the extensions as sent: type, length, content; up to the first that is malformed
+	ServerName   []byte  // nil when there is none
+	Groups       Numbers // named groups
+	PointFormats []byte
+	Signatures   Numbers // signature algorithms
+	Versions     Numbers // supported_versions; empty before TLS 1.3
+	ALPN         []byte  // application protocols, each behind its length
+}
+
+// ParseClientHello reads the body of a ClientHello, which begins with its
+// version: without the four bytes of the handshake header. What it returns
+// aliases b.
+func ParseClientHello(b []byte) (ClientHello, error) {
+	r := reader{b: b}
+	h := ClientHello{Version: uint16(r.uint(2))}
+	r.take(32) // random
+	r.vector(1)
+	h.Suites = Numbers(r.vector(2))
+	r.vector(1) // compression methods
+	if r.bad || len(h.Suites)%2 != 0 {
+		return ClientHello{}, errClientHello
+	}
+	h.Extensions = extensionList(r.b)
+	for e := (reader{b: h.Extensions}); len(e.b) > 0; {
+		kind, body := e.uint(2), e.vector(2)
+		h.extension(kind, reader{b: body})
+	}
+	return h, nil
+}
+
+// extensionList takes the length off a list of extensions, which before TLS 1.2
+// may be absent, and cuts it where it is malformed.
+func extensionList(b []byte) []byte {
+	r := reader{b: b}
+	n := r.uint(2)
+	list := r.b[:min(n, len(r.b))]
+	for e := (reader{b: list}); ; {
+		whole := len(list) - len(e.b)
+		e.uint(2)
+		if e.vector(2); e.bad {
+			return list[:whole]
+		}
+	}
+}
+
+// extension reads the content of one extension. One that is malformed is taken
+// as empty: the hello is no less worth for it.
+func (h *ClientHello) extension(kind int, r reader) {
+	switch kind {
+	case extServerName:
+		h.ServerName = nameOf(r.vector(2))
+	case extGroups:
+		h.Groups = numbers(r.vector(2))
+	case extPointFormats:
+		h.PointFormats = r.vector(1)
+	case extSignatures:
+		h.Signatures = numbers(r.vector(2))
+	case extALPN:
+		h.ALPN = r.vector(2)
+	case extVersions:
+		h.Versions = numbers(r.vector(1))
+	}
+}
+
+// nameOf returns the host name of a server name list (RFC 6066, section 3).
+func nameOf(list []byte) []byte {
+	for r := (reader{b: list}); len(r.b) > 0; {
+		if kind, name := r.uint(1), r.vector(2); kind == 0 && !r.bad {
+			return name
+		}
+	}
+	return nil
+}
+
+func numbers(b []byte) Numbers { return Numbers(b[:len(b)&^1]) }
+
+// EachExtension calls f with the type of every extension in the order sent.
+func (h *ClientHello) EachExtension(f func(kind uint16)) {
+	for r := (reader{b: h.Extensions}); len(r.b) > 0; {
+		f(uint16(r.uint(2)))
+		r.vector(2)
+	}
+}
+
+// EachALPN calls f with every application protocol in the order sent.
+func (h *ClientHello) EachALPN(f func(name []byte)) {
+	for r := (reader{b: h.ALPN}); len(r.b) > 0; {
+		if name := r.vector(1); !r.bad {
+			f(name)
+		}
+	}
+}
+
+// firstALPN returns the application protocol the client likes best.
+func (h *ClientHello) firstALPN() []byte {
+	r := reader{b: h.ALPN}
+	return r.vector(1)
+}
+
+// Set sets the fields of a hello that was sent over a transport: 't' for TCP,
+// 'q' for QUIC, 'd' for DTLS.
+func (h *ClientHello) Set(m *dissector.Message, transport byte) {
+	v := &m.Values
+	dissector.Operation.SetString(v, "ClientHello")
+	if first := h.firstALPN(); len(h.ServerName) > 0 {
+		dissector.Summary.Set(v, h.ServerName)
+	} else if len(first) > 0 {
+		dissector.Summary.Set(v, first)
+	}
+	if len(h.ServerName) > 0 {
+		serverName.Set(v, h.ServerName)
+	}
+	left := maxListed
+	listed := func() bool { left--; return left >= 0 }
+	for i := range h.Suites.Len() {
+		if n := h.Suites.At(i); !isGrease(n) && listed() {
+			offered.AddString(v, SuiteName(n))
+		}
+	}
+	h.EachALPN(func(name []byte) {
+		if listed() {
+			offeredALPN.Add(v, name)
+		}
+	})
+	for i := range h.Versions.Len() {
+		if n := h.Versions.At(i); !isGrease(n) && listed() {
+			versions.AddString(v, VersionName(n))
+		}
+	}
+	if h.Versions.Len() == 0 {
+		versions.AddString(v, VersionName(h.Version))
+	}
+	h.EachExtension(func(kind uint16) {
+		if !isGrease(kind) && listed() {
+			extensions.AddString(v, extensionName(kind))
+		}
+	})
+	ja3.SetString(v, h.JA3())
+	ja4.SetString(v, h.JA4(transport))
+}
+
+// serverHello is what a server chose (RFC 8446, section 4.1.3).
+type serverHello struct {
+	legacy     uint16 // legacy_version
+	version    uint16 // the version really chosen
+	suite      uint16
+	extensions []byte
+	alpn       []byte
+	group      uint16 // of the key share; 0 when there is none
+	resumed    bool   // a pre-shared key was chosen
+	retry      bool   // it is a HelloRetryRequest
+}
+
+// retryRandom is the random of a HelloRetryRequest: the SHA-256 of that word.
+var retryRandom = []byte{
+	0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+	0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+}
+
+func parseServerHello(b []byte) (h serverHello, err error) {
+	r := reader{b: b}
+	h.legacy = uint16(r.uint(2))
+	h.version = h.legacy
+	h.retry = bytes.Equal(r.take(32), retryRandom)
+	r.vector(1) // session id
+	h.suite = uint16(r.uint(2))
+	r.take(1) // compression method
+	if r.bad {
+		return h, errServerHello
+	}
+	h.extensions = extensionList(r.b)
+	for e := (reader{b: h.extensions}); len(e.b) > 0; {
+		kind, body := e.uint(2), e.vector(2)
+		h.extension(kind, reader{b: body})
+	}
+	return h, nil
+}
+
+func (h *serverHello) extension(kind int, r reader) {
+	switch kind {
+	case extALPN:
+		list := reader{b: r.vector(2)}
+		h.alpn = list.vector(1)
+	case extPreSharedKey:
+		h.resumed = true
+	case extVersions:
+		if v := r.uint(2); !r.bad {
+			h.version = uint16(v)
+		}
+	case extKeyShare:
+		if g := r.uint(2); !r.bad {
+			h.group = uint16(g)
+		}
+	}
+}
+
+func (h *serverHello) set(m *dissector.Message) {
+	v, name := &m.Values, SuiteName(h.suite)
+	dissector.Operation.SetString(v, "ServerHello")
+	dissector.Status.SetString(v, VersionName(h.version))
+	version.Set(v, int64(h.version))
+	versionName.SetString(v, VersionName(h.version))
+	suite.Set(v, int64(h.suite))
+	suiteName.SetString(v, name)
+	switch {
+	case len(h.alpn) > 0:
+		alpn.Set(v, h.alpn)
+		dissector.Summary.Set(v, h.alpn)
+	default:
+		dissector.Summary.SetString(v, name)
+	}
+	if h.group != 0 {
+		group.SetString(v, groupName(h.group))
+	}
+	ja3s.SetString(v, h.ja3s())
+	if h.retry {
+		helloRetry.Set(v, true)
+		dissector.Status.SetString(v, "HelloRetryRequest")
+	}
+	if h.resumed {
+		resumed.Set(v, true)
+	}
+	if isWeak(h.version, name) {
+		weak.Set(v, true)
+	}
+}

@@ -1,0 +1,297 @@
+package pcapng
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"slices"
+	"sort"
+
+	"shark/packet"
+)
+
+// Merged is several inputs as one, in order of time. It is a packet.Source; like
+// a Reader it is for one goroutine at a time.
+type Merged struct {
+	inputs  []input
+	heap    []int // inputs with packets left, the one with the next packet first
+	primed  bool
+	number  uint64 // of the last packet
+	origins []Origin
+	errs    []error
+
+	bytes     int64 // given out since the last restart point
+	points    []Point
+	noRestart bool
+}
+
+// input is one of the sources merged. Its batch holds the packets to come.
+type input struct {
+	source     packet.Source
+	batch      packet.Batch
+	next       int      // index into batch.Records
+	skip       uint64   // packets to pass over first
+	interfaces []uint32 // index among all interfaces, by the source's own
+	done       bool
+}
+
+// Origin tells where an interface of a Merged comes from.
+type Origin struct {
+	File      uint32 // index of the source
+	Interface uint32 // index among the source's interfaces
+}
+
+// Merge merges sources by time. The earliest of their next packets comes first,
+// on a tie that of the earlier source; so each source keeps its own order, even
+// where its times go backwards. Packets are numbered from 1 in the new order and
+// interfaces are indexed in the order met. The sources belong to the result,
+// which holds a batch of each in memory. When reading one fails, the others are
+// read to their ends before the error is returned.
+func Merge(sources ...packet.Source) *Merged {
+	m := &Merged{inputs: make([]input, len(sources))}
+	for i, s := range sources {
+		m.inputs[i].source = s
+		if r, ok := s.(*Reader); !ok || !r.seekable {
+			m.noRestart = true
+		}
+	}
+	return m
+}
+
+// ReadBatch implements packet.Source.
+func (m *Merged) ReadBatch(b *packet.Batch) error {
+	if len(m.inputs) == 1 && m.inputs[0].skip == 0 && !m.primed {
+		return m.readOnly(b)
+	}
+	if !m.primed {
+		m.prime()
+	}
+	m.mark()
+	b.Records = b.Records[:0]
+	if cap(b.Buf) < readSize {
+		b.Buf = make([]byte, 0, readSize)
+	}
+	b.Buf = b.Buf[:0]
+	for len(m.heap) > 0 && len(b.Records) < maxBatchRecords {
+		in := &m.inputs[m.heap[0]]
+		if !m.take(b, in) {
+			break
+		}
+		if in.next++; in.next == len(in.batch.Records) {
+			m.load(m.heap[0])
+			if in.done {
+				m.heap[0] = m.heap[len(m.heap)-1]
+				m.heap = m.heap[:len(m.heap)-1]
+			}
+		}
+		m.sink(0)
+	}
+	m.bytes += int64(len(b.Buf)) + recordHeader*int64(len(b.Records))
+	if len(b.Records) > 0 {
+		return nil
+	}
+	if len(m.errs) > 0 {
+		return errors.Join(m.errs...)
+	}
+	return io.EOF
+}
+
+// readOnly reads the only input, where nothing is to be copied.
+func (m *Merged) readOnly(b *packet.Batch) error {
+	in := &m.inputs[0]
+	err := in.source.ReadBatch(b)
+	m.adopt(0)
+	for i := range b.Records {
+		rec := &b.Records[i]
+		m.number++
+		rec.Number = m.number
+		rec.Interface = in.global(rec.Interface)
+	}
+	return err
+}
+
+// take copies the next packet of in to b, unless b is full. The input's batch
+// will be filled again while b is still in use, hence the copy.
+func (m *Merged) take(b *packet.Batch, in *input) bool {
+	rec := &in.batch.Records[in.next]
+	size := len(rec.Data) + len(rec.Options)
+	if len(b.Buf)+size > readSize && len(b.Records) > 0 {
+		return false
+	}
+	if size > cap(b.Buf) {
+		b.Buf = make([]byte, 0, size)
+	}
+	b.Records = extend(b.Records)
+	to := &b.Records[len(b.Records)-1]
+	*to = *rec
+	b.Buf, to.Data = appendShared(b.Buf, rec.Data)
+	to.Options = nil
+	if rec.Options != nil {
+		b.Buf, to.Options = appendShared(b.Buf, rec.Options)
+	}
+	m.number++
+	to.Number = m.number
+	to.Interface = in.global(rec.Interface)
+	return true
+}
+
+// appendShared appends v to buf, which has room for it, and returns both.
+func appendShared(buf, v []byte) (_, part []byte) {
+	n := len(buf)
+	buf = append(buf, v...)
+	return buf, buf[n:len(buf):len(buf)]
+}
+
+// global returns the index among all interfaces of one of the input's own.
+func (in *input) global(i uint32) uint32 {
+	if int(i) < len(in.interfaces) {
+		return in.interfaces[i]
+	}
+	return i
+}
+
+// prime loads the first batch of every input.
+func (m *Merged) prime() {
+	m.primed = true
+	for i := range m.inputs {
+		if !m.inputs[i].done {
+			m.load(i)
+		}
+		if !m.inputs[i].done {
+			m.heap = append(m.heap, i)
+		}
+	}
+	for i := len(m.heap)/2 - 1; i >= 0; i-- {
+		m.sink(i)
+	}
+}
+
+// load reads the next batch of input i.
+func (m *Merged) load(i int) {
+	in := &m.inputs[i]
+	for {
+		err := in.source.ReadBatch(&in.batch)
+		m.adopt(i)
+		if err != nil {
+			in.done, in.next = true, 0
+			if err != io.EOF {
+				m.errs = append(m.errs, err)
+			}
+			return
+		}
+		n := min(in.skip, uint64(len(in.batch.Records)))
+		in.skip -= n
+		if in.next = int(n); in.next < len(in.batch.Records) {
+			return
+		}
+	}
+}
+
+// adopt gives the interfaces that input i has met since their index.
+func (m *Merged) adopt(i int) {
+	in := &m.inputs[i]
+	for n := len(in.source.Interfaces()); len(in.interfaces) < n; {
+		in.interfaces = append(in.interfaces, uint32(len(m.origins)))
+		m.origins = append(m.origins, Origin{uint32(i), uint32(len(in.interfaces) - 1)})
+	}
+}
+
+// sink moves the input at place i of the heap down to where it belongs.
+func (m *Merged) sink(i int) {
+	for {
+		least := i
+		for c := 2*i + 1; c <= 2*i+2 && c < len(m.heap); c++ {
+			if m.before(m.heap[c], m.heap[least]) {
+				least = c
+			}
+		}
+		if least == i {
+			return
+		}
+		m.heap[i], m.heap[least] = m.heap[least], m.heap[i]
+		i = least
+	}
+}
+
+func (m *Merged) before(i, j int) bool {
+	a, b := &m.inputs[i], &m.inputs[j]
+	c := cmp.Compare(a.batch.Records[a.next].Time, b.batch.Records[b.next].Time)
+	return c < 0 || c == 0 && i < j
+}
+
+// Interfaces implements packet.Source.
+func (m *Merged) Interfaces() []packet.Interface {
+	own := make([][]packet.Interface, len(m.inputs))
+	for i := range m.inputs {
+		own[i] = m.inputs[i].source.Interfaces()
+	}
+	all := make([]packet.Interface, len(m.origins))
+	for i, o := range m.origins {
+		if int(o.Interface) < len(own[o.File]) { // not all are met after a restart
+			all[i] = own[o.File][o.Interface]
+		}
+	}
+	return all
+}
+
+// Origins tells where each of the Interfaces comes from.
+func (m *Merged) Origins() []Origin { return slices.Clip(m.origins) }
+
+// Damage implements packet.Source: the damage of each source in turn.
+func (m *Merged) Damage() []packet.Damage {
+	var all []packet.Damage
+	for i := range m.inputs {
+		all = append(all, m.inputs[i].source.Damage()...)
+	}
+	return all
+}
+
+// Names returns the address names of those sources that are Readers, in turn.
+func (m *Merged) Names() []Name { return collect(m, (*Reader).Names) }
+
+// Secrets returns the decryption secrets of those sources that are Readers, in turn.
+func (m *Merged) Secrets() []Secret { return collect(m, (*Reader).Secrets) }
+
+// Comments returns the section comments of those sources that are Readers, in turn.
+func (m *Merged) Comments() []string { return collect(m, (*Reader).Comments) }
+
+func collect[T any](m *Merged, of func(*Reader) []T) []T {
+	var all []T
+	for i := range m.inputs {
+		if r, ok := m.inputs[i].source.(*Reader); ok {
+			all = append(all, of(r)...)
+		}
+	}
+	return all
+}
+
+// Close closes the sources.
+func (m *Merged) Close() error {
+	var errs []error
+	for i := range m.inputs {
+		errs = append(errs, m.inputs[i].source.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// mark keeps a restart point now and then: for every input the last of its own
+// before its next packet, and how many packets are between.
+func (m *Merged) mark() {
+	if m.noRestart || len(m.heap) == 0 || len(m.points) > 0 && m.bytes < pointSize*int64(len(m.inputs)) {
+		return
+	}
+	m.bytes = 0
+	for i := range m.inputs {
+		in := &m.inputs[i]
+		p := Point{Number: m.number + 1, File: uint32(i), Offset: -1}
+		if !in.done {
+			number := in.batch.Records[in.next].Number
+			own := in.source.(*Reader).points
+			n := sort.Search(len(own), func(n int) bool { return own[n].Number > number }) - 1
+			p = own[n]
+			p.Skip = number - p.Number
+			p.Number, p.File = m.number+1, uint32(i)
+		}
+		m.points = append(m.points, p)
+	}
+}

@@ -1,0 +1,201 @@
+package pcapng
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"shark/packet"
+)
+
+// namesBlock is how large a Name Resolution Block gets before the next is begun.
+const namesBlock = 64 << 10
+
+// begin starts a block and returns where, end completes it. The block may grow
+// the buffer: only packets' blocks, which come by the million, mind its size.
+func (w *Writer) begin(kind uint32) int {
+	w.room(writeBuffer / 2)
+	start := len(w.buf)
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, kind)
+	w.buf = append(w.buf, 0, 0, 0, 0)
+	return start
+}
+
+func (w *Writer) end(start int) {
+	size := uint32(len(w.buf) - start + 4)
+	binary.LittleEndian.PutUint32(w.buf[start+4:], size)
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, size)
+}
+
+// option adds an option to the block being written, unless it is empty.
+func (w *Writer) option(code uint16, v string) {
+	if v != "" {
+		w.buf = appendOption(w.buf, code, []byte(v))
+	}
+}
+
+func (w *Writer) endOptions() { w.buf = append(w.buf, 0, 0, 0, 0) }
+
+// writeSection writes a Section Header Block of a length not stated.
+func (w *Writer) writeSection() {
+	start := w.begin(blockSectionHeader)
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, byteOrderMagic)
+	w.buf = append(w.buf, 1, 0, 0, 0) // version 1.0
+	w.buf = append(w.buf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
+	for _, c := range w.o.Comments {
+		w.option(optComment, c)
+	}
+	w.option(optHardware, w.o.Hardware)
+	w.option(optSystem, w.o.OS)
+	w.option(optApplication, w.o.Application)
+	w.endOptions()
+	w.end(start)
+}
+
+// describe writes the Interface Description Block of the source's interface i
+// and returns its index in the section.
+func (w *Writer) describe(i uint32, link packet.LinkType, interfaces []packet.Interface) uint32 {
+	if i >= maxInterfaces {
+		w.err = fmt.Errorf("write capture: interface %d: more than %d interfaces", i, maxInterfaces)
+		return 0
+	}
+	var desc packet.Interface
+	if int64(i) < int64(len(interfaces)) {
+		desc = interfaces[i]
+	}
+	start := w.begin(blockInterface)
+	w.buf = binary.LittleEndian.AppendUint16(w.buf, uint16(link))
+	w.buf = append(w.buf, 0, 0)
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, desc.SnapLen)
+	w.option(optName, desc.Name)
+	w.option(optDescription, desc.Description)
+	w.buf = appendOption(w.buf, optResolution, []byte{9})
+	if desc.Filter != "" {
+		w.option(optFilter, "\x00"+desc.Filter)
+	}
+	w.option(optIfSystem, desc.OS)
+	w.endOptions()
+	w.end(start)
+	for len(w.ids) <= int(i) {
+		w.ids = append(w.ids, 0)
+	}
+	w.links = append(w.links, link)
+	w.ids[i] = uint32(len(w.links))
+	return w.ids[i] - 1
+}
+
+// writePacket writes an Enhanced Packet Block.
+func (w *Writer) writePacket(id uint32, rec *packet.Record) {
+	padded := (len(rec.Data) + 3) &^ 3
+	// Written anew, options need at most an end mark more.
+	w.room(minBlock + packetFixed + padded + len(rec.Options) + 8)
+	size := len(w.buf) + 4
+	t := uint64(max(rec.Time, 0))
+	b := binary.LittleEndian.AppendUint32(w.buf, blockPacket)
+	b = binary.LittleEndian.AppendUint32(b, uint32(minBlock+packetFixed+padded))
+	b = binary.LittleEndian.AppendUint32(b, id)
+	b = binary.LittleEndian.AppendUint32(b, uint32(t>>32))
+	b = binary.LittleEndian.AppendUint32(b, uint32(t))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(rec.Data)))
+	w.buf = binary.LittleEndian.AppendUint32(b, max(rec.OrigLen, uint32(len(rec.Data))))
+	total := uint32(minBlock + packetFixed + padded)
+	if len(rec.Options) > 0 {
+		w.options = appendPacketOptions(w.options[:0], rec.Options, rec.OptionsBigEndian)
+		total += uint32(len(w.options))
+		binary.LittleEndian.PutUint32(w.buf[size:], total)
+	}
+	w.data(rec.Data)
+	w.buf = append(w.buf, "\x00\x00\x00"[:padded-len(rec.Data)]...)
+	if len(rec.Options) > 0 {
+		w.buf = append(w.buf, w.options...)
+	}
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, total)
+}
+
+// ngOnly reports an error unless the format can hold what is to be written.
+func (w *Writer) ngOnly(what string) error {
+	if w.err == nil && w.o.Format != Pcapng {
+		return fmt.Errorf("write %s to a pcap file: %w", what, errors.ErrUnsupported)
+	}
+	return w.err
+}
+
+// WriteStatistics writes what the source's interface i says it received and
+// dropped up to the time at (nanoseconds since 1970), and describes it if no packet did.
+// An interface that states neither is left out. It is an error with pcap.
+func (w *Writer) WriteStatistics(i uint32, interfaces []packet.Interface, at int64) error {
+	if err := w.ngOnly("statistics"); err != nil {
+		return err
+	}
+	if int64(i) >= int64(len(interfaces)) || interfaces[i].Received == nil && interfaces[i].Dropped == nil {
+		return nil
+	}
+	desc := &interfaces[i]
+	id, ok := w.lookup(i)
+	if !ok {
+		if id = w.describe(i, desc.Link, interfaces); w.err != nil {
+			return w.err
+		}
+	}
+	start := w.begin(blockStatistics)
+	t := uint64(max(at, 0))
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, id)
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(t>>32))
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(t))
+	for _, o := range []struct {
+		code  uint16
+		value *uint64
+	}{{optReceived, desc.Received}, {optDropped, desc.Dropped}} {
+		if o.value != nil {
+			w.buf = appendOption(w.buf, o.code, binary.LittleEndian.AppendUint64(nil, *o.value))
+		}
+	}
+	w.endOptions()
+	w.end(start)
+	return w.err
+}
+
+// WriteNames writes address names. It is an error with pcap.
+func (w *Writer) WriteNames(names []Name) error {
+	if err := w.ngOnly("names"); err != nil {
+		return err
+	}
+	for len(names) > 0 && w.err == nil {
+		start := w.begin(blockNames)
+		for len(names) > 0 && len(w.buf)-start < namesBlock {
+			n := names[0]
+			names = names[1:]
+			name, _, _ := bytes.Cut([]byte(n.Name), []byte{0})
+			name = name[:min(len(name), maxText-32)]
+			if len(name) == 0 {
+				continue
+			}
+			code, addr := uint16(2), n.Addr[:]
+			if n.Addr.Is4() {
+				code, addr = 1, n.Addr[12:]
+			}
+			w.buf = appendOption(w.buf, code, append(append(bytes.Clone(addr), name...), 0))
+		}
+		w.endOptions()
+		w.end(start)
+	}
+	return w.err
+}
+
+// WriteSecrets writes decryption secrets. They should come before the packets
+// they decrypt. It is an error with pcap.
+func (w *Writer) WriteSecrets(s Secret) error {
+	if err := w.ngOnly("secrets"); err != nil {
+		return err
+	}
+	if len(s.Data) > maxRecord-minBlock-secretsFixed {
+		return fmt.Errorf("write secrets: %d bytes are more than a block holds", len(s.Data))
+	}
+	start := w.begin(blockSecrets)
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, s.Type)
+	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(len(s.Data)))
+	w.buf = appendPadded(w.buf, s.Data)
+	w.end(start)
+	return w.err
+}

@@ -1,0 +1,189 @@
+package pcapng
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"shark/packet"
+)
+
+// Format is a capture file format.
+type Format uint8
+
+// The formats that are written, both little-endian.
+const (
+	Pcapng Format = iota
+	Pcap
+)
+
+// Options say what a Writer writes. The zero value is a pcapng section that
+// says nothing of itself.
+type Options struct {
+	Format Format
+
+	// For pcap. Link is the link type of a file without packets; others have
+	// that of their first. SnapLen 0 stands for 262144. Times are in microseconds
+	// unless Nanosecond is set.
+	Link       packet.LinkType
+	SnapLen    uint32
+	Nanosecond bool
+
+	// For pcapng, about the section.
+	Hardware, OS, Application string
+	Comments                  []string
+}
+
+// writeBuffer is how much a Writer collects before it writes.
+const writeBuffer = 256 << 10
+
+// Writer writes a capture file: of pcapng one section, so Writers one after the
+// other on the same file make a valid file too. What it writes it holds in a
+// buffer until Flush or Close. The first error stays and is returned from then on.
+type Writer struct {
+	w    io.Writer
+	o    Options
+	buf  []byte
+	size int64 // bytes written to w
+	err  error
+
+	started bool              // the file header is written
+	link    packet.LinkType   // of the pcap file
+	ids     []uint32          // by the source's interface index: that of the section + 1, 0 for none yet
+	links   []packet.LinkType // by the section's interface index
+	options []byte            // of the packet being written
+}
+
+// NewWriter begins a file or section on w, which stays the caller's to close.
+func NewWriter(w io.Writer, o Options) (*Writer, error) {
+	x := &Writer{w: w, o: o, buf: make([]byte, 0, writeBuffer)}
+	switch o.Format {
+	case Pcap:
+	case Pcapng:
+		x.started = true
+		x.writeSection()
+	default:
+		return nil, fmt.Errorf("write capture: %w: format %d", errors.ErrUnsupported, o.Format)
+	}
+	return x, x.err
+}
+
+// Write writes one packet. Interfaces are those of its source; of pcapng, the
+// packet's is described before its first packet. Times before 1970 become 1970,
+// and in pcap those after 2106 become 2106.
+func (w *Writer) Write(rec *packet.Record, interfaces []packet.Interface) error {
+	if w.err != nil {
+		return w.err
+	}
+	if w.o.Format == Pcap {
+		w.writeRecord(rec)
+		return w.err
+	}
+	id, ok := w.lookup(rec.Interface)
+	if !ok {
+		id = w.describe(rec.Interface, rec.Link, interfaces)
+	}
+	if w.err == nil && w.links[id] != rec.Link {
+		w.err = fmt.Errorf("write packet %d: interface %d has link type %d, not %d", rec.Number, rec.Interface, w.links[id], rec.Link)
+	}
+	if w.err == nil {
+		w.writePacket(id, rec)
+	}
+	return w.err
+}
+
+// lookup returns the section's index of the source's interface i.
+func (w *Writer) lookup(i uint32) (uint32, bool) {
+	if int64(i) < int64(len(w.ids)) && w.ids[i] > 0 {
+		return w.ids[i] - 1, true
+	}
+	return 0, false
+}
+
+// Size returns the bytes written so far, with those still in the buffer.
+func (w *Writer) Size() int64 { return w.size + int64(len(w.buf)) }
+
+// Flush writes what is in the buffer.
+func (w *Writer) Flush() error {
+	if w.err != nil || len(w.buf) == 0 {
+		return w.err
+	}
+	n, err := w.w.Write(w.buf)
+	w.size += int64(n)
+	w.buf = w.buf[:0]
+	if err != nil {
+		w.err = fmt.Errorf("write capture: %w", err)
+	}
+	return w.err
+}
+
+// Close completes the file. It does not close what it was written to.
+func (w *Writer) Close() error {
+	if w.err == nil && !w.started {
+		w.writeFileHeader(w.o.Link)
+	}
+	return w.Flush()
+}
+
+// room makes place for n bytes in the buffer.
+func (w *Writer) room(n int) {
+	if len(w.buf)+n > cap(w.buf) {
+		w.Flush()
+	}
+}
+
+// data adds a packet's bytes, which room was made for. Those larger than the
+// whole buffer go past it.
+func (w *Writer) data(b []byte) {
+	if len(b) <= cap(w.buf)-len(w.buf) {
+		w.buf = append(w.buf, b...)
+		return
+	}
+	if w.Flush() != nil {
+		return
+	}
+	n, err := w.w.Write(b)
+	w.size += int64(n)
+	if err != nil {
+		w.err = fmt.Errorf("write capture: %w", err)
+	}
+}
+
+func (w *Writer) writeFileHeader(link packet.LinkType) {
+	w.started, w.link = true, link
+	magic, snapLen := uint32(magicMicro), w.o.SnapLen
+	if w.o.Nanosecond {
+		magic = magicNano
+	}
+	if snapLen == 0 {
+		snapLen = usualRecord
+	}
+	b := binary.LittleEndian.AppendUint32(w.buf, magic)
+	b = append(b, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0) // version 2.4, time zone and accuracy 0
+	b = binary.LittleEndian.AppendUint32(b, snapLen)
+	w.buf = binary.LittleEndian.AppendUint32(b, uint32(link))
+}
+
+// writeRecord writes a packet in pcap's form.
+func (w *Writer) writeRecord(rec *packet.Record) {
+	if !w.started {
+		w.writeFileHeader(rec.Link)
+	}
+	if rec.Link != w.link {
+		w.err = fmt.Errorf("write packet %d: %w: %d, not %d", rec.Number, ErrLinkType, w.link, rec.Link)
+		return
+	}
+	t := uint64(max(rec.Time, 0))
+	sec, frac := t/1e9, uint32(t%1e9)
+	if !w.o.Nanosecond {
+		frac /= 1000
+	}
+	w.room(recordHeader + len(rec.Data))
+	b := binary.LittleEndian.AppendUint32(w.buf, uint32(min(sec, math.MaxUint32)))
+	b = binary.LittleEndian.AppendUint32(b, frac)
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(rec.Data)))
+	w.buf = binary.LittleEndian.AppendUint32(b, max(rec.OrigLen, uint32(len(rec.Data))))
+	w.data(rec.Data)
+}
