@@ -16,7 +16,7 @@ import (
 )
 
 // Protocol is gRPC over HTTP/2.
-var Protocol = dissector.Protocol{
+var Protocol = &dissector.Protocol{
 	Name:      "grpc",
 	Label:     "gRPC",
 	Doc:       "gRPC calls over HTTP/2.",

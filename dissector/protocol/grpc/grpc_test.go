@@ -8,4 +8,4 @@ import (
 	"shark/dissector/protocol/http2"
 )
 
-func TestProtocol(t *testing.T) { dissectortest.Run(t, &grpc.Protocol, &http2.Protocol) }
+func TestProtocol(t *testing.T) { dissectortest.Run(t, grpc.Protocol, http2.Protocol) }

@@ -30,7 +30,7 @@ func (c *calls) add(method, target, status string) {
 }
 
 func (c *calls) Entry(e *dissector.Entry) error {
-	if e.Protocol != &http.Protocol || e.Request == nil {
+	if e.Protocol != http.Protocol || e.Request == nil {
 		return nil
 	}
 	var status []byte
@@ -61,7 +61,7 @@ func TestAgainstOracle(t *testing.T) {
 			}
 			defer src.Close()
 			var got calls
-			if _, err := dissector.Run(context.Background(), src, dissector.Options{Protocols: []*dissector.Protocol{&http.Protocol}}, func(int) dissector.Sink { return &got }); err != nil {
+			if _, err := dissector.Run(context.Background(), src, dissector.Options{Protocols: []*dissector.Protocol{http.Protocol}}, func(int) dissector.Sink { return &got }); err != nil {
 				t.Fatal(err)
 			}
 			want := oracleCalls(t, filepath.Join(dir, "oracle", file+".json"))

@@ -10,7 +10,7 @@ import (
 )
 
 // Protocol is HTTP/1.0 and HTTP/1.1 over TCP.
-var Protocol = dissector.Protocol{
+var Protocol = &dissector.Protocol{
 	Name:      "http",
 	Label:     "HTTP",
 	Doc:       "HTTP requests and responses: HTTP/1.0 and HTTP/1.1 (RFC 9110, RFC 9112).",

@@ -7,4 +7,4 @@ import (
 	"shark/dissector/protocol/http"
 )
 
-func TestProtocol(t *testing.T) { dissectortest.Run(t, &http.Protocol) }
+func TestProtocol(t *testing.T) { dissectortest.Run(t, http.Protocol) }

@@ -20,7 +20,7 @@ import (
 )
 
 // Protocol is HTTP/2 over TCP.
-var Protocol = dissector.Protocol{
+var Protocol = &dissector.Protocol{
 	Name:      "http2",
 	Label:     "HTTP/2",
 	Doc:       "HTTP/2 requests and responses (RFC 9113), also on connections whose beginning was not captured.",

@@ -10,5 +10,5 @@ import (
 )
 
 func TestProtocol(t *testing.T) {
-	dissectortest.Run(t, &http2.Protocol, &http.Protocol, &grpc.Protocol)
+	dissectortest.Run(t, http2.Protocol, http.Protocol, grpc.Protocol)
 }

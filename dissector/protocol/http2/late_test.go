@@ -108,7 +108,7 @@ func readAll(t testing.TB, file string) []packet.Record {
 func facts(t testing.TB, recs []packet.Record, whole bool) map[string]map[string]bool {
 	t.Helper()
 	c := factSink{make(map[string]map[string]bool), whole}
-	opts := dissector.Options{Protocols: []*dissector.Protocol{&http.Protocol, &http2.Protocol, &grpc.Protocol}}
+	opts := dissector.Options{Protocols: []*dissector.Protocol{http.Protocol, http2.Protocol, grpc.Protocol}}
 	src := &source{append([]packet.Record(nil), recs...)}
 	if _, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink { return c }); err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ var sums = map[*field.Field]bool{
 }
 
 func (c factSink) Entry(e *dissector.Entry) error {
-	if e.Flow.Proto != packet.TCP || e.Protocol != &http2.Protocol && e.Protocol != &grpc.Protocol {
+	if e.Flow.Proto != packet.TCP || e.Protocol != http2.Protocol && e.Protocol != grpc.Protocol {
 		return nil
 	}
 	var id int64

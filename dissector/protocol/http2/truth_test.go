@@ -82,7 +82,7 @@ func calls(t *testing.T, file string) []string {
 	}
 	defer src.Close()
 	var c lines
-	opts := dissector.Options{Protocols: []*dissector.Protocol{&http.Protocol, &http2.Protocol, &grpc.Protocol}}
+	opts := dissector.Options{Protocols: []*dissector.Protocol{http.Protocol, http2.Protocol, grpc.Protocol}}
 	if _, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink { return &c }); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func calls(t *testing.T, file string) []string {
 type lines []string
 
 func (c *lines) Entry(e *dissector.Entry) error {
-	if e.Protocol != &http2.Protocol && !slices.Contains(e.Carriers, &http2.Protocol) {
+	if e.Protocol != http2.Protocol && !slices.Contains(e.Carriers, http2.Protocol) {
 		return nil
 	}
 	var stream int64

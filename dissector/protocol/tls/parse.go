@@ -7,7 +7,7 @@ import (
 )
 
 // Protocol is the TLS handshake over TCP.
-var Protocol = dissector.Protocol{
+var Protocol = &dissector.Protocol{
 	Name:      "tlsx",
 	Label:     "TLS",
 	Doc:       "TLS and SSL handshakes: what client and server say before they go on encrypted.",

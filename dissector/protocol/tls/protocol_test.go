@@ -7,4 +7,4 @@ import (
 	"shark/dissector/protocol/tls"
 )
 
-func TestProtocol(t *testing.T) { dissectortest.Run(t, &tls.Protocol) }
+func TestProtocol(t *testing.T) { dissectortest.Run(t, tls.Protocol) }

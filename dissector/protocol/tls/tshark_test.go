@@ -20,7 +20,7 @@ import (
 type hellos []string
 
 func (h *hellos) Entry(e *dissector.Entry) error {
-	if e.Protocol != &tls.Protocol {
+	if e.Protocol != tls.Protocol {
 		return nil
 	}
 	if e.Request != nil && len(list(e.Request, "tlsx_ja3")) > 0 {
@@ -55,7 +55,7 @@ func TestAgainstTshark(t *testing.T) {
 			}
 			defer src.Close()
 			var got hellos
-			opts := dissector.Options{Protocols: []*dissector.Protocol{&tls.Protocol, &http.Protocol}}
+			opts := dissector.Options{Protocols: []*dissector.Protocol{tls.Protocol, http.Protocol}}
 			if _, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink { return &got }); err != nil {
 				t.Fatal(err)
 			}

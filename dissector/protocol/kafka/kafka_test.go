@@ -1,0 +1,238 @@
+package kafka
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"shark/dissector"
+)
+
+// frame puts a size before what parts say: numbers by their width, strings in
+// the old form.
+func frame(parts ...any) []byte {
+	var b []byte
+	for _, p := range parts {
+		switch p := p.(type) {
+		case int8:
+			b = append(b, byte(p))
+		case int16:
+			b = binary.BigEndian.AppendUint16(b, uint16(p))
+		case int32:
+			b = binary.BigEndian.AppendUint32(b, uint32(p))
+		case string:
+			b = append(binary.BigEndian.AppendUint16(b, uint16(len(p))), p...)
+		case []byte:
+			b = append(b, p...)
+		}
+	}
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(b))), b...)
+}
+
+// produce is a request of version 3 for one topic with one partition.
+func produce(id int32, acks int16, topic string, records int) []byte {
+	return frame(int16(0), int16(3), id, "billing", int16(-1), acks, int32(30000), int32(1), topic, int32(1), int32(0), int32(records), make([]byte, records))
+}
+
+func parse(t *testing.T, p dissector.Parse, from dissector.Side, b []byte) *dissector.Message {
+	t.Helper()
+	m := new(dissector.Message)
+	span, err := p(from, b, m)
+	if err != nil || span != int64(len(b)) {
+		t.Fatalf("span %d of %d, %v", span, len(b), err)
+	}
+	return m
+}
+
+func TestProduceWithoutAcknowledgementIsOneWay(t *testing.T) {
+	p := Protocol.New(dissector.TCP)
+	if m := parse(t, p, dissector.Client, produce(1, 0, "orders", 10)); m.Role != dissector.OneWay {
+		t.Errorf("acks 0: role %d", m.Role)
+	}
+	m := parse(t, p, dissector.Client, produce(2, -1, "orders", 10))
+	if m.Role != dissector.BySide || string(dissector.Summary.Get(&m.Values)) != "orders" || Correlation.Get(&m.Values) != 2 {
+		t.Errorf("acks -1: role %d, summary %q", m.Role, dissector.Summary.Get(&m.Values))
+	}
+}
+
+// Of a large message only the head is waited for.
+func TestLargeMessagesAreNotBuffered(t *testing.T) {
+	b := produce(1, 1, "orders", 1<<20)
+	var m dissector.Message
+	if _, err := Protocol.New(dissector.TCP)(dissector.Client, b[:100], &m); err != dissector.ErrShort || m.Need != maxHead {
+		t.Errorf("needs %d, %v", m.Need, err)
+	}
+	m = dissector.Message{}
+	span, err := Protocol.New(dissector.TCP)(dissector.Client, b[:maxHead], &m)
+	if err != nil || span != int64(len(b)) {
+		t.Errorf("span %d of %d, %v", span, len(b), err)
+	}
+	var topics []string
+	for topic := range Topics.Each(&m.Values) {
+		topics = append(topics, string(topic))
+	}
+	if !slices.Equal(topics, []string{"orders"}) {
+		t.Errorf("topics %q", topics)
+	}
+}
+
+// The bodies of responses, read with the version of their request.
+func TestErrorCodesOfResponses(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		key, version int
+		body         []byte
+		want         string
+		seen         bool
+	}{
+		{"produce", 0, 3, frame(int32(1), "orders", int32(2), int32(0), int16(0), make([]byte, 16), int32(1), int16(6), make([]byte, 16)), "NOT_LEADER_OR_FOLLOWER", true},
+		{"fetch of a session without news", 1, 7, frame(int32(0), int16(0), int32(9), int32(0)), "NONE", true},
+		{"fetch of a lost session", 1, 7, frame(int32(0), int16(70), int32(0), int32(0)), "FETCH_SESSION_ID_NOT_FOUND", true},
+		{"list offsets v0", 2, 0, frame(int32(1), "a", int32(1), int32(0), int16(3), int32(2), make([]byte, 16)), "UNKNOWN_TOPIC_OR_PARTITION", true},
+		{"heartbeat v0", 12, 0, frame(int16(27)), "REBALANCE_IN_PROGRESS", true},
+		{"heartbeat v1", 12, 1, frame(int32(0), int16(27)), "REBALANCE_IN_PROGRESS", true},
+		{"offset fetch v2", 9, 2, frame(int32(0), int16(15)), "COORDINATOR_NOT_AVAILABLE", true},
+		{"create topics v1", 19, 1, frame(int32(1), "a", int16(36), int16(-1)), "TOPIC_ALREADY_EXISTS", true},
+		{"cut short", 12, 1, frame(int32(0)), "", false},
+		{"unknown code", 12, 0, frame(int16(999)), "ERROR_999", true},
+	} {
+		m, b := new(dissector.Message), new(body)
+		b.begin(c.body[4:], 0, c.version, apis[c.key].flexible(c.version), m)
+		b.answer(&apis[c.key])
+		if got := string(Error.Get(&m.Values)); got != c.want || b.seen != c.seen {
+			t.Errorf("%s: %q", c.name, got)
+		}
+		if b.off != len(b.b) || b.bad != (c.name == "cut short") {
+			t.Errorf("%s: read %d of %d bytes", c.name, b.off, len(b.b))
+		}
+	}
+}
+
+func TestBareTokensOfSASL(t *testing.T) {
+	p := Protocol.New(dissector.TCP)
+	parse(t, p, dissector.Client, frame(int16(17), int16(0), int32(1), "c", "PLAIN"))
+	token := frame([]byte("\x00user\x00secret"))
+	if m := parse(t, p, dissector.Client, token); !m.Skip {
+		t.Error("a token was taken for a request")
+	}
+	if m := parse(t, p, dissector.Server, frame()); !m.Skip {
+		t.Error("the server's token was taken for a response")
+	}
+	if m := parse(t, p, dissector.Client, produce(2, 1, "orders", 1)); m.Skip {
+		t.Error("the request after it was not seen")
+	}
+}
+
+func TestMalformed(t *testing.T) {
+	for name, b := range map[string][]byte{
+		"unknown key":        frame(int16(500), int16(0), int32(1), "c"),
+		"impossible version": frame(int16(0), int16(90), int32(1), "c"),
+		"huge":               {0x7f, 0xff, 0xff, 0xff},
+		"binary client id":   frame(int16(3), int16(0), int32(1), "\x01\x02", int32(0)),
+		"empty":              {0, 0, 0, 0},
+	} {
+		var m dissector.Message
+		if _, err := Protocol.New(dissector.TCP)(dissector.Client, b, &m); !errors.Is(err, errMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestProbe(t *testing.T) {
+	response := func(id int32) []byte { return frame(id, int32(0), int16(0)) }
+	large := produce(7, 1, "orders", 100_000)
+	for _, c := range []struct {
+		name string
+		head []byte
+		want dissector.Guess
+	}{
+		{"request", produce(7, 1, "orders", 10), dissector.Request},
+		{"two requests", slices.Concat(produce(7, 1, "orders", 10), produce(8, 1, "orders", 10)), dissector.Request},
+		{"beginning of a large one", large[:1000], dissector.Request},
+		{"acknowledgements that do not exist", produce(7, 9, "orders", 100_000)[:1000], dissector.No},
+		{"part of a header", large[:9], dissector.More},
+		{"response", response(7), dissector.Response},
+		{"two responses", slices.Concat(response(7), response(8)), dissector.Response},
+		{"two of no order", slices.Concat(response(7), response(3)), dissector.No},
+		{"HTTP", []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), dissector.No},
+		{"TLS", []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x99\x88"), dissector.No},
+		{"PostgreSQL startup", []byte("\x00\x00\x00\x14\x00\x03\x00\x00user\x00bob\x00\x00\x00\x00"), dissector.No},
+		{"HTTP/2 frame", []byte("\x00\x00\x08\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), dissector.More},
+	} {
+		if got := probe(c.head); got != c.want {
+			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
+		}
+	}
+}
+
+func TestRandomBytesAreNotClaimed(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 200_000 {
+		b := make([]byte, 8+rng.IntN(100))
+		for i := range b {
+			b[i] = byte(rng.Uint32())
+		}
+		if g := probe(b); g == dissector.Request || g == dissector.Response {
+			t.Fatalf("claimed %x", b)
+		}
+	}
+}
+
+// Every API's numbers must fit together.
+func TestTableOfAPIs(t *testing.T) {
+	seen := make(map[string]bool)
+	for key, a := range apis {
+		if a.name == "" || a.name != strings.ToUpper(a.name) || seen[a.name] {
+			t.Errorf("key %d has name %q", key, a.name)
+		}
+		seen[a.name] = true
+		if a.plain && a.response != nil {
+			t.Errorf("%s has two readers of its response", a.name)
+		}
+		if a.flexFrom != never && a.flexFrom > a.max {
+			t.Errorf("%s is flexible from %d, newest is %d", a.name, a.flexFrom, a.max)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(produce(1, 1, "orders", 4))
+	for key, a := range apis {
+		f.Add(frame(int16(key), a.max, int32(1), "c", make([]byte, 60)))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		probe(b)
+		p := Protocol.New(dissector.TCP)
+		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
+			m := new(dissector.Message)
+			if span, err := p(from, bytes.Clone(b), m); err == nil && span <= 0 {
+				t.Fatalf("span %d", span)
+			}
+		}
+		if len(b) < 2 {
+			return
+		}
+		api := &apis[int(b[0])%len(apis)]
+		version := int(b[1]) % (int(api.max) + 1)
+		var r body
+		r.begin(b, 2, version, api.flexible(version), new(dissector.Message))
+		r.answer(api)
+	})
+}
+
+func BenchmarkParse(b *testing.B) {
+	p, req := Protocol.New(dissector.TCP), produce(1, 1, "orders", 200)
+	var m dissector.Message
+	b.SetBytes(int64(len(req)))
+	b.ReportAllocs()
+	for b.Loop() {
+		m.Values.Reset()
+		if _, err := p(dissector.Client, req, &m); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
