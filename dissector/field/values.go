@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"strings"
+	"unsafe"
 )
 
 // Values are the fields one message sets. The zero Values is empty and ready.
@@ -28,7 +29,7 @@ func (v *Values) Reset() {
 }
 
 // Size returns the bytes that v holds on to.
-func (v *Values) Size() int { return cap(v.arena) + cap(v.slots)*32 }
+func (v *Values) Size() int { return cap(v.arena) + cap(v.slots)*int(unsafe.Sizeof(slot{})) }
 
 // Len returns how many values are set, each item of a list counted.
 func (v *Values) Len() int { return len(v.slots) }
@@ -137,9 +138,18 @@ func (h ListField) AddString(v *Values, t string) { h.Add(v, []byte(t)) }
 // Each yields the items in order; they alias v.
 func (h ListField) Each(v *Values) iter.Seq[[]byte] { return v.each(h.Field) }
 
-// Add appends one name and value to the map.
+// Add appends one name and value to the map. A line break inside them becomes a
+// blank: it must not forge another line.
 func (h MapField) Add(v *Values, name, value []byte) {
 	off, end := v.keep(name, sep, value, eol)
+	for line, i := v.arena[off:end-1], 0; ; i++ {
+		n := bytes.IndexAny(line[i:], "\r\n")
+		if n < 0 {
+			break
+		}
+		i += n
+		line[i] = ' '
+	}
 	v.slots = append(v.slots, slot{f: h.Field, off: off, end: end})
 }
 
@@ -157,7 +167,7 @@ func (h MapField) Get(v *Values, name string) ([]byte, bool) {
 			var line []byte
 			line, block, _ = bytes.Cut(block, eol)
 			k, val, ok := bytes.Cut(line, colon)
-			if ok && len(k) == len(name) && strings.EqualFold(string(k), name) {
+			if k = bytes.TrimSpace(k); ok && len(k) == len(name) && strings.EqualFold(string(k), name) {
 				return bytes.TrimSpace(val), true
 			}
 		}
@@ -211,7 +221,7 @@ func (v *Values) Merge(from *Values) {
 	n := len(v.slots)
 	for i := range from.slots {
 		s := from.slots[i]
-		if s.f.Kind != List && s.f.Kind != Map && v.slots[:n:n] != nil && v.has(n, s.f) {
+		if s.f.Kind != List && s.f.Kind != Map && v.has(n, s.f) {
 			continue
 		}
 		if s.end > s.off {

@@ -1,0 +1,250 @@
+package index
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+
+	"shark/dissector"
+	"shark/packet"
+	"shark/snapshot/identity"
+)
+
+const (
+	// maxEndpoints bounds how many endpoints are remembered to be found again.
+	// Past it an endpoint may stand in the table twice.
+	maxEndpoints = 1 << 16
+	// maxNames bounds how many addresses have a DNS name at a time; the oldest
+	// are forgotten first. maxName bounds such a name, in bytes.
+	maxNames = 1 << 16
+	maxName  = 255
+)
+
+// Resolver says who had an address at a time, in ns since 1970. The writer calls
+// it from one goroutine, with times that do not fall. Owners may share their maps,
+// which must not change any more.
+type Resolver interface {
+	Lookup(a packet.Addr, t int64) identity.Owner
+}
+
+// unresolved is what every address is without a Resolver.
+var unresolved = identity.Owner{Unknown: "the input has no record of who owned its addresses"}
+
+// endpoints hands out the ids of the rows of the table of the same name.
+type endpoints struct {
+	resolver Resolver
+	rows     *tables
+	names    names
+	last     map[packet.Addr]endpoint // the newest of each address
+	ids      map[string]int64         // by all columns
+	next     int64
+	key      []byte
+}
+
+type endpoint struct {
+	owner identity.Owner
+	dns   string
+	id    int64
+}
+
+func newEndpoints(r Resolver, rows *tables) *endpoints {
+	return &endpoints{
+		resolver: r, rows: rows, names: names{of: make(map[packet.Addr]string)},
+		last: make(map[packet.Addr]endpoint), ids: make(map[string]int64),
+	}
+}
+
+// id returns the row of whoever had the address at t.
+func (x *endpoints) id(a packet.Addr, t int64) (int64, error) {
+	e := endpoint{owner: unresolved, dns: x.names.of[a]}
+	if x.resolver != nil {
+		e.owner = x.resolver.Lookup(a, t)
+	}
+	if old, known := x.last[a]; known && old.dns == e.dns && sameOwner(&old.owner, &e.owner) {
+		return old.id, nil
+	}
+	cells := endpointCells(a, &e)
+	x.key = x.key[:0]
+	for _, c := range cells {
+		x.key = appendBytes(x.key, c.b)
+	}
+	id, known := x.ids[string(x.key)]
+	if !known {
+		x.next++
+		id = x.next
+		if err := x.rows.insert(tableEndpoints, id, cells); err != nil {
+			return 0, err
+		}
+		if len(x.ids) == maxEndpoints {
+			clear(x.ids)
+			clear(x.last)
+		}
+		x.ids[string(x.key)] = id
+	}
+	e.id = id
+	x.last[a] = e
+	return id, nil
+}
+
+// sameOwner compares maps by identity: a false no only costs a longer look.
+func sameOwner(a, b *identity.Owner) bool {
+	return a.Pod == b.Pod && a.PodNamespace == b.PodNamespace && a.Service == b.Service && a.ServiceNamespace == b.ServiceNamespace &&
+		a.Node == b.Node && a.NodeIP == b.NodeIP && a.WorkloadKind == b.WorkloadKind && a.Workload == b.Workload &&
+		a.Process == b.Process && a.Unknown == b.Unknown && sameMap(a.Labels, b.Labels) && sameMap(a.Annotations, b.Annotations)
+}
+
+func sameMap(a, b map[string]string) bool {
+	return len(a) == len(b) && (len(a) == 0 || reflect.ValueOf(a).Pointer() == reflect.ValueOf(b).Pointer())
+}
+
+// endpointCells makes the columns of the table endpoints, in their order. The
+// best name is the pod's, then the service's, the DNS name, the process's; the
+// best namespace that of the pod, then of the service.
+func endpointCells(a packet.Addr, e *endpoint) []cell {
+	o := &e.owner
+	return []cell{
+		textCell(a.String()),
+		textCell(cmp.Or(o.Pod, o.Service, e.dns, o.Process)), textCell(cmp.Or(o.PodNamespace, o.ServiceNamespace)),
+		textCell(o.Pod), textCell(o.PodNamespace), textCell(o.Service), textCell(o.ServiceNamespace),
+		textCell(o.Node), textCell(o.NodeIP), textCell(o.WorkloadKind), textCell(o.Workload),
+		textCell(o.Process), textCell(e.dns), mapCell(o.Labels), mapCell(o.Annotations), textCell(o.Unknown),
+	}
+}
+
+// mapCell is m as a JSON object, its keys in order.
+func mapCell(m map[string]string) cell {
+	b := []byte{'{'}
+	for i, k := range slices.Sorted(maps.Keys(m)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendQuoted(b, textCell(k).b), ':')
+		b = appendQuoted(b, textCell(m[k]).b)
+	}
+	return cell{kind: cellText, b: append(b, '}')}
+}
+
+// names are the DNS names of addresses, learned from answers.
+type names struct {
+	of    map[packet.Addr]string
+	queue []packet.Addr // in the order they were learned, from oldest on
+	head  int
+	wait  []answer // by time: answers later than the entry being written
+}
+
+// answer is a name that holds from a time on.
+type answer struct {
+	from int64
+	name string
+	addr packet.Addr
+}
+
+// until puts the answers that came before t into force.
+func (n *names) until(t int64) {
+	for len(n.wait) > 0 && n.wait[0].from <= t {
+		n.learn(n.wait[0])
+		n.wait = n.wait[1:]
+	}
+}
+
+func (n *names) learn(a answer) {
+	if _, known := n.of[a.addr]; known {
+		n.of[a.addr] = a.name
+		return
+	}
+	if len(n.of) == maxNames {
+		delete(n.of, n.queue[n.head])
+		n.queue[n.head] = a.addr
+		n.head = (n.head + 1) % maxNames
+	} else {
+		n.queue = append(n.queue, a.addr)
+	}
+	n.of[a.addr] = a.name
+}
+
+// expect notes an answer that holds from its time on. When too many wait, as in
+// a capture whose clock jumps, the newest is let go.
+func (n *names) expect(a answer) {
+	at := len(n.wait)
+	for at > 0 && n.wait[at-1].from > a.from {
+		at--
+	}
+	if at == maxWaiting {
+		return
+	}
+	n.wait = append(n.wait, answer{})
+	copy(n.wait[at+1:], n.wait[at:])
+	n.wait[at] = a
+	n.wait = n.wait[:min(len(n.wait), maxWaiting)]
+}
+
+// maxWaiting bounds the answers that wait for their time.
+const maxWaiting = 4096
+
+// dnsFields are where a DNS entry's questions and answers stand.
+type dnsFields struct {
+	protocol           int64 // -1: the index knows no DNS
+	questions, answers spot
+}
+
+func (s *Schema) dnsFields() dnsFields {
+	d := dnsFields{protocol: -1}
+	for i, p := range s.protocols {
+		if p.Name != "dns" {
+			continue
+		}
+		for _, f := range p.Fields {
+			switch f.Name {
+			case "dns_questions":
+				d.questions = s.stored[f]
+			case "dns_answers":
+				d.answers = s.stored[f]
+			}
+		}
+		if d.questions.table != 0 && d.answers.table != 0 {
+			d.protocol = int64(i)
+		}
+	}
+	return d
+}
+
+// read notes the addresses that a DNS entry gave the name it was asked for.
+func (d dnsFields) read(r *record, n *names) {
+	if r.num[numProtocol] != d.protocol || dissector.Marks(r.num[numMarks])&dissector.MarkUnpaired != 0 {
+		return
+	}
+	var questions, answers []string
+	for _, v := range r.fields {
+		switch v.at {
+		case d.questions:
+			questions = listOf(v.b)
+		case d.answers:
+			answers = listOf(v.b)
+		}
+	}
+	if len(questions) == 0 {
+		return
+	}
+	name := strings.TrimSuffix(questions[0], ".")
+	if name == "" || len(name) > maxName {
+		return
+	}
+	for _, text := range answers {
+		if ip, err := netip.ParseAddr(text); err == nil {
+			n.expect(answer{from: r.time + r.num[numDuration], name: name, addr: packet.AddrFrom(ip)})
+		}
+	}
+}
+
+// listOf reads a stored list; nil when it is not one.
+func listOf[T string | []byte](text T) []string {
+	var out []string
+	if json.Unmarshal([]byte(text), &out) != nil {
+		return nil
+	}
+	return out
+}

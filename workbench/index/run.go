@@ -1,0 +1,302 @@
+package index
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"container/heap"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"shark/dissector"
+)
+
+const (
+	// defaultMemory bounds the rows that all shards hold, in bytes.
+	defaultMemory = 64 << 20
+	// chunkSize is how a shard takes memory, in bytes; a larger row gets a
+	// chunk of its own.
+	chunkSize = 256 << 10
+	// minShard is what a shard may hold even when there are many.
+	minShard = 1 << 20
+	// fanIn is how many runs are merged at once; each has an open file and a
+	// buffer of runBuffer bytes.
+	fanIn     = 64
+	runBuffer = 64 << 10
+	// checkEvery is after how many rows a merge looks whether it is to stop.
+	checkEvery = 1024
+)
+
+// Shard takes the entries of one worker. It is not for more than one goroutine
+// at a time.
+type Shard struct {
+	w      *Writer
+	enc    encoder
+	chunks [][]byte
+	free   [][]byte // chunks of the usual size to fill again
+	order  []ref
+	held   int // bytes of rows and refs
+}
+
+// ref is where a row stands in the shard's chunks, with the front of its key.
+type ref struct {
+	time, first uint64
+	chunk       uint32
+	off, end    uint32
+}
+
+const refSize = 32
+
+// Entry implements dissector.Sink. It keeps nothing of e.
+func (s *Shard) Entry(e *dissector.Entry) error {
+	row, err := s.enc.encode(e)
+	if err != nil {
+		return err
+	}
+	s.add(row)
+	if s.held >= max(minShard, s.w.opts.Memory/int(s.w.count.Load())) {
+		return s.spill()
+	}
+	return nil
+}
+
+func (s *Shard) add(row []byte) {
+	last := len(s.chunks) - 1
+	if last < 0 || cap(s.chunks[last])-len(s.chunks[last]) < len(row) {
+		s.chunks = append(s.chunks, s.chunk(len(row)))
+		last++
+	}
+	c := s.chunks[last]
+	s.order = append(s.order, ref{
+		time: binary.BigEndian.Uint64(row), first: binary.BigEndian.Uint64(row[8:]),
+		chunk: uint32(last), off: uint32(len(c)), end: uint32(len(c) + len(row)),
+	})
+	s.chunks[last] = append(c, row...)
+	s.held += len(row) + refSize
+}
+
+// chunk returns an empty chunk with room for n bytes.
+func (s *Shard) chunk(n int) []byte {
+	if last := len(s.free) - 1; last >= 0 && n <= chunkSize {
+		c := s.free[last]
+		s.free = s.free[:last]
+		return c
+	}
+	return make([]byte, 0, max(chunkSize, n))
+}
+
+func (s *Shard) row(r ref) []byte { return s.chunks[r.chunk][r.off:r.end] }
+
+func (s *Shard) sort() {
+	slices.SortFunc(s.order, func(a, b ref) int {
+		if a.time != b.time || a.first != b.first {
+			return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.first, b.first))
+		}
+		return bytes.Compare(s.row(a), s.row(b))
+	})
+}
+
+// spill writes what the shard holds as a run and empties it.
+func (s *Shard) spill() error {
+	s.sort()
+	path, err := s.w.newRun(func(add func([]byte) error) error {
+		for _, r := range s.order {
+			if err := add(s.row(r)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	s.w.mu.Lock()
+	s.w.runs = append(s.w.runs, path)
+	s.w.mu.Unlock()
+	s.order, s.held = s.order[:0], 0
+	for _, c := range s.chunks {
+		if cap(c) == chunkSize {
+			s.free = append(s.free, c[:0])
+		}
+	}
+	clear(s.chunks)
+	s.chunks = s.chunks[:0]
+	return nil
+}
+
+// newRun writes a run: rows in order, each with its length before it.
+func (w *Writer) newRun(fill func(add func(row []byte) error) error) (path string, err error) {
+	path = filepath.Join(w.dir, fmt.Sprintf("run-%d", w.serial.Add(1)))
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return "", err
+	}
+	out := bufio.NewWriterSize(f, runBuffer)
+	var head [binary.MaxVarintLen64]byte
+	err = fill(func(row []byte) error {
+		n := binary.PutUvarint(head[:], uint64(len(row)))
+		if _, err := out.Write(head[:n]); err != nil {
+			return err
+		}
+		_, err := out.Write(row)
+		return err
+	})
+	return path, cmp.Or(err, out.Flush(), f.Close())
+}
+
+// source yields rows in order; a row is valid until the next call.
+type source interface {
+	next() ([]byte, error) // io.EOF after the last
+	close() error
+}
+
+// heldRows is a source of what a sorted shard still holds.
+type heldRows struct {
+	s  *Shard
+	at int
+}
+
+func (h *heldRows) next() ([]byte, error) {
+	if h.at == len(h.s.order) {
+		return nil, io.EOF
+	}
+	h.at++
+	return h.s.row(h.s.order[h.at-1]), nil
+}
+
+func (h *heldRows) close() error { return nil }
+
+// runFile is a source of a run.
+type runFile struct {
+	f   *os.File
+	in  *bufio.Reader
+	row []byte
+}
+
+func openRun(path string) (*runFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	return &runFile{f: f, in: bufio.NewReaderSize(f, runBuffer)}, nil
+}
+
+func (r *runFile) next() ([]byte, error) {
+	n, err := binary.ReadUvarint(r.in)
+	if err != nil {
+		return nil, err // io.EOF between rows
+	}
+	r.row = slices.Grow(r.row[:0], int(n))[:n]
+	if _, err := io.ReadFull(r.in, r.row); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(r.f.Name()), errors.Join(errRow, err))
+	}
+	return r.row, nil
+}
+
+// close also removes the run: nothing reads it twice.
+func (r *runFile) close() error { return cmp.Or(r.f.Close(), os.Remove(r.f.Name())) }
+
+// merging is a heap of sources by their current row.
+type merging []merged
+
+type merged struct {
+	row []byte
+	src source
+}
+
+func (m merging) Len() int           { return len(m) }
+func (m merging) Less(i, j int) bool { return bytes.Compare(m[i].row, m[j].row) < 0 }
+func (m merging) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
+func (m *merging) Push(x any)        { *m = append(*m, x.(merged)) }
+func (m *merging) Pop() any {
+	last := (*m)[len(*m)-1]
+	*m = (*m)[:len(*m)-1]
+	return last
+}
+
+// merge yields the rows of all sources in order. Equal rows are all kept: they
+// tell of two things that only look alike. It closes the sources.
+func merge(ctx context.Context, sources []source, yield func(row []byte) error) (err error) {
+	defer func() {
+		for _, s := range sources {
+			err = cmp.Or(err, s.close())
+		}
+	}()
+	var m merging
+	for _, s := range sources {
+		row, err := s.next()
+		if err == io.EOF {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		m = append(m, merged{row, s})
+	}
+	heap.Init(&m)
+	for n := 0; len(m) > 0; n++ {
+		if n%checkEvery == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := yield(m[0].row); err != nil {
+			return err
+		}
+		row, err := m[0].src.next()
+		switch {
+		case err == io.EOF:
+			heap.Pop(&m)
+		case err != nil:
+			return err
+		default:
+			m[0].row = row
+			heap.Fix(&m, 0)
+		}
+	}
+	return nil
+}
+
+// sources opens all that the shards hold and have spilled, after merging runs
+// until few enough are left to be merged at once.
+func (w *Writer) sources(ctx context.Context) ([]source, error) {
+	for len(w.runs) > fanIn {
+		some, err := openRuns(w.runs[:fanIn])
+		if err != nil {
+			return nil, err
+		}
+		path, err := w.newRun(func(add func([]byte) error) error { return merge(ctx, some, add) })
+		if err != nil {
+			return nil, err
+		}
+		w.runs = append(w.runs[fanIn:], path)
+	}
+	out, err := openRuns(w.runs)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range w.shards {
+		out = append(out, &heldRows{s: s})
+	}
+	return out, nil
+}
+
+// openRuns opens the runs, all or none.
+func openRuns(paths []string) ([]source, error) {
+	var out []source
+	for _, p := range paths {
+		r, err := openRun(p)
+		if err != nil {
+			for _, s := range out {
+				err = errors.Join(err, s.close())
+			}
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}

@@ -1,0 +1,137 @@
+package workbench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"time"
+
+	"shark/dissector/field"
+	"shark/kfl"
+	"shark/workbench/index"
+)
+
+// Query asks for entries.
+type Query struct {
+	KFL      string // empty: all
+	From, To When   // entries that begin in [From, To); zero: no limit
+	Limit    int    // 0: all
+	Newest   bool   // newest first
+	After    int64  // only entries that come after this id in the order asked for
+}
+
+// Answer is the entries that a query found, to be read once, and their coverage.
+type Answer struct {
+	Rows     iter.Seq2[*index.Row, error]
+	Coverage Coverage
+	Hints    []string // what probably was not meant
+}
+
+// Query answers a query.
+func (e *Evidence) Query(ctx context.Context, q Query) (*Answer, error) {
+	db, plan, err := e.plan(ctx, q.KFL)
+	if err != nil {
+		return nil, err
+	}
+	opts, err := e.options(q)
+	if err != nil {
+		return nil, err
+	}
+	return &Answer{Rows: db.Query(ctx, plan, opts), Coverage: e.coverage(), Hints: plan.Hints}, nil
+}
+
+// Explain tells how a query is answered.
+func (w *Workbench) Explain(expr string) (string, error) {
+	plan, err := w.compile(expr)
+	if err != nil {
+		return "", err
+	}
+	return plan.Explain(), nil
+}
+
+// JSON returns what writes entries as JSON objects of some fields, all when none
+// is given.
+func (w *Workbench) JSON(fields ...*field.Field) *index.Encoder { return w.schema.JSON(fields...) }
+
+// compile makes a plan of an expression.
+func (w *Workbench) compile(expr string) (*kfl.Plan, error) {
+	plan, err := w.env.Compile(expr, w.cfg.Now())
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUsage, err)
+	}
+	return plan, nil
+}
+
+// plan compiles first, since that is quick, and dissects then if need be.
+func (e *Evidence) plan(ctx context.Context, expr string) (*index.DB, *kfl.Plan, error) {
+	plan, err := e.w.compile(expr)
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := e.index(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return db, plan, nil
+}
+
+// options checks the window asked for against the one there is.
+func (e *Evidence) options(q Query) (index.QueryOptions, error) {
+	o := index.QueryOptions{Limit: q.Limit, Newest: q.Newest, After: q.After}
+	if q.Limit < 0 {
+		return o, usage("a limit of %d entries makes no sense", q.Limit)
+	}
+	c := e.coverage()
+	from, to, err := e.window(q.From, q.To, c.From, c.To)
+	if err != nil {
+		return o, err
+	}
+	if !from.IsZero() {
+		o.From = from.UnixNano()
+	}
+	if !to.IsZero() {
+		o.To = to.UnixNano()
+	}
+	return o, nil
+}
+
+// Stats asks for aggregates.
+type Stats struct {
+	Query
+	By []string // fields to group by; none: one group of all
+}
+
+// Stats answers an aggregate.
+func (e *Evidence) Stats(ctx context.Context, q Stats) ([]index.Group, []*field.Field, Coverage, error) {
+	by := make([]*field.Field, len(q.By))
+	for i, name := range q.By {
+		if by[i] = e.w.catalogue.Lookup(name); by[i] == nil {
+			return nil, nil, Coverage{}, usage("there is no field %q; shark fields lists them", name)
+		}
+	}
+	db, plan, err := e.plan(ctx, q.KFL)
+	if err != nil {
+		return nil, nil, Coverage{}, err
+	}
+	opts, err := e.options(q.Query)
+	if err != nil {
+		return nil, nil, Coverage{}, err
+	}
+	limit := opts.Limit
+	opts.Limit = 0
+	groups, err := db.Stats(ctx, plan, opts, by...)
+	if errors.Is(err, index.ErrGroups) {
+		return nil, nil, Coverage{}, usage("%w: group by fewer or coarser fields", err)
+	}
+	if err != nil {
+		return nil, nil, Coverage{}, err
+	}
+	if limit > 0 && len(groups) > limit {
+		groups = groups[:limit]
+	}
+	return groups, by, e.coverage(), nil
+}
+
+// Functions lists what expressions may use besides fields.
+func (w *Workbench) Functions() []kfl.Function { return kfl.Functions() }

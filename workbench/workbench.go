@@ -1,0 +1,112 @@
+// Package workbench answers questions about captured traffic. It is the one
+// service behind the command line and every other face.
+//
+// In: what a user calls a snapshot (capture files, a snapshot of the store, an
+// index database) and a question. Out: entries, one entry in full, aggregates,
+// workloads, packets. Every answer carries its coverage: what of the traffic
+// was not there to be asked.
+//
+// What is not dissected yet is dissected on first use, into a cache keyed by
+// content.
+package workbench
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"shark/dissector"
+	"shark/dissector/field"
+	"shark/dissector/protocol"
+	"shark/kfl"
+	"shark/workbench/index"
+)
+
+// Errors that a caller acts upon; the command line has an exit code for each.
+var (
+	// ErrUsage: the question itself is wrong.
+	ErrUsage = errors.New("usage")
+	// ErrNotFound: there is no such snapshot, file or entry.
+	ErrNotFound = errors.New("not found")
+	// ErrOutside: the time asked for is not in the recorded window.
+	ErrOutside = errors.New("outside the recorded window")
+	// ErrNoPackets: the answer needs packets and only an index database is at hand.
+	ErrNoPackets = errors.New("the packets are not at hand")
+)
+
+// Config is what a Workbench works with. The zero value of everything but
+// Version is usable.
+type Config struct {
+	Version string // of the program: another version dissects anew
+	Store   string // folder or URL of the snapshot store; empty: none
+	Cache   string // folder of index databases; empty: "shark" in the user's cache folder
+	Workers int    // 0: one for each CPU
+	Memory  int64  // bytes that a dissection may keep; 0: dissector.DefaultMemory
+	// Progress is told how far a long piece of work has come; it may be nil.
+	Progress func(Progress)
+	Now      func() time.Time // nil: time.Now
+}
+
+// Progress is how far a piece of work has come.
+type Progress struct {
+	Task    string // "dissecting", "indexing"
+	Packets int64
+	Bytes   int64
+	Total   int64 // bytes there are, 0 when unknown
+	Done    bool
+}
+
+// Workbench answers questions. It may be used by several goroutines.
+type Workbench struct {
+	cfg       Config
+	protocols []*dissector.Protocol
+	catalogue *field.Catalogue
+	schema    *index.Schema
+	env       *kfl.Env
+}
+
+// New makes a Workbench.
+func New(cfg Config) (*Workbench, error) {
+	if cfg.Workers <= 0 {
+		cfg.Workers = runtime.NumCPU()
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Progress == nil {
+		cfg.Progress = func(Progress) {}
+	}
+	if cfg.Cache == "" {
+		dir, err := os.UserCacheDir()
+		if err != nil {
+			dir = os.TempDir()
+		}
+		cfg.Cache = filepath.Join(dir, "shark")
+	}
+	w := &Workbench{cfg: cfg, protocols: append(protocol.All(), dissector.ConnProtocol, dissector.FlowProtocol)}
+	var err error
+	if w.catalogue, err = protocol.Catalogue(); err != nil {
+		return nil, fmt.Errorf("fields: %w", err)
+	}
+	if w.schema, err = index.NewSchema(w.protocols, w.catalogue); err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	if w.env, err = kfl.NewEnv(w.catalogue, w.schema); err != nil {
+		return nil, fmt.Errorf("query language: %w", err)
+	}
+	return w, nil
+}
+
+// Catalogue returns all fields there are.
+func (w *Workbench) Catalogue() *field.Catalogue { return w.catalogue }
+
+// Env returns the query language.
+func (w *Workbench) Env() *kfl.Env { return w.env }
+
+// usage makes an error of a wrong question.
+func usage(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrUsage, fmt.Errorf(format, args...))
+}
