@@ -17,7 +17,7 @@ type LinkType uint16
 type Record struct {
 	Data      []byte // captured bytes; they belong to the Batch
 	Options   []byte // raw pcapng options of the packet's block in the byte order of OptionsBigEndian; nil when there are none
-	Time      int64  // nanoseconds since 1970-01-01 UTC
+	Time      int64  // nanoseconds since 1970-01-01 UTC; 0 where the file has none
 	Number    uint64 // position in the whole input, in the order read, from 1
 	OrigLen   uint32 // bytes on the wire; never below len(Data)
 	Interface uint32 // index into Source.Interfaces
@@ -37,6 +37,7 @@ type Batch struct {
 type Interface struct {
 	Link        LinkType
 	SnapLen     uint32 // 0: no limit stated
+	Node        string // that captured; empty when the input does not tell
 	Name        string
 	Description string
 	Filter      string
@@ -52,7 +53,8 @@ type Source interface {
 	// passed over where that is possible and reported by Damage. A read error of
 	// the underlying file is returned after the packets before it.
 	ReadBatch(b *Batch) error
-	// Interfaces lists the interfaces met so far. It only grows.
+	// Interfaces lists the interfaces met so far. It only grows. The slice is the
+	// caller's to keep but not to change.
 	Interfaces() []Interface
 	// Damage lists what could not be read so far.
 	Damage() []Damage
@@ -181,7 +183,7 @@ type Packet struct {
 	TTL              uint8
 
 	// Payload is what was captured of the transport's payload (ICMP: the whole
-	// ICMP message); PayloadLen is its length on the wire by the IP header, which
+	// ICMP message; SCTP: the chunks; IPOnly: all that is in the IP packet). PayloadLen is its length on the wire by the IP header, which
 	// is more when the capture cut it (snap length) and never less.
 	Payload    []byte
 	PayloadLen uint32

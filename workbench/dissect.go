@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"shark/dissector"
 	"shark/packet"
@@ -154,10 +155,11 @@ func (e *Evidence) dissect(ctx context.Context, path, source string) (err error)
 // meta is what the index says of itself.
 func (e *Evidence) meta(src *pcapng.Merged, report *dissector.Report, source string) (index.Meta, error) {
 	a := account{Report: *report, Damage: src.Damage(), Origins: src.Origins(), Nodes: e.nodes(src), Named: e.identity != nil}
-	interfaces := src.Interfaces()
-	for _, i := range interfaces {
-		if i.Dropped != nil {
-			a.Dropped += *i.Dropped
+	interfaces := slices.Clone(src.Interfaces())
+	for i := range interfaces {
+		interfaces[i].Node = a.Nodes[i]
+		if n := interfaces[i].Dropped; n != nil {
+			a.Dropped += *n
 		}
 	}
 	text, err := json.Marshal(a)

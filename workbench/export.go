@@ -112,7 +112,7 @@ func (x *exporter) prepare(ctx context.Context, q Export) error {
 		if err != nil {
 			return err
 		}
-		conns[uint64(row.Value(field.ConnID).(int64))] = true
+		conns[uint64(row.Value(field.ConnID.Field).(int64))] = true
 	}
 	x.result.Conns = len(conns)
 	ids := make([]uint64, 0, len(conns))

@@ -37,7 +37,7 @@ func (e *Evidence) Follow(ctx context.Context, id int64, begin func(Followed) er
 	}
 	f := &follower{visit: visit}
 	err = db.Entry(ctx, id, func(r *index.Row) error {
-		f.conn = uint64(r.Value(field.ConnID).(int64))
+		f.conn = uint64(r.Value(field.ConnID.Field).(int64))
 		return nil
 	})
 	if errors.Is(err, index.ErrNotFound) {
@@ -55,10 +55,10 @@ func (e *Evidence) Follow(ctx context.Context, id int64, begin func(Followed) er
 		if err != nil {
 			return err
 		}
-		f.client = r.Value(field.SrcIP).(string)
-		f.port = uint16(r.Value(field.SrcPort).(int64))
+		f.client = r.Value(field.SrcIP.Field).(string)
+		f.port = uint16(r.Value(field.SrcPort.Field).(int64))
 		ends.Client = fmt.Sprintf("%s:%d", f.client, f.port)
-		ends.Server = fmt.Sprintf("%s:%d", r.Value(field.DstIP), r.Value(field.DstPort))
+		ends.Server = fmt.Sprintf("%s:%d", r.Value(field.DstIP.Field), r.Value(field.DstPort.Field))
 	}
 	numbers, err := db.Packets(ctx, f.conn)
 	if err != nil {

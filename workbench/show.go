@@ -58,7 +58,7 @@ func (e *Evidence) Show(ctx context.Context, id int64, body int) (*Detail, error
 	var at uint32
 	isCall := true
 	err = db.Entry(ctx, id, func(r *index.Row) error {
-		conn, at = uint64(r.Value(field.ConnID).(int64)), uint32(r.Value(field.Index).(int64))
+		conn, at = uint64(r.Value(field.ConnID.Field).(int64)), uint32(r.Value(field.Index.Field).(int64))
 		for _, p := range []*dissector.Protocol{dissector.ConnProtocol, dissector.FlowProtocol} {
 			if r.Value(e.w.catalogue.Flag(p.Name)) == true {
 				isCall = false

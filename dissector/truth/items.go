@@ -38,23 +38,27 @@ func (t tally) lump(kind string) {
 
 // The kinds, in the order of the summary.
 var kinds = []string{
-	kindPackets, kindTCP, kindUDP, kindHTTP, kindHTTP2, kindTLS, kindDNS, kindMDNS, kindLLMNR, kindRedis, kindKafka, kindICMP, kindApp,
+	kindTCP, kindUDP, kindHTTP, kindHTTP2, kindTLS, kindDNS, kindMDNS, kindLLMNR, kindRedis, kindKafka, kindICMP,
+	kindPackets, kindFrames, kindApp,
 }
 
 const (
+	kindTCP   = "tcp"   // conversations
+	kindUDP   = "udp"   // conversations
+	kindHTTP  = "http1" // calls
+	kindHTTP2 = "http2" // streams
+	kindTLS   = "tls"   // hellos
+	kindDNS   = "dns"
+	kindMDNS  = "mdns"  // messages
+	kindLLMNR = "llmnr" // messages
+	kindRedis = "redis" // commands
+	kindKafka = "kafka" // requests
+	kindICMP  = "icmp"  // echo
+
+	// What follows stands beside the items and does not count as such.
 	kindPackets = "packets"
-	kindTCP     = "tcp"   // conversations
-	kindUDP     = "udp"   // conversations
-	kindHTTP    = "http1" // calls
-	kindHTTP2   = "http2" // streams
-	kindTLS     = "tls"   // hellos
-	kindDNS     = "dns"
-	kindMDNS    = "mdns"  // messages
-	kindLLMNR   = "llmnr" // messages
-	kindRedis   = "redis" // commands
-	kindKafka   = "kafka" // requests
-	kindICMP    = "icmp"  // echo requests
-	kindApp     = "app"   // what programs counted themselves
+	kindFrames  = "frames" // where a call was seen, of calls that both have
+	kindApp     = "app"    // what programs counted themselves
 )
 
 // The formats in which both sides write an item; frames come last, 0 for none.
@@ -68,9 +72,10 @@ const (
 	formatDNSLone  = "response %s id %d code %s @%d" // name
 	formatQuery    = "query %s %s id %d @%d"         // type, name
 	formatResponse = "response id %d code %s @%d"
-	formatRedis    = "%s %s -> %s @%d>%d"   // command, first argument, kind of reply
+	formatRedis    = "%s %s -> %s @%d>%d"        // command, first argument, kind of reply
 	formatKafka    = "%d v%d id %d by %s @%d>%d" // API key, version, correlation id, client id
-	formatEcho     = "echo id %d seq %d @%d>%d"
+	formatEcho     = "echo id %d seq %d @%d"
+	textReply      = "echo reply"
 )
 
 // maxText is how much of a text is compared: the oracles cut long ones.

@@ -93,9 +93,7 @@ func (s sightings) Entry(e *dissector.Entry) error {
 				req.ints["kafka_correlation_id"], plain(req.text("kafka_client_id")), req.last, resp.last)
 		}
 	case "icmp":
-		if req.seen && req.text("icmp_type_name") == "Echo" || req.text("icmp_type_name") == "Echo Request" {
-			s.add(kindICMP, formatEcho, req.ints["icmp_id"], req.ints["icmp_sequence"], req.last, resp.last)
-		}
+		s.icmp(&req, &resp)
 	}
 	return nil
 }
@@ -172,6 +170,17 @@ func (s sightings) multicast(kind string, m *half) {
 	s.add(kind, formatQuery, dash(m.text("dns_question_types")), plainName(m.text("dns_questions")), m.ints["dns_id"], m.last)
 }
 
+func (s sightings) icmp(req, resp *half) {
+	if name := req.text("icmp_type_name"); name == "Echo" || name == "Echo Request" {
+		s.add(kindICMP, formatEcho, req.ints["icmp_id"], req.ints["icmp_sequence"], req.last)
+	}
+	for _, h := range []*half{req, resp} {
+		if h.text("icmp_type_name") == "Echo Reply" {
+			s.add(kindICMP, textReply)
+		}
+	}
+}
+
 func dash(s string) string {
 	if s == "" {
 		return "-"
@@ -184,7 +193,9 @@ func (s sightings) redis(req, resp *half) {
 	arg := firstArgument(req.text("redis_command"))
 	reply := "-"
 	if resp.seen {
-		reply = resp.text("redis_reply_type")
+		if reply = resp.text("redis_reply_type"); reply == "null" {
+			reply = "string" // to the oracles a null is a string without length
+		}
 	}
 	s.add(kindRedis, formatRedis, plain(name), plainArgument(arg), reply, req.last, resp.last)
 	s.add(kindApp, "redis cmdstat_%s", strings.ToLower(name))

@@ -5,6 +5,30 @@
 // none, is unknown with a reason.
 package identity
 
+import "errors"
+
+// ErrFormat says that an input is no identity log.
+var ErrFormat = errors.New("not an identity log")
+
+// What a log can make grow. Records and maxUnpacked bound the memory of a Log;
+// what lies beyond them is not read, and nothing is claimed of the time after.
+const (
+	// maxLine is the longest line that is read, in bytes. Kubernetes holds an
+	// object's annotations under 256 KiB and an object under 1.5 MiB.
+	maxLine = 4 << 20
+	// maxRecords is how many records a log, or several read together, may have.
+	maxRecords = 2 << 20
+	// maxUnpacked is how many bytes they may have, packing taken off.
+	maxUnpacked = 1 << 30
+	// maxWindow is the largest zstd window, that of `zstd --long`.
+	maxWindow = 128 << 20
+	// maxDamage is how many places of damage are listed one by one; those after
+	// it are counted in the last.
+	maxDamage = 1000
+	// maxRegex bounds the text of a regular expression of a filter, in bytes.
+	maxRegex = 4 << 10
+)
+
 // Owner is who an address belonged to at a time.
 type Owner struct {
 	Pod, PodNamespace         string

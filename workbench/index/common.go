@@ -51,6 +51,7 @@ func (s *Schema) addCommons() {
 		truth("has_pcap", "e.first_packet <> 0"), text("capture_source", "'unspecified'"),
 		integer("vlan", "CASE WHEN e.vlan > 0 THEN e.vlan - 1 END"),
 		text("tunnel", tunnelSQL()), integer("tunnel_id", "e.tunnel_id"), integer("interface", "e.interface"),
+		text("node_name", "(SELECT nullif(node, '') FROM interfaces WHERE interfaces.id = e.interface)"),
 	}
 	const doubts = dissector.MarkTruncated | dissector.MarkResumed | dissector.MarkUnpaired | dissector.MarkEvicted
 	out = append(out, truth("complete", fmt.Sprintf("e.marks & %d = 0 AND e.lost = 0", doubts)))

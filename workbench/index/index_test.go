@@ -228,3 +228,5 @@ func dump(t testing.TB, path string) string {
 	}
 	return b.String()
 }
+
+var _ Resolver = (*identity.Log)(nil)

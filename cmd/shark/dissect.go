@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"shark/workbench"
+)
+
+type dissectOptions struct {
+	file     string
+	identity string
+	force    bool
+}
+
+func newDissect(a *app) *cobra.Command {
+	var o dissectOptions
+	cmd := &cobra.Command{
+		Use:   "dissect SNAPSHOT...",
+		Short: "Turn packets into an index database (SQLite)",
+		Long: `Turn packets into an index database, which every question is then answered from.
+Other commands do so by themselves on first use; the database is kept in the cache
+by the content of what it was made from. With -o it is written to a file, which
+any SQLite reads: SELECT path, status_code FROM http.`,
+		Example: `  shark dissect outage.pcap
+  shark dissect node-a.pcapng node-b.pcapng --identity identity.jsonl -o outage.db`,
+		Args:              argsAtLeast(1),
+		ValidArgsFunction: a.completeSnapshot,
+		RunE:              func(cmd *cobra.Command, args []string) error { return runDissect(cmd.Context(), a, args, o) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.file, "output", "o", "", "write the database to this file")
+	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
+	f.BoolVar(&o.force, "force", false, "dissect even if it has been done")
+	return cmd
+}
+
+func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) error {
+	e, err := a.open(ctx, args, o.identity)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	d, err := e.Dissect(ctx, workbench.DissectOptions{Output: o.file, Force: o.force})
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(a.out, d.Path); err != nil {
+		return err
+	}
+	what := count(d.Entries, "entries")
+	if d.Cached {
+		what += ", dissected before"
+	}
+	return a.footer(what, d.Coverage, nil)
+}

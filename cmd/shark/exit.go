@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"shark/snapshot"
+	"shark/workbench"
+)
+
+// exitCode is one of the codes that scripts may rely on.
+type exitCode struct {
+	code int
+	doc  string
+}
+
+// The exit codes, the one list of them.
+var (
+	exitOK          = exitCode{0, "done"}
+	exitFailed      = exitCode{1, "failed"}
+	exitUsage       = exitCode{2, "wrong usage: flags, arguments or query"}
+	exitPartial     = exitCode{3, "partial answer: something that was recorded is not in it"}
+	exitIntegrity   = exitCode{4, "integrity failure: what was stored is not what was written"}
+	exitOutside     = exitCode{6, "the time asked for is outside the recorded window"}
+	exitNotFound    = exitCode{10, "no such snapshot, file or entry"}
+	exitInterrupted = exitCode{130, "interrupted"}
+	exitCodes       = []exitCode{exitOK, exitFailed, exitUsage, exitPartial, exitIntegrity, exitOutside, exitNotFound, exitInterrupted}
+)
+
+// errPartial makes a command that has given its answer exit with exitPartial. The
+// coverage in its footer has said why.
+var errPartial = errors.New("partial answer")
+
+// usageError is a mistake in flags or arguments.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// codeOf maps an error to an exit code.
+func codeOf(ctx context.Context, err error) exitCode {
+	var usage usageError
+	switch {
+	case err == nil, errors.Is(err, syscall.EPIPE):
+		return exitOK // whoever reads our output has seen enough
+	case errors.Is(err, context.Canceled) || ctx.Err() != nil:
+		return exitInterrupted
+	case errors.Is(err, errPartial):
+		return exitPartial
+	case errors.Is(err, workbench.ErrNotFound), errors.Is(err, snapshot.ErrNotFound):
+		return exitNotFound
+	case errors.Is(err, snapshot.ErrIntegrity):
+		return exitIntegrity
+	case errors.Is(err, workbench.ErrOutside):
+		return exitOutside
+	case errors.As(err, &usage), errors.Is(err, workbench.ErrUsage):
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// message is what the user is told of an error: in one line, or with the lines of
+// a query and the marks under it.
+func message(err error) string {
+	return strings.TrimPrefix(err.Error(), workbench.ErrUsage.Error()+": ")
+}
+
+// exitHelp lists the exit codes for the help text.
+func exitHelp() string {
+	var b strings.Builder
+	for _, c := range exitCodes {
+		fmt.Fprintf(&b, "  %3d  %s\n", c.code, c.doc)
+	}
+	return b.String()
+}

@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"shark/snapshot"
+)
+
+func newSnapshot(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "snapshot",
+		Short: "Keep captured traffic: import, list, show, verify, delete",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newSnapshotImport(a), newSnapshotList(a), newSnapshotShow(a), newSnapshotVerify(a), newSnapshotDelete(a))
+	return cmd
+}
+
+func newSnapshotImport(a *app) *cobra.Command {
+	var o snapshot.ImportOptions
+	cmd := &cobra.Command{
+		Use:   "import [NODE=]FILE...",
+		Short: "Keep capture files, and who had which address, as a snapshot",
+		Long: `Keep capture files as a snapshot: packed, checksummed, with what is missing written
+down. NODE= says which node captured a file; files of one node are merged by time.`,
+		Example: `  shark snapshot import outage.pcap --name outage
+  shark snapshot import node-a=a.pcapng node-b=b.pcapng --identity identity.jsonl --name outage --note 'payment fails'`,
+		Args: argsAtLeast(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.Files = args
+			return runSnapshotImport(cmd.Context(), a, o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Identity, "identity", "", "identity log: who had which address when")
+	f.StringVar(&o.Name, "name", "", "name of the snapshot (default: that of the first node)")
+	f.StringVar(&o.Note, "note", "", "a note to keep with it")
+	f.StringVar(&o.Cluster, "cluster", "", "cluster that the traffic is from")
+	return cmd
+}
+
+func runSnapshotImport(ctx context.Context, a *app, o snapshot.ImportOptions) error {
+	w, err := a.workbench()
+	if err != nil {
+		return err
+	}
+	m, err := w.ImportSnapshot(ctx, o)
+	if err != nil {
+		return err
+	}
+	a.bar.clear()
+	if _, err := fmt.Fprintln(a.out, m.ID); err != nil {
+		return err
+	}
+	if !a.quiet {
+		fmt.Fprintf(a.err, "%s: %s\n", sanitize(m.Name, false), contents(m))
+	}
+	return a.notes(m)
+}
+
+// contents is what a snapshot holds, for people.
+func contents(m *snapshot.Manifest) string {
+	packets, size := int64(0), int64(0)
+	for _, n := range m.Nodes {
+		packets += int64(n.Packets)
+	}
+	for _, o := range m.Objects {
+		size += o.Size
+	}
+	return fmt.Sprintf("%s of %s in %s", count(packets, "packets"), count(int64(len(m.Nodes)), "nodes"), byteText(size))
+}
+
+// notes tells on stderr what a snapshot misses.
+func (a *app) notes(m *snapshot.Manifest) error {
+	partial := false
+	for _, n := range m.Coverage {
+		partial = partial || n.Kind == snapshot.NoteDamage || n.Kind == snapshot.NoteIdentity
+		fmt.Fprintln(a.err, "  "+sanitize(strings.TrimSpace(n.Node+": "+n.Text), false))
+	}
+	if partial {
+		return errPartial
+	}
+	return nil
+}
+
+func newSnapshotList(a *app) *cobra.Command {
+	var form string
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the snapshots of the store",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runSnapshotList(cmd.Context(), a, form) },
+	}
+	outputFlag(cmd, &form)
+	return cmd
+}
+
+func runSnapshotList(ctx context.Context, a *app, form string) error {
+	if err := checkOutput(form); err != nil {
+		return err
+	}
+	w, err := a.workbench()
+	if err != nil {
+		return err
+	}
+	list, err := w.Snapshots(ctx)
+	if err != nil {
+		return err
+	}
+	var good []*snapshot.Manifest
+	var bad error
+	for _, l := range list {
+		if l.Err != nil {
+			fmt.Fprintf(a.err, "%s: %s\n", sanitize(l.ID, false), sanitize(l.Err.Error(), false))
+			bad = errPartial
+			continue
+		}
+		good = append(good, l.Manifest)
+	}
+	if form == "json" || form == "jsonl" {
+		return a.snapshotsJSON(good, form == "jsonl", bad)
+	}
+	out, err := a.rows(form, []string{"id", "name", "created", "from", "to", "nodes", "packets", "note"}, []bool{false, false, false, false, false, true, true, false})
+	if err != nil {
+		return err
+	}
+	for _, m := range good {
+		from, to, packets := reach(m)
+		if err := out.row([]string{m.ID, m.Name, moment(m.Created), from, to, fmt.Sprint(len(m.Nodes)), fmt.Sprint(packets), m.Note}); err != nil {
+			return err
+		}
+	}
+	if err := out.close(); err != nil {
+		return err
+	}
+	return bad
+}
+
+func (a *app) snapshotsJSON(list []*snapshot.Manifest, lines bool, bad error) error {
+	enc := newEncoder(a.out)
+	if !lines {
+		enc.SetIndent("", "  ")
+		if list == nil {
+			list = []*snapshot.Manifest{}
+		}
+		if err := enc.Encode(map[string]any{"snapshots": list}); err != nil {
+			return err
+		}
+		return bad
+	}
+	for _, m := range list {
+		if err := enc.Encode(m); err != nil {
+			return err
+		}
+	}
+	return bad
+}
+
+func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") }
+
+// reach is when a snapshot begins and ends, and how many packets it has.
+func reach(m *snapshot.Manifest) (from, to string, packets uint64) {
+	var first, last time.Time
+	for _, n := range m.Nodes {
+		packets += n.Packets
+		if n.Got == nil {
+			continue
+		}
+		if first.IsZero() || n.Got.From.Before(first) {
+			first = n.Got.From
+		}
+		if n.Got.To.After(last) {
+			last = n.Got.To
+		}
+	}
+	if first.IsZero() {
+		return "", "", packets
+	}
+	return moment(first), moment(last), packets
+}
+
+func newSnapshotShow(a *app) *cobra.Command {
+	var form string
+	cmd := &cobra.Command{
+		Use:               "show SNAPSHOT",
+		Short:             "Show what a snapshot holds and what it misses",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: a.completeSnapshot,
+		RunE:              func(cmd *cobra.Command, args []string) error { return runSnapshotShow(cmd.Context(), a, args[0], form) },
+	}
+	cmd.Flags().StringVarP(&form, "output", "o", "table", "form of the answer: table, json")
+	return cmd
+}
+
+func runSnapshotShow(ctx context.Context, a *app, ref, form string) error {
+	if form != "table" && form != "json" {
+		return usagef("--output %q: one of table, json", form)
+	}
+	w, err := a.workbench()
+	if err != nil {
+		return err
+	}
+	m, err := w.Snapshot(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if form == "json" {
+		return a.writeJSON(m)
+	}
+	fmt.Fprintf(a.out, "id       %s\nname     %s\ncreated  %s UTC by %s\n", m.ID, sanitize(m.Name, false), moment(m.Created), sanitize(m.Creator, false))
+	for _, l := range [][2]string{{"cluster", m.Cluster}, {"note", m.Note}} {
+		if l[1] != "" {
+			fmt.Fprintf(a.out, "%-8s %s\n", l[0], sanitize(l[1], false))
+		}
+	}
+	fmt.Fprintf(a.out, "holds    %s\n\n", contents(m))
+	out, err := a.rows("table", []string{"node", "from", "to", "packets", "bytes", "cut", "dropped"}, []bool{false, false, false, true, true, true, true})
+	if err != nil {
+		return err
+	}
+	for _, n := range m.Nodes {
+		from, to := "", ""
+		if n.Got != nil {
+			from, to = moment(n.Got.From), moment(n.Got.To)
+		}
+		if err := out.row([]string{n.Name, from, to, fmt.Sprint(n.Packets), byteText(int64(n.Bytes)), fmt.Sprint(n.CutPackets), dropped(n)}); err != nil {
+			return err
+		}
+	}
+	if err := out.close(); err != nil {
+		return err
+	}
+	return a.notes(m)
+}
+
+// dropped is how many packets a node's capture says that it lost; empty when it
+// does not say.
+func dropped(n snapshot.Node) string {
+	var sum uint64
+	known := false
+	for _, i := range n.Interfaces {
+		if i.Dropped != nil {
+			sum += *i.Dropped
+			known = true
+		}
+	}
+	if !known {
+		return ""
+	}
+	return fmt.Sprint(sum)
+}
+
+func newSnapshotVerify(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:               "verify SNAPSHOT",
+		Short:             "Read all of a snapshot and compare it with its manifest",
+		Args:              argsBetween(1, 1),
+		ValidArgsFunction: a.completeSnapshot,
+		RunE:              func(cmd *cobra.Command, args []string) error { return runSnapshotVerify(cmd.Context(), a, args[0]) },
+	}
+}
+
+func runSnapshotVerify(ctx context.Context, a *app, ref string) error {
+	w, err := a.workbench()
+	if err != nil {
+		return err
+	}
+	v, err := w.VerifySnapshot(ctx, ref)
+	if err != nil {
+		return err
+	}
+	a.bar.clear()
+	for _, p := range v.Problems {
+		fmt.Fprintf(a.out, "%s: %s\n", sanitize(p.Path, false), sanitize(p.Reason, false))
+	}
+	for _, u := range v.Unlisted {
+		fmt.Fprintf(a.err, "  %s is no part of the snapshot\n", sanitize(u, false))
+	}
+	if len(v.Problems) > 0 {
+		return fmt.Errorf("%s: %w: %s", v.ID, snapshot.ErrIntegrity, count(int64(len(v.Problems)), "problems"))
+	}
+	_, err = fmt.Fprintf(a.out, "%s: %s, %s, all as the manifest says\n", v.ID, count(int64(v.Objects), "objects"), byteText(v.Bytes))
+	return err
+}
+
+func newSnapshotDelete(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:               "delete SNAPSHOT...",
+		Aliases:           []string{"rm"},
+		Short:             "Delete snapshots of the store",
+		Args:              argsAtLeast(1),
+		ValidArgsFunction: a.completeSnapshot,
+		RunE:              func(cmd *cobra.Command, args []string) error { return runSnapshotDelete(cmd.Context(), a, args) },
+	}
+}
+
+func runSnapshotDelete(ctx context.Context, a *app, refs []string) error {
+	w, err := a.workbench()
+	if err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		if err := w.DeleteSnapshot(ctx, ref); err != nil {
+			return err
+		}
+		if !a.quiet {
+			fmt.Fprintf(a.err, "deleted %s\n", sanitize(ref, false))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// difference is an item that shark has more or less often than the oracle.
+type difference struct {
+	capture string
+	item
+	n int // how often more; negative: less
+}
+
+// score says how far shark and the oracle agree on a kind.
+type score struct {
+	items, matched int // of the oracle
+	extra          int // seen by shark only
+}
+
+// compare holds what shark got against what an oracle wants. Programs count what
+// they did themselves: shark may have seen more.
+func compare(capture string, got, want tally) (scores map[string]*score, diffs []difference) {
+	scores = make(map[string]*score)
+	of := func(kind string) *score {
+		if scores[kind] == nil {
+			scores[kind] = new(score)
+		}
+		return scores[kind]
+	}
+	var missing, extra []difference
+	for i, n := range want {
+		s := of(i.kind)
+		s.items += n
+		s.matched += min(n, got[i])
+		if got[i] < n {
+			missing = append(missing, difference{capture, i, got[i] - n})
+		}
+	}
+	for i, n := range got {
+		if n > want[i] && i.kind != kindApp {
+			extra = append(extra, difference{capture, i, n - want[i]})
+		}
+	}
+	missing, extra, diffs = elsewhere(missing, extra)
+	for _, d := range diffs {
+		kind, _, _ := strings.Cut(d.text, " ")
+		of(kind).matched -= d.n
+	}
+	for _, d := range extra {
+		of(d.kind).extra += d.n
+	}
+	diffs = append(append(diffs, missing...), extra...)
+	slices.SortFunc(diffs, compareDifferences)
+	return scores, diffs
+}
+
+// elsewhere finds what is both missing and too much, but for its frames: that is
+// one and the same call, seen in other frames.
+func elsewhere(missing, extra []difference) (stillMissing, stillExtra, moved []difference) {
+	slices.SortFunc(missing, compareDifferences)
+	slices.SortFunc(extra, compareDifferences)
+	for _, m := range missing {
+		call, place, found := strings.Cut(m.text, " @")
+		for i := 0; found && m.n < 0 && i < len(extra); i++ {
+			x := &extra[i]
+			same, other, _ := strings.Cut(x.text, " @")
+			if x.n == 0 || x.kind != m.kind || same != call {
+				continue
+			}
+			n := min(-m.n, x.n)
+			m.n, x.n = m.n+n, x.n-n
+			text := fmt.Sprintf("%s %s @%s, not @%s", m.kind, call, other, place)
+			moved = append(moved, difference{m.capture, item{kindFrames, text}, -n})
+		}
+		if m.n < 0 {
+			stillMissing = append(stillMissing, m)
+		}
+	}
+	return stillMissing, slices.DeleteFunc(extra, func(d difference) bool { return d.n == 0 }), moved
+}
+
+// compareDifferences orders by capture, kind, what is missing before what is too
+// much, and text.
+func compareDifferences(a, b difference) int {
+	return cmp.Or(
+		cmp.Compare(a.capture, b.capture),
+		cmp.Compare(slices.Index(kinds, a.kind), slices.Index(kinds, b.kind)),
+		cmp.Compare(sign(a.n), sign(b.n)),
+		cmp.Compare(a.text, b.text),
+	)
+}
+
+func sign(n int) int { return cmp.Compare(n, 0) }

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// print ends the line of a capture.
+func (out *outcome) print(w io.Writer, v *verdict, verbose bool) {
+	var s score
+	for kind, x := range out.scores {
+		if counts(kind) {
+			s.add(x)
+		}
+	}
+	fmt.Fprintf(w, " packets %6d  items %5d  matched %5d  extra %3d", out.packets, s.items, s.matched, s.extra)
+	if out.damage > 0 {
+		fmt.Fprintf(w, "  damaged in %d places", out.damage)
+	}
+	if len(v.explained) > 0 {
+		fmt.Fprintf(w, "  %d differences explained", len(v.explained))
+	}
+	if len(v.open) > 0 {
+		fmt.Fprintf(w, "  %d DIFFERENCES OPEN", len(v.open))
+	}
+	fmt.Fprintln(w)
+	if verbose {
+		for _, d := range v.open {
+			fmt.Fprintf(w, "    %+d %s %s\n", d.n, d.kind, d.text)
+		}
+	}
+}
+
+// summary adds up the captures.
+type summary struct {
+	captures, withOracle int
+	scores               map[string]*score
+	right                map[string]map[string]int // by kind and verdict
+}
+
+func newSummary() *summary {
+	return &summary{scores: make(map[string]*score), right: make(map[string]map[string]int)}
+}
+
+func (s *summary) add(out *outcome, v *verdict) {
+	s.captures++
+	if out.oracle {
+		s.withOracle++
+	}
+	for kind, x := range out.scores {
+		if s.scores[kind] == nil {
+			s.scores[kind] = new(score)
+		}
+		s.scores[kind].add(x)
+	}
+	for _, k := range v.explained {
+		if s.right[k.kind] == nil {
+			s.right[k.kind] = make(map[string]int)
+		}
+		s.right[k.kind][k.right] += max(k.n, -k.n)
+	}
+}
+
+func (s *score) add(x *score) {
+	s.items += x.items
+	s.matched += x.matched
+	s.extra += x.extra
+}
+
+func (s *score) percent() float64 {
+	if s.items == 0 {
+		return 100
+	}
+	return 100 * float64(s.matched) / float64(s.items)
+}
+
+// counts tells whether a kind is one of what the oracles list.
+func counts(kind string) bool { return kind != kindPackets && kind != kindFrames && kind != kindApp }
+
+// all adds up the kinds.
+func (s *summary) all() *score {
+	var sum score
+	for kind, x := range s.scores {
+		if counts(kind) {
+			sum.add(x)
+		}
+	}
+	return &sum
+}
+
+func (s *summary) print(w io.Writer) {
+	fmt.Fprintf(w, "\n%d captures, %d with an oracle; %d MiB of memory at most\n", s.captures, s.withOracle, memory()>>20)
+	fmt.Fprintf(w, "%-8s %7s %8s %8s %6s %12s %13s %12s\n", "kind", "items", "matched", "percent", "extra", "shark right", "tshark right", "undecidable")
+	for _, kind := range kinds {
+		x, r := s.scores[kind], s.right[kind]
+		switch {
+		case x != nil:
+			fmt.Fprintf(w, "%-8s %7d %8d %7.2f%% %6d %12d %13d %12d\n", kind, x.items, x.matched, x.percent(), x.extra, r["shark"], r["tshark"], r["undecidable"])
+		case len(r) > 0:
+			fmt.Fprintf(w, "%-8s %7s %8s %8s %6s %12d %13d %12d\n", kind, "", "", "", "", r["shark"], r["tshark"], r["undecidable"])
+		}
+	}
+	x := s.all()
+	fmt.Fprintf(w, "%-8s %7d %8d %7.2f%% %6d\n", "all", x.items, x.matched, x.percent(), x.extra)
+}
+
+// short is an error when too few items match.
+func (s *summary) short() error {
+	if x := s.all(); x.percent() < enough {
+		return fmt.Errorf("%.2f %% of the oracles' items match, not %d %%", x.percent(), enough)
+	}
+	return nil
+}

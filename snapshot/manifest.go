@@ -1,0 +1,233 @@
+package snapshot
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// FormatVersion is the version of the format that is written, and the newest
+	// that is read.
+	FormatVersion = 1
+	// maxManifest is the largest manifest that is read, in bytes.
+	maxManifest = 64 << 20
+	// maxKey bounds the path of an object, in bytes, and maxID an id.
+	maxKey = 1024
+	maxID  = 64
+	// maxNotes is how many coverage notes of one kind a node has; the rest is counted.
+	maxNotes = 100
+	// maxInterfaces is how many of a node's interfaces a manifest describes.
+	maxInterfaces = 1000
+)
+
+// Manifest says what a snapshot holds. It is written last and never changed.
+type Manifest struct {
+	Format  int       `json:"format"`
+	ID      string    `json:"id"` // sorts by time of creation; safe as a path anywhere
+	Name    string    `json:"name"`
+	Note    string    `json:"note,omitempty"`
+	Creator string    `json:"creator,omitempty"`
+	Cluster string    `json:"cluster,omitempty"`
+	Created time.Time `json:"created"`
+	Asked   *Window   `json:"asked,omitempty"` // for; nil: for all there was
+	Nodes   []Node    `json:"nodes"`
+	Objects []Object  `json:"objects"`
+	// Coverage says what is missing, as far as it is known.
+	Coverage []Note `json:"coverage"`
+}
+
+// Window is a time, both ends included.
+type Window struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Node is what one node contributed.
+type Node struct {
+	Name       string      `json:"name"`
+	Got        *Window     `json:"got,omitempty"` // first to last packet; nil without packets
+	Packets    uint64      `json:"packets"`
+	Bytes      uint64      `json:"bytes"`                // on the wire
+	CutPackets uint64      `json:"cut_packets"`          // that the capture did not take whole
+	Interfaces []Interface `json:"interfaces,omitempty"` // in the order met
+	Inputs     []Input     `json:"inputs,omitempty"`     // files it was imported from
+}
+
+// Interface is one capture interface of a node. Statistics that the capture does
+// not state are nil.
+type Interface struct {
+	Name        string  `json:"name,omitempty"`
+	Description string  `json:"description,omitempty"`
+	OS          string  `json:"os,omitempty"`
+	Filter      string  `json:"filter,omitempty"`
+	LinkType    uint16  `json:"link_type"`
+	SnapLen     uint32  `json:"snap_len,omitempty"`
+	Packets     uint64  `json:"packets"`
+	Received    *uint64 `json:"received,omitempty"`
+	Dropped     *uint64 `json:"dropped,omitempty"`
+}
+
+// Input is a file that was imported.
+type Input struct {
+	Name   string `json:"name"` // without its folder
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// ObjectKind is what an object holds. Readers pass over kinds they do not know.
+type ObjectKind string
+
+// The kinds of objects.
+const (
+	Packets  ObjectKind = "packets"
+	Secrets  ObjectKind = "secrets"
+	Identity ObjectKind = "identity"
+)
+
+// Object is one file of a snapshot.
+type Object struct {
+	Path    string     `json:"path"` // relative to the manifest, with slashes
+	Kind    ObjectKind `json:"kind"`
+	Node    string     `json:"node,omitempty"`
+	Size    int64      `json:"size"`
+	SHA256  string     `json:"sha256"`            // in hex
+	Blocks  int        `json:"blocks,omitempty"`  // of packets
+	Packets uint64     `json:"packets,omitempty"` // in them
+	Bytes   uint64     `json:"bytes,omitempty"`   // on the wire
+	Window  *Window    `json:"window,omitempty"`  // first to last packet
+	Records int        `json:"records,omitempty"` // of an identity log
+}
+
+// NoteKind is what a coverage note is about.
+type NoteKind string
+
+// The kinds of coverage notes.
+const (
+	NoteDamage   NoteKind = "damage"   // a capture file could not be read in full
+	NoteDrops    NoteKind = "drops"    // the capture lost packets
+	NoteCut      NoteKind = "cut"      // packets were not captured whole
+	NoteTimes    NoteKind = "times"    // times could not be kept
+	NoteIdentity NoteKind = "identity" // the identity log could not be read in full
+)
+
+// Note is one thing that is missing.
+type Note struct {
+	Kind NoteKind `json:"kind"`
+	Node string   `json:"node,omitempty"`
+	Text string   `json:"text"`
+}
+
+// encode returns the manifest as it is stored; its keys always have the same order.
+func (m *Manifest) encode() ([]byte, error) {
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(m)
+	if err == nil && buf.Len() > maxManifest {
+		err = fmt.Errorf("the manifest has %d bytes, more than %d", buf.Len(), maxManifest)
+	}
+	return buf.Bytes(), err
+}
+
+// ParseManifest reads a manifest and checks that it is sound in itself: what it
+// says can be, and none of its paths leads out of the snapshot.
+func ParseManifest(data []byte) (*Manifest, error) {
+	var version struct {
+		Format *int `json:"format"`
+	}
+	err := json.Unmarshal(data, &version)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: the manifest is not sound: %w", ErrIntegrity, err)
+	case version.Format == nil:
+		return nil, fmt.Errorf("%w: the manifest states no format", ErrIntegrity)
+	case *version.Format > FormatVersion:
+		return nil, fmt.Errorf("the snapshot has format %d, and this program reads up to %d: a newer one is needed", *version.Format, FormatVersion)
+	case *version.Format < 1:
+		return nil, fmt.Errorf("%w: there is no format %d", ErrIntegrity, *version.Format)
+	}
+	m := new(Manifest)
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, fmt.Errorf("%w: the manifest is not sound: %w", ErrIntegrity, err)
+	}
+	if err := m.check(); err != nil {
+		return nil, fmt.Errorf("%w: the manifest is not sound: %w", ErrIntegrity, err)
+	}
+	return m, nil
+}
+
+func (m *Manifest) check() error {
+	if !validID(m.ID) {
+		return fmt.Errorf("%.80q is no id", m.ID)
+	}
+	nodes := make(map[string]bool, len(m.Nodes))
+	for _, n := range m.Nodes {
+		if n.Name == "" || nodes[n.Name] {
+			return fmt.Errorf("node %.80q is there twice or has no name", n.Name)
+		}
+		nodes[n.Name] = true
+	}
+	paths := make(map[string]bool, len(m.Objects))
+	for i := range m.Objects {
+		o := &m.Objects[i]
+		switch {
+		case !validKey(o.Path):
+			return fmt.Errorf("%.80q cannot be the path of an object", o.Path)
+		case paths[o.Path]:
+			return fmt.Errorf("%s is there twice", o.Path)
+		case o.Kind == "":
+			return fmt.Errorf("%s has no kind", o.Path)
+		case o.Node != "" && !nodes[o.Node]:
+			return fmt.Errorf("%s is of node %.80q, which is not there", o.Path, o.Node)
+		case o.Size < 0 || o.Blocks < 0 || o.Records < 0:
+			return fmt.Errorf("%s has a size or count below 0", o.Path)
+		case !validSum(o.SHA256):
+			return fmt.Errorf("%s has no SHA-256", o.Path)
+		}
+		paths[o.Path] = true
+	}
+	return nil
+}
+
+// validID tells whether s can be an id: it begins with a digit, as no device of
+// Windows does.
+func validID(s string) bool {
+	if s == "" || len(s) > maxID || s[0] < '0' || s[0] > '9' {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+// validKey tells whether s can be the path of an object: below nodes or
+// dissections, in the letters that escape leaves.
+func validKey(s string) bool {
+	if len(s) > maxKey || !strings.HasPrefix(s, "nodes/") && !strings.HasPrefix(s, "dissections/") {
+		return false
+	}
+	for part := range strings.SplitSeq(s, "/") {
+		if part == "" || part[0] == '.' || part[len(part)-1] == '.' || len(part) > maxPart || reserved(part) {
+			return false
+		}
+		for _, c := range []byte(part) {
+			if !plain(c) && c != '=' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func validSum(s string) bool {
+	b, err := hex.DecodeString(s)
+	return err == nil && len(b) == 32 && strings.ToLower(s) == s
+}

@@ -1,0 +1,362 @@
+package snapshot
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"shark/packet"
+	"shark/packet/pcapng"
+)
+
+// blockSize is about how large a block is before it is packed, in bytes.
+const blockSize = 4 << 20
+
+// node writes what one node contributed.
+func (x *importer) node(n nodeFiles) error {
+	w := &nodeWriter{x: x, name: n.name, first: math.MaxInt64, last: math.MinInt64}
+	defer w.close()
+	for _, path := range n.paths {
+		if err := w.open(path); err != nil {
+			return err
+		}
+	}
+	sources := make([]packet.Source, len(w.inputs))
+	for i, in := range w.inputs {
+		sources[i] = in.reader
+	}
+	w.source = pcapng.Merge(sources...)
+	out, err := x.create(Packets, n.name, "packets.pcapng.zst")
+	if err != nil {
+		return err
+	}
+	err = w.packets(out)
+	out.Packets, out.Bytes, out.Blocks, out.Window = w.count, w.bytes, w.blocks, w.window()
+	if err := out.close(err); err != nil {
+		return fmt.Errorf("node %s: %w", n.name, err)
+	}
+	x.manifest.Objects = append(x.manifest.Objects, out.Object)
+	if err := w.secrets(); err != nil {
+		return fmt.Errorf("node %s: %w", n.name, err)
+	}
+	return w.finish()
+}
+
+// nodeWriter merges the files of one node into blocks.
+type nodeWriter struct {
+	x      *importer
+	name   string
+	inputs []*inputFile
+	source *pcapng.Merged
+
+	zstd     *zstd.Encoder
+	raw      bytes.Buffer   // of the block being written
+	packed   []byte         // reused by each block
+	section  *pcapng.Writer // of the block; nil between blocks
+	names    []pcapng.Name  // for the next block
+	comments []string       // for the next block
+
+	blocks       int
+	count, bytes uint64
+	cut          uint64   // packets not whole
+	early        uint64   // packets from before 1970
+	perInterface []uint64 // packets
+	first, last  int64
+}
+
+// inputFile is a capture file being read.
+type inputFile struct {
+	file            *os.File
+	reader          *pcapng.Reader
+	sum             hash.Hash
+	read            atomic.Int64
+	names, comments int // taken so far
+}
+
+// Read implements io.Reader for the reader, which may do so in a goroutine.
+func (in *inputFile) Read(p []byte) (int, error) {
+	n, err := in.file.Read(p)
+	in.sum.Write(p[:n])
+	in.read.Add(int64(n))
+	return n, err
+}
+
+func (w *nodeWriter) open(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	in := &inputFile{file: f, sum: sha256.New()}
+	if in.reader, err = pcapng.NewReader(in, path); err != nil {
+		f.Close()
+		return err
+	}
+	w.inputs = append(w.inputs, in)
+	return nil
+}
+
+func (w *nodeWriter) close() {
+	for _, in := range w.inputs {
+		in.reader.Close()
+		in.file.Close()
+	}
+	if w.zstd != nil {
+		w.zstd.Close()
+	}
+}
+
+// packets writes all packets to out, block by block.
+func (w *nodeWriter) packets(out io.Writer) error {
+	var err error
+	if w.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest)); err != nil {
+		return err
+	}
+	var b packet.Batch
+	for {
+		if err := w.x.ctx.Err(); err != nil {
+			return err
+		}
+		err := w.source.ReadBatch(&b)
+		w.collect()
+		if len(b.Records) > 0 {
+			if err := w.batch(&b, out); err != nil {
+				return err
+			}
+		}
+		w.report()
+		if err == io.EOF {
+			return w.end(out)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (w *nodeWriter) batch(b *packet.Batch, out io.Writer) error {
+	interfaces := w.source.Interfaces()
+	for i := range b.Records {
+		r := &b.Records[i]
+		if err := w.begin(); err != nil {
+			return err
+		}
+		if err := w.section.Write(r, interfaces); err != nil {
+			return err
+		}
+		w.tally(r)
+		if w.section.Size() >= blockSize {
+			if err := w.flush(out); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// begin begins a block, unless there is one.
+func (w *nodeWriter) begin() (err error) {
+	if w.section != nil {
+		return nil
+	}
+	w.raw.Reset()
+	w.section, err = pcapng.NewWriter(&w.raw, pcapng.Options{Application: "shark", Comments: w.comments})
+	if err == nil {
+		err = w.section.WriteNames(w.names)
+	}
+	w.names, w.comments = nil, nil
+	return err
+}
+
+// flush ends the block, one zstd frame.
+func (w *nodeWriter) flush(out io.Writer) error {
+	if err := w.section.Close(); err != nil {
+		return err
+	}
+	w.section = nil
+	w.blocks++
+	w.packed = w.zstd.EncodeAll(w.raw.Bytes(), w.packed[:0])
+	_, err := out.Write(w.packed)
+	return err
+}
+
+// end ends the last block, with what the interfaces counted and what came after
+// the last packet.
+func (w *nodeWriter) end(out io.Writer) error {
+	interfaces := w.source.Interfaces()
+	rest := w.blocks == 0 || len(w.names) > 0 || len(w.comments) > 0 || w.section != nil
+	for i := range interfaces {
+		rest = rest || interfaces[i].Received != nil || interfaces[i].Dropped != nil
+	}
+	if !rest {
+		return nil
+	}
+	if w.section != nil && (len(w.names) > 0 || len(w.comments) > 0) {
+		if err := w.flush(out); err != nil {
+			return err
+		}
+	}
+	if err := w.begin(); err != nil {
+		return err
+	}
+	for i := range interfaces {
+		if err := w.section.WriteStatistics(uint32(i), interfaces, w.last); err != nil {
+			return err
+		}
+	}
+	return w.flush(out)
+}
+
+// collect takes the names and comments that were met since.
+func (w *nodeWriter) collect() {
+	for _, in := range w.inputs {
+		names, comments := in.reader.Names(), in.reader.Comments()
+		w.names = append(w.names, names[in.names:]...)
+		w.comments = append(w.comments, comments[in.comments:]...)
+		in.names, in.comments = len(names), len(comments)
+	}
+}
+
+func (w *nodeWriter) tally(r *packet.Record) {
+	w.count++
+	w.bytes += uint64(r.OrigLen)
+	if int64(r.OrigLen) > int64(len(r.Data)) {
+		w.cut++
+	}
+	t := r.Time
+	if t < 0 {
+		w.early++
+		t = 0 // as the writer has it
+	}
+	w.first, w.last = min(w.first, t), max(w.last, t)
+	for int(r.Interface) >= len(w.perInterface) {
+		w.perInterface = append(w.perInterface, 0)
+	}
+	w.perInterface[r.Interface]++
+}
+
+func (w *nodeWriter) window() *Window {
+	if w.count == 0 {
+		return nil
+	}
+	return &Window{time.Unix(0, w.first).UTC(), time.Unix(0, w.last).UTC()}
+}
+
+func (w *nodeWriter) report() {
+	p := ImportProgress{Node: w.name, Packets: w.x.packets + w.count, Bytes: w.x.read, Total: w.x.total}
+	for _, in := range w.inputs {
+		p.Bytes += in.read.Load()
+	}
+	w.x.progress(p)
+}
+
+// secrets writes the TLS session secrets of all files, once each.
+func (w *nodeWriter) secrets() error {
+	type key struct {
+		kind uint32
+		data string
+	}
+	seen := make(map[key]bool)
+	var all []pcapng.Secret
+	for _, s := range w.source.Secrets() {
+		if k := (key{s.Type, string(s.Data)}); !seen[k] {
+			seen[k] = true
+			all = append(all, s)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	out, err := w.x.create(Secrets, w.name, "secrets.pcapng")
+	if err != nil {
+		return err
+	}
+	section, err := pcapng.NewWriter(out, pcapng.Options{Application: "shark"})
+	for i := 0; err == nil && i < len(all); i++ {
+		err = section.WriteSecrets(all[i])
+	}
+	if err == nil {
+		err = section.Close()
+	}
+	if err := out.close(err); err != nil {
+		return err
+	}
+	w.x.manifest.Objects = append(w.x.manifest.Objects, out.Object)
+	return nil
+}
+
+// finish describes the node in the manifest.
+func (w *nodeWriter) finish() error {
+	n := Node{Name: w.name, Got: w.window(), Packets: w.count, Bytes: w.bytes, CutPackets: w.cut}
+	w.cover(&n)
+	for _, in := range w.inputs {
+		// The reader must not read any more. It may have stopped at damage: the sum
+		// is that of the whole file.
+		if err := in.reader.Close(); err != nil {
+			return err
+		}
+		if _, err := io.Copy(io.Discard, cancelled{w.x.ctx, in}); err != nil {
+			return fmt.Errorf("%s: %w", in.file.Name(), err)
+		}
+		size := in.read.Load()
+		n.Inputs = append(n.Inputs, Input{filepath.Base(in.file.Name()), size, hex.EncodeToString(in.sum.Sum(nil))})
+		w.x.read += size
+	}
+	w.x.packets += w.count
+	w.x.manifest.Nodes = append(w.x.manifest.Nodes, n)
+	return nil
+}
+
+// cover notes what is missing of the node, and describes its interfaces.
+func (w *nodeWriter) cover(n *Node) {
+	x := w.x
+	damage := w.source.Damage()
+	for i, d := range damage {
+		if i == maxNotes-1 && len(damage) > maxNotes {
+			x.note(NoteDamage, n.Name, "%d or more places of damage more", len(damage)-i)
+			break
+		}
+		lost := fmt.Sprintf("%d bytes are", d.Lost)
+		if d.Lost < 0 {
+			lost = "the rest is"
+		}
+		x.note(NoteDamage, n.Name, "%s, byte %d: %s; %s lost", filepath.Base(d.File), d.Offset, d.Reason, lost)
+	}
+	interfaces := w.source.Interfaces()
+	dropped := uint64(0)
+	for i := range interfaces {
+		f := &interfaces[i]
+		if f.Dropped != nil {
+			dropped += *f.Dropped
+		}
+		if i >= maxInterfaces {
+			continue
+		}
+		d := Interface{
+			Name: f.Name, Description: f.Description, OS: f.OS, Filter: f.Filter, LinkType: uint16(f.Link), SnapLen: f.SnapLen,
+			Received: f.Received, Dropped: f.Dropped,
+		}
+		if i < len(w.perInterface) {
+			d.Packets = w.perInterface[i]
+		}
+		n.Interfaces = append(n.Interfaces, d)
+	}
+	if dropped > 0 {
+		x.note(NoteDrops, n.Name, "the capture dropped %d packets", dropped)
+	}
+	if w.cut > 0 {
+		x.note(NoteCut, n.Name, "%d of %d packets were not captured whole", w.cut, w.count)
+	}
+	if w.early > 0 {
+		x.note(NoteTimes, n.Name, "%d packets from before 1970 have the time 1970-01-01T00:00:00Z", w.early)
+	}
+}

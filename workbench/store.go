@@ -1,0 +1,59 @@
+package workbench
+
+import (
+	"context"
+
+	"shark/snapshot"
+)
+
+// ImportSnapshot keeps capture files as a snapshot of the store.
+func (w *Workbench) ImportSnapshot(ctx context.Context, o snapshot.ImportOptions) (*snapshot.Manifest, error) {
+	s, err := snapshot.OpenStore(ctx, w.cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	if o.Creator == "" {
+		o.Creator = "shark " + w.cfg.Version
+	}
+	return s.Import(ctx, o, func(p snapshot.ImportProgress) {
+		w.cfg.Progress(Progress{Task: "importing", Packets: int64(p.Packets), Bytes: p.Bytes, Total: p.Total})
+	})
+}
+
+// Snapshots lists the snapshots of the store, from oldest to newest.
+func (w *Workbench) Snapshots(ctx context.Context) ([]snapshot.Listed, error) {
+	s, err := snapshot.OpenStore(ctx, w.cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	return s.List(ctx)
+}
+
+// Snapshot returns what a snapshot holds.
+func (w *Workbench) Snapshot(ctx context.Context, ref string) (*snapshot.Manifest, error) {
+	s, err := snapshot.Find(ctx, w.cfg.Store, ref)
+	if err != nil {
+		return nil, err
+	}
+	return s.Manifest, nil
+}
+
+// VerifySnapshot reads all of a snapshot and compares it with its manifest.
+func (w *Workbench) VerifySnapshot(ctx context.Context, ref string) (*snapshot.Verification, error) {
+	s, err := snapshot.Find(ctx, w.cfg.Store, ref)
+	if err != nil {
+		return nil, err
+	}
+	return s.Verify(ctx, func(done, total int64) {
+		w.cfg.Progress(Progress{Task: "verifying", Bytes: done, Total: total})
+	})
+}
+
+// DeleteSnapshot deletes a snapshot of the store and the index made of it.
+func (w *Workbench) DeleteSnapshot(ctx context.Context, ref string) error {
+	s, err := snapshot.OpenStore(ctx, w.cfg.Store)
+	if err != nil {
+		return err
+	}
+	return s.Delete(ctx, ref)
+}
