@@ -1,0 +1,92 @@
+# Everything there is to do with this repository. It needs Go, git and make; what
+# else a target uses, it installs where it may, or says what is missing.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+FUZZTIME ?= 30s
+TIMEOUT ?= 10m
+
+GOLANGCI_LINT_VERSION := v2.15.0
+
+# The whole program is Go: no C compiler, except for the race detector.
+export CGO_ENABLED = 0
+
+TOOLS := $(CURDIR)/bin/tools
+LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+SCRIPTS = .ci/run $(wildcard tools/*.sh bench/run demo/*.sh)
+PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help build demo test unit tidy vet lint format scripts generate fresh cross truth bench cover fuzz update-golden clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/shark
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/shark$(shell go env GOEXE) ./cmd/shark
+
+demo: build ## make a little traffic and ask shark about it
+	demo/demo.sh
+
+test: tidy vet lint scripts fresh unit cross ## all checks, just as CI runs them
+
+unit: ## run the tests alone, with the race detector
+	tools/need.sh gcc tcpdump tshark zstd
+	CGO_ENABLED=1 go run ./tools/gotest -race -timeout $(TIMEOUT) ./...
+
+tidy:
+	go mod tidy -diff
+	@bad=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l) && \
+	if [ -n "$$bad" ]; then printf 'gofmt would change:\n%s\n' "$$bad" >&2; exit 1; fi
+
+vet:
+	go vet ./...
+
+lint: $(LINT) ## run golangci-lint
+	$(LINT) run
+
+format: $(LINT) ## format all Go files as lint wants them
+	$(LINT) fmt
+
+# Named by version, so that a new version is built and an old one is not used.
+$(LINT):
+	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+	mv $(TOOLS)/golangci-lint $@
+
+scripts:
+	tools/need.sh shellcheck
+	shellcheck $(SCRIPTS)
+
+generate: ## write what is made from the code, such as docs/fields.md
+	go generate ./...
+
+fresh:
+	tools/fresh.sh $(MAKE) --no-print-directory generate
+
+cross:
+	@set -e; for p in $(PLATFORMS); do \
+		echo "build for $$p"; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -o build/shark-$${p%/*}-$${p#*/} ./cmd/shark; \
+	done
+
+truth: ## compare the dissector with tshark's word on the captures of SHARK_CAPTURES
+	go run ./dissector/truth
+
+bench: build ## measure speed and memory
+	bench/run
+
+cover: ## run the tests and show what they cover
+	mkdir -p build
+	go test -timeout $(TIMEOUT) -coverpkg=./... -coverprofile=build/coverage.out ./...
+	go tool cover -func=build/coverage.out | tail -n 1
+	go tool cover -html=build/coverage.out -o build/coverage.html
+
+fuzz: ## run every fuzz target for FUZZTIME each (30s)
+	tools/fuzz.sh $(FUZZTIME)
+
+update-golden: ## rewrite the golden files; read the difference before you keep it
+	go test $$(grep -rlE 'shark/dissector/dissectortest|flag\.Bool\("update"' --include='*_test.go' . | xargs dirname | sort -u) -update
+
+clean: ## remove what was built
+	rm -rf bin build

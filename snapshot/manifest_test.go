@@ -1,0 +1,220 @@
+package snapshot
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// sound returns a manifest that is.
+func sound(t testing.TB) []byte {
+	t.Helper()
+	store := openStore(t)
+	m := mustImport(t, store, ImportOptions{Files: []string{"n1=" + capture(t, "a.pcapng", 10, 60, 0)}, Name: "a", Created: began})
+	data, err := os.ReadFile(filepath.Join(store.dir, m.ID, manifestName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestManifestIsStable(t *testing.T) {
+	data := sound(t)
+	m, err := ParseManifest(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := m.encode()
+	if err != nil || !bytes.Equal(again, data) {
+		t.Errorf("read and written it is another: %v\n%s\nwas\n%s", err, again, data)
+	}
+	if !bytes.HasPrefix(data, []byte("{\n  \"format\": 1,\n  \"id\": \"20260301t120000000z-")) {
+		t.Errorf("it begins with %.80s", data)
+	}
+}
+
+func TestParseManifestHostile(t *testing.T) {
+	good := string(sound(t))
+	path := `"path": "nodes/n1/packets.pcapng.zst"`
+	for _, c := range []struct{ name, old, new, want string }{
+		{"fields of the future are passed over", `"format": 1`, `"colour": {"a": []}, "format": 1`, ""},
+		{"kinds of the future too", `"kind": "secrets"`, `"kind": "sounds"`, ""},
+		{"empty", good, "", "not sound"},
+		{"no JSON", good, "PK\x03\x04", "not sound"},
+		{"cut", good, good[:len(good)/2], "not sound"},
+		{"trailing", good, good + "{}", "not sound"},
+		{"deep", good, strings.Repeat("[", 1<<20), "not sound"},
+		{"null", good, "null", "states no format"},
+		{"no format", `"format": 1`, `"fmt": 1`, "states no format"},
+		{"newer", `"format": 1`, `"format": 2`, "a newer one is needed"},
+		{"older than all", `"format": 1`, `"format": 0`, "there is no format 0"},
+		{"id leads out", `"id": "20260301`, `"id": "../20260301`, "is no id"},
+		{"no id", `"id": "20260301`, `"di": "20260301`, "is no id"},
+		{"path leads out", path, `"path": "../../etc/passwd"`, "cannot be the path"},
+		{"path leads out below", path, `"path": "nodes/../../../etc/passwd"`, "cannot be the path"},
+		{"absolute", path, `"path": "/etc/passwd"`, "cannot be the path"},
+		{"absolute on Windows", path, `"path": "C:\\nodes\\x"`, "cannot be the path"},
+		{"backslashes", path, `"path": "nodes/n1\\..\\..\\x"`, "cannot be the path"},
+		{"empty part", path, `"path": "nodes//x"`, "cannot be the path"},
+		{"hidden", path, `"path": "nodes/.ssh/x"`, "cannot be the path"},
+		{"device", path, `"path": "nodes/con/nul.txt"`, "cannot be the path"},
+		{"upper case", path, `"path": "nodes/N1/packets"`, "cannot be the path"},
+		{"the manifest itself", path, `"path": "manifest.json"`, "cannot be the path"},
+		{"zero byte", path, `"path": "nodes/n1/a\u0000b"`, "cannot be the path"},
+		{"long", path, `"path": "nodes/` + strings.Repeat("a/", 600) + `x"`, "cannot be the path"},
+		{"twice", path, `"path": "nodes/n1/secrets.pcapng"`, "is there twice"},
+		{"negative size", `"size": `, `"size": -`, "below 0"},
+		{"size too large", `"size": `, `"size": 99999999999999999999`, "not sound"},
+		{"size of another type", `"size": `, `"size": "x", "was": `, "not sound"},
+		{"no sum", `"sha256": "`, `"sha256": "x`, "no SHA-256"},
+		{"node of nowhere", `"node": "n1"`, `"node": "n2"`, "is not there"},
+		{"no kind", `"kind": "packets"`, `"kind": ""`, "has no kind"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			data := good
+			if c.new != good {
+				// Of inputs and objects, the objects are meant.
+				at := strings.Index(good, `"objects"`)
+				if !strings.Contains(good[at:], c.old) {
+					at = 0
+				}
+				data = good[:at] + strings.Replace(good[at:], c.old, c.new, 1)
+			}
+			_, err := ParseManifest([]byte(data))
+			switch {
+			case c.want == "" && err != nil:
+				t.Error(err)
+			case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+				t.Errorf("%v, want %s", err, c.want)
+			case c.want != "" && c.name != "newer" && !errors.Is(err, ErrIntegrity):
+				t.Errorf("%v is not known as damage", err)
+			case err != nil && len(err.Error()) > 400:
+				t.Errorf("an error of %d bytes", len(err.Error()))
+			}
+		})
+	}
+}
+
+func TestOpenDamaged(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, dir string) error
+		want   string
+	}{
+		{"manifest too large", func(_ *testing.T, dir string) error {
+			return os.Truncate(filepath.Join(dir, manifestName), maxManifest+1)
+		}, "is larger than"},
+		{"object missing", func(_ *testing.T, dir string) error { return os.Remove(filepath.Join(dir, "nodes/n1/secrets.pcapng")) }, "secrets.pcapng"},
+		{"object cut", func(_ *testing.T, dir string) error {
+			return os.Truncate(filepath.Join(dir, "nodes/n1/secrets.pcapng"), 8)
+		}, "has 8 bytes, by the manifest"},
+		{"object is a folder", func(_ *testing.T, dir string) error {
+			p := filepath.Join(dir, "nodes/n1/secrets.pcapng")
+			return errors.Join(os.Remove(p), os.Mkdir(p, 0o700))
+		}, "is not a regular file"},
+		{"object is a link", func(t *testing.T, dir string) error {
+			p := filepath.Join(dir, "nodes/n1/secrets.pcapng")
+			other := filepath.Join(t.TempDir(), "other")
+			return errors.Join(os.Rename(p, other), os.Symlink(other, p))
+		}, "is not a regular file"},
+		{"folder is a link", func(t *testing.T, dir string) error {
+			p := filepath.Join(dir, "nodes/n1")
+			other := filepath.Join(t.TempDir(), "other")
+			return errors.Join(os.Rename(p, other), os.Symlink(other, p))
+		}, "escapes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			store := openStore(t)
+			m := mustImport(t, store, ImportOptions{Files: []string{"n1=" + capture(t, "a.pcapng", 10, 60, 0)}})
+			dir := filepath.Join(store.dir, m.ID)
+			if err := c.damage(t, dir); err != nil {
+				t.Skipf("not on this system: %v", err)
+			}
+			for _, ref := range []string{m.ID, dir} {
+				if _, err := Find(t.Context(), store.dir, ref); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), c.want) {
+					t.Errorf("%v, want %s", err, c.want)
+				}
+			}
+			if _, err := store.Verify(t.Context(), m.ID, nil); !errors.Is(err, ErrIntegrity) {
+				t.Errorf("verified: %v", err)
+			}
+			if err := store.Delete(t.Context(), m.ID); err != nil {
+				t.Errorf("it cannot be deleted: %v", err)
+			}
+		})
+	}
+}
+
+func FuzzParseManifest(f *testing.F) {
+	f.Add(sound(f))
+	f.Add([]byte(`{"format":1,"id":"2026","objects":[{"path":"nodes/../x","kind":"packets","size":1,"sha256":""}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := ParseManifest(data)
+		if err != nil {
+			return
+		}
+		for _, o := range m.Objects {
+			if !filepath.IsLocal(filepath.FromSlash(o.Path)) || strings.Contains(o.Path, "..") && strings.Contains("/"+o.Path+"/", "/../") {
+				t.Fatalf("path %q", o.Path)
+			}
+		}
+		one, err := m.encode()
+		if err != nil {
+			return // a time that JSON does not hold
+		}
+		again, err := ParseManifest(one)
+		if err != nil {
+			t.Fatalf("what was read cannot be read again: %v\n%s", err, one)
+		}
+		if two, err := again.encode(); err != nil || !bytes.Equal(one, two) {
+			t.Fatalf("%v: %s\nis not\n%s", err, two, one)
+		}
+	})
+}
+
+// unescape is the inverse of escape for names that it does not shorten.
+func unescape(t *testing.T, part string) string {
+	t.Helper()
+	var out []byte
+	for i := 0; i < len(part); i++ {
+		if part[i] != '=' {
+			out = append(out, part[i])
+			continue
+		}
+		var c [1]byte
+		if err := json.Unmarshal([]byte(`"\u00`+part[i+1:i+3]+`"`), new(string)); err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range part[i+1 : i+3] {
+			c[0] = c[0]<<4 | byte(strings.IndexRune("0123456789abcdef", d))
+		}
+		out = append(out, c[0])
+		i += 2
+	}
+	return string(out)
+}
+
+func FuzzEscape(f *testing.F) {
+	for _, s := range []string{"node-1.eu.example", "../../etc", "CON", "com1.txt", ".", "..", "a/b\\c", "=3d", "Übung", strings.Repeat("x", 300), strings.Repeat("A", 300), strings.Repeat("x", 200), "a\x00"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if name == "" {
+			return
+		}
+		part := escape(name)
+		if !validKey("nodes/" + part + "/packets.pcapng.zst") {
+			t.Fatalf("%q becomes %q", name, part)
+		}
+		if !strings.Contains(part, "==") && unescape(t, part) != name {
+			t.Fatalf("%q becomes %q, which is also that of %q", name, part, unescape(t, part))
+		}
+		if strings.Contains(part, "==") && (len(name) <= maxPart/3 || escape(name+"x") == part) {
+			t.Fatalf("%q is shortened to %q", name, part)
+		}
+	})
+}
