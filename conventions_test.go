@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -66,9 +67,8 @@ type source struct {
 var fset = token.NewFileSet()
 
 // walk calls f with each file of ours, by its path from the root, with slashes.
-func walk(t *testing.T, f func(name string)) {
-	t.Helper()
-	err := filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
+func walk(f func(name string) error) error {
+	return filepath.WalkDir(".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -80,37 +80,43 @@ func walk(t *testing.T, f func(name string)) {
 			return nil
 		}
 		if d.Type().IsRegular() {
-			f(filepath.ToSlash(name))
+			return f(filepath.ToSlash(name))
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
-// sources returns all Go files, whatever system they are built for.
-func sources(t *testing.T) []source {
-	t.Helper()
+// parsed returns all Go files, whatever system they are built for.
+var parsed = sync.OnceValues(func() ([]source, error) {
 	var all []source
-	walk(t, func(name string) {
+	err := walk(func(name string) error {
 		if path.Ext(name) != ".go" {
-			return
+			return nil
 		}
 		text, err := os.ReadFile(name)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		file, err := parser.ParseFile(fset, name, text, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
-			t.Fatal(err)
+			return err
 		}
 		folder := path.Dir(name)
 		if folder == "." {
 			folder = ""
 		}
 		all = append(all, source{name, folder, strings.HasSuffix(name, "_test.go"), text, file})
+		return nil
 	})
+	return all, err
+})
+
+func sources(t *testing.T) []source {
+	t.Helper()
+	all, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
 	return all
 }
 
@@ -294,18 +300,17 @@ func TestNothingIsLeftForLater(t *testing.T) {
 // The repository stands by itself: it names no place on the machine it is written on.
 func TestNoPlaceOfOneMachine(t *testing.T) {
 	place := regexp.MustCompile(`/[w]ork/|/[f]arm/|\b[s]hared/(captures|bench|live|cluster|stores)\b`)
-	walk(t, func(name string) {
+	err := walk(func(name string) error {
 		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
+		if err != nil || !utf8.Valid(text) {
+			return err
 		}
-		if !utf8.Valid(text) {
-			return
+		for _, at := range place.FindAllIndex(text, -1) {
+			t.Errorf("%s:%d: %s", name, 1+bytes.Count(text[:at[0]], []byte("\n")), text[at[0]:at[1]])
 		}
-		for i, line := range bytes.Split(text, []byte("\n")) {
-			if m := place.Find(line); m != nil {
-				t.Errorf("%s:%d: %s", name, i+1, m)
-			}
-		}
+		return nil
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -31,7 +31,7 @@ func (c *conn) datagram(d int, p *packet.Packet) {
 // each datagram says anew who asks.
 func (t *talk) hear(d int, b []byte) bool {
 	if t.proto != nil {
-		switch t.proto.Probe(b) {
+		switch t.proto.Probe(b).sure() {
 		case Request:
 			t.role[d], t.role[d^1] = Client, Server
 		case Response:

@@ -58,7 +58,7 @@ func (t *talk) lose(d int, n int64) {
 // much to drop and whether a message may begin there.
 func (t *talk) resync(d int, data []byte) (drop int, found bool) {
 	s := &t.side[d]
-	guess := t.proto.Probe(data)
+	guess := t.proto.Probe(data).sure()
 	if guess == More && len(data) < MaxProbe {
 		return 0, false
 	}
@@ -86,7 +86,7 @@ func (t *talk) scan(d int, data []byte) (off int, found bool) {
 			return 0, false
 		}
 		off += i
-		if t.proto.Probe(data[off:]) == want {
+		if t.proto.Probe(data[off:]).sure() == want {
 			return off, true
 		}
 		off++

@@ -201,24 +201,28 @@ func (p *partition) finish() {
 // detect asks the probes, those that a port speaks for first. more says that some
 // wants to see more bytes and none was sure.
 func (p *partition) detect(c *conn, head []byte) (proto *Protocol, sender Side, more bool) {
-	ask := func(list []*Protocol) bool {
+	ask := func(list []*Protocol, ours bool) bool {
 		for _, x := range list {
-			switch x.Probe(head) {
+			guess := x.Probe(head)
+			if ours {
+				guess = guess.sure()
+			}
+			switch guess {
 			case Request:
 				proto, sender = x, Client
 				return true
 			case Response:
 				proto, sender = x, Server
 				return true
-			case More:
+			case More, MaybeRequest, MaybeResponse:
 				more = true
 			}
 		}
 		return false
 	}
-	_ = ask(p.byPort[portKey{c.transport, c.flow.DstPort}]) ||
-		ask(p.byPort[portKey{c.transport, c.flow.SrcPort}]) ||
-		ask(p.probed[c.transport])
+	_ = ask(p.byPort[portKey{c.transport, c.flow.DstPort}], true) ||
+		ask(p.byPort[portKey{c.transport, c.flow.SrcPort}], true) ||
+		ask(p.probed[c.transport], false)
 	return proto, sender, more
 }
 

@@ -106,14 +106,29 @@ func (s Side) String() string { return [...]string{"client", "server"}[s] }
 // Guess is the answer of a Probe.
 type Guess uint8
 
-// The answers: not this protocol, too few bytes to tell, or this protocol and
-// sent by the client or by the server.
+// The answers: not this protocol, too few bytes to tell, this protocol and sent by
+// the client or by the server, or the same of bytes that are good in another
+// protocol too: that is believed where the port is one of this protocol, or where
+// the connection is known to speak it.
 const (
 	No Guess = iota
 	More
 	Request
 	Response
+	MaybeRequest
+	MaybeResponse
 )
+
+// sure is g where it is to be believed.
+func (g Guess) sure() Guess {
+	switch g {
+	case MaybeRequest:
+		return Request
+	case MaybeResponse:
+		return Response
+	}
+	return g
+}
 
 // Role is what a message is in an exchange.
 type Role uint8

@@ -193,22 +193,38 @@ func (t *talk) stumble(d int, data []byte, used int) int {
 }
 
 // detect looks for the protocol where a side, or what follows another protocol,
-// begins.
+// begins: at the front of data or, failing that, where a later segment in it does,
+// such as behind the byte of a keep-alive.
 func (t *talk) detect(d int, data []byte, used int) int {
 	s := &t.side[d]
-	p, role, more := t.c.p.detect(t.c, data[used:])
-	switch {
-	case p != nil:
-		t.speak(p, d, role)
-		return t.startAll(d, data, used)
-	case more && len(data)-used < MaxProbe:
-		return used
+	for used < len(data) {
+		p, role, more := t.c.p.detect(t.c, data[used:])
+		switch {
+		case p != nil:
+			t.speak(p, d, role)
+			return t.startAll(d, data, used)
+		case more && len(data)-used < MaxProbe:
+			return used
+		}
+		next := s.segmentAfter(used, len(data))
+		s.gap += int64(next - used)
+		used = next
 	}
-	s.gap += int64(len(data) - used)
 	if s.probes++; s.probes >= MaxProbes && (t.side[d^1].probes >= MaxProbes || !t.c.tcp.Started(d^1)) {
 		t.dead = true
 	}
-	return len(data)
+	return used
+}
+
+// segmentAfter returns where in the data in work, n bytes long, the next segment
+// behind off begins, n when there is none.
+func (s *side) segmentAfter(off, n int) int {
+	for _, m := range s.marks {
+		if m.off > off && m.off < n {
+			return m.off
+		}
+	}
+	return n
 }
 
 // speak settles what is spoken, and by whom.
@@ -219,7 +235,7 @@ func (t *talk) speak(p *Protocol, d int, role Side) {
 	for i := range t.side {
 		s := &t.side[i]
 		s.need = 0
-		s.lost = s.gap > 0
+		s.lost = s.gap > 0 || len(s.buf) > 0 && p.Probe(s.buf) == No
 	}
 	t.side[d].lost = false
 }

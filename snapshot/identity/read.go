@@ -51,7 +51,8 @@ func ReadAll(inputs ...Input) (*Log, error) {
 	return b.build(), nil
 }
 
-// Unpack takes the packing off a log, which it knows by its content.
+// Unpack takes the packing off a log, which it knows by its content. It gives no
+// more bytes than are read of a log, and then an error.
 func Unpack(r io.Reader) (io.ReadCloser, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
 	head, _ := in.Peek(4)
@@ -61,16 +62,33 @@ func Unpack(r io.Reader) (io.ReadCloser, error) {
 		if err != nil {
 			return nil, fmt.Errorf("gzip: %w", err)
 		}
-		return z, nil
+		return &bounded{z, maxUnpacked}, nil
 	case len(head) == 4 && (bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}) ||
 		head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18})):
 		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, fmt.Errorf("zstd: %w", err)
 		}
-		return z.IOReadCloser(), nil
+		return &bounded{z.IOReadCloser(), maxUnpacked}, nil
 	}
-	return io.NopCloser(in), nil
+	return &bounded{io.NopCloser(in), maxUnpacked}, nil
+}
+
+var errTooMuch = fmt.Errorf("more than the %d records or %d bytes that are read", maxRecords, maxUnpacked)
+
+// bounded ends with errTooMuch when it has given all it may.
+type bounded struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errTooMuch
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
 }
 
 // read adds the records of one log.
@@ -92,7 +110,7 @@ func (b *builder) read(in Input) error {
 			if src.err != nil {
 				return src.err
 			}
-			p.cut(fmt.Sprintf("the packed data ends or is corrupt here: %v", err))
+			p.cut(fmt.Sprintf("the rest cannot be read: %v", err))
 			break
 		}
 		p.line(line, lines.long, err == io.EOF)
@@ -169,7 +187,7 @@ func (p *parser) line(line []byte, long, last bool) {
 		return
 	}
 	if p.b.unpacked > maxUnpacked || len(p.b.events) == maxRecords {
-		p.cut(fmt.Sprintf("more than the %d records or %d bytes that are read", maxRecords, maxUnpacked))
+		p.cut(errTooMuch.Error())
 		return
 	}
 	var rec Record

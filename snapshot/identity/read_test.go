@@ -127,6 +127,20 @@ func TestReadCut(t *testing.T) {
 	}
 }
 
+// A small file that unpacks to more than is read ends there.
+func TestUnpackBounded(t *testing.T) {
+	r, err := Unpack(bytes.NewReader(packed(t, "zstd", []byte("hello"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b := r.(*bounded)
+	b.left = 3
+	if data, err := io.ReadAll(b); string(data) != "hel" || !errors.Is(err, errTooMuch) {
+		t.Errorf("%q, %v", data, err)
+	}
+}
+
 func TestReadNoLog(t *testing.T) {
 	for _, data := range []string{"hello\n", "\xd4\xc3\xb2\xa1\x02\x00\x04\x00", "{}\n{}\n", "\x1f\x8b garbage", "\x28\xb5\x2f\xfd garbage", strings.Repeat("x\n", 1<<20)} {
 		if _, err := Read(strings.NewReader(data)); !errors.Is(err, ErrFormat) {

@@ -76,7 +76,7 @@ func guess(b []byte, k kin, partial bool) dissector.Guess {
 		if err == dissector.ErrShort && (h.qd > 0 || i > 0) {
 			return side(h)
 		}
-		if err != nil || !plausibleRecord(r, k) {
+		if err != nil || !plausibleRecord(r, k) || netbios(b[off:], r.typ) {
 			return dissector.No
 		}
 		off = r.end
@@ -142,8 +142,8 @@ func question(b []byte, off int, k kin) (next int, ok bool) {
 	return next + 4, true
 }
 
-// netbios tells a NetBIOS name query (RFC 1002), which is framed like DNS: its
-// name is 32 letters from A to P and its types are ones that DNS gave away anew.
+// netbios tells the name of a NetBIOS message (RFC 1002), which is framed like DNS:
+// it is 32 letters from A to P, of types that DNS gave away anew.
 func netbios(name []byte, typ uint16) bool {
 	if typ != typeNIMLOC && typ != typeSRV || len(name) < 33 || name[0] != 32 {
 		return false

@@ -11,8 +11,8 @@ const maxProbe = 256
 
 // probe knows a command by its name in an array of strings, and a reply by a
 // first byte whose line is just what Redis would send. The few inline commands
-// it takes are none of another protocol's words; PING, "+OK" and "-ERR" are also
-// NATS's, where only the port can tell.
+// it takes are none of another protocol's words; PING and "+OK" are also NATS's,
+// where only the port can tell.
 func probe(head []byte) dissector.Guess {
 	if len(head) == 0 {
 		return dissector.More
@@ -170,6 +170,9 @@ func probeLine(head []byte) dissector.Guess {
 	}
 	line := head[1:eol]
 	if head[0] == '+' {
+		if string(line) == "OK" {
+			return dissector.MaybeResponse
+		}
 		return yes(statuses[string(line)] || monitored(line) || bytes.HasPrefix(line, []byte("FULLRESYNC ")) ||
 			bytes.HasPrefix(line, []byte("CONTINUE ")) || bytes.HasPrefix(line, []byte("Background ")))
 	}
@@ -208,6 +211,8 @@ func probeInline(head []byte) dissector.Guess {
 		return dissector.No
 	case eol < 0:
 		return wait(head, dissector.ErrShort)
+	case string(verb) == "PING" && len(rest) == 0:
+		return dissector.MaybeRequest
 	}
 	return dissector.Request
 }

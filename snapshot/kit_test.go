@@ -1,0 +1,147 @@
+package snapshot
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"shark/packet"
+	"shark/packet/pcapng"
+	"shark/snapshot/identity"
+)
+
+var began = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func ptr[T any](v T) *T { return &v }
+
+// capture writes a capture file with n packets, one a millisecond from an offset
+// on, with all a pcapng file can say.
+func capture(t testing.TB, name string, n, size int, offset time.Duration) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := pcapng.NewWriter(f, pcapng.Options{Comments: []string{"about " + name}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	interfaces := []packet.Interface{
+		{Link: 1, SnapLen: 65535, Name: "eth0", Description: "of " + name, OS: "Linux", Received: ptr(uint64(n)), Dropped: ptr(uint64(3))},
+		{Link: 101, Name: "lo", Filter: "tcp"},
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(w.WriteNames([]pcapng.Name{{Addr: packet.AddrFrom4([]byte{10, 0, 0, 1}), Name: "cart.shop"}}))
+	must(w.WriteSecrets(pcapng.Secret{Type: pcapng.SecretTLS, Data: []byte("CLIENT_RANDOM 00 11\n")}))
+	rng := rand.New(rand.NewPCG(uint64(n), uint64(size)))
+	for i := range n {
+		data := make([]byte, size)
+		binary.BigEndian.PutUint32(data, uint32(i))
+		for j := 4; j < size; j += 8 {
+			data[j] = byte(rng.Uint32())
+		}
+		r := packet.Record{Data: data, OrigLen: uint32(size), Interface: uint32(i % 2), Link: interfaces[i%2].Link, Time: began.Add(offset + time.Duration(i)*time.Millisecond).UnixNano(), Number: uint64(i + 1)}
+		if i%3 == 0 {
+			r.OrigLen += 7
+			r.Options = append([]byte{1, 0, 5, 0}, "hello\x00\x00\x00\x00\x00\x00\x00"...)
+		}
+		must(w.Write(&r, interfaces))
+	}
+	must(w.WriteStatistics(0, interfaces, began.UnixNano()))
+	must(w.Close())
+	return path
+}
+
+// packets reads a capture and says of each packet all that is known of it.
+func packets(t testing.TB, paths ...string) []string {
+	t.Helper()
+	m, err := pcapng.OpenFiles(paths...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	var out []string
+	var b packet.Batch
+	for {
+		err := m.ReadBatch(&b)
+		for _, r := range b.Records {
+			i := m.Interfaces()[r.Interface]
+			out = append(out, fmt.Sprintf("%d %d %x %q link %d on %q %q %q %q %d", max(r.Time, 0), r.OrigLen, r.Data, pcapng.Comments(&r), r.Link, i.Name, i.Description, i.OS, i.Filter, i.SnapLen))
+		}
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func paths(s *Snapshot, node string) []string {
+	var out []string
+	for _, f := range s.PacketFiles() {
+		if node == "" || f.Node == node {
+			out = append(out, f.Path)
+		}
+	}
+	return out
+}
+
+func equal(t *testing.T, got, want []string) {
+	t.Helper()
+	for i := range min(len(got), len(want)) {
+		if got[i] != want[i] {
+			t.Fatalf("packet %d: %.300s\nwant %.300s", i+1, got[i], want[i])
+		}
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d packets, want %d", len(got), len(want))
+	}
+}
+
+func openStore(t testing.TB) *Store {
+	t.Helper()
+	s, err := OpenStore(t.Context(), filepath.Join(t.TempDir(), "store"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func mustImport(t testing.TB, s *Store, o ImportOptions) *Manifest {
+	t.Helper()
+	m, err := s.Import(t.Context(), o, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func writeLog(t testing.TB, records ...identity.Record) string {
+	t.Helper()
+	var buf bytes.Buffer
+	w := identity.NewWriter(&buf)
+	for i := range records {
+		if err := w.Write(&records[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(t.TempDir(), "identity.jsonl")
+	if err := os.WriteFile(path, buf.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
