@@ -1,6 +1,7 @@
 package kfl_test
 
 import (
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -26,34 +27,19 @@ func compile(t testing.TB, e *kfl.Env, expr string) *kfl.Plan {
 	return p
 }
 
-// variables are KFL2's, by the type they have there.
-var variables = map[string]string{
-	"bool": `has_pcap http dns tls tlsx tcp udp sctp icmp ws redis kafka amqp ldap radius diameter mongodb mysql postgresql grpc gql gqlv1 gqlv2
-		conn flow tcp_conn udp_conn tcp_flow udp_flow dns_request dns_response ws_request ws_response kafka_request kafka_response amqp_request amqp_response
-		mongodb_success mysql_success postgresql_success ldap_request ldap_response radius_request radius_response diameter_request diameter_response`,
-	"string": `node_id stream worker protocol src.ip dst.ip capture_source capture_backend src.pod.name dst.pod.name src.pod.namespace dst.pod.namespace
-		src.service.name dst.service.name src.service.namespace dst.service.namespace src.name dst.name src.namespace dst.namespace node_name node_ip
-		local_node_name remote_node_name local_process_name remote_process_name src.dns dst.dns local_resolution_status remote_resolution_status
-		method url path http_version grpc_method tls_summary tls_info tlsx_sni tlsx_alpn tlsx_summary tlsx_info tcp_method tcp_error_type tcp_error_message
-		sctp_chunk_type icmp_type ws_opcode ws_request_payload_data redis_type redis_command redis_key kafka_api_key_name kafka_client_id kafka_request_summary
-		amqp_method amqp_summary mongodb_command mongodb_database mongodb_collection mongodb_opcode mongodb_error_message mongodb_error_code_name
-		mysql_command mysql_query mysql_database mysql_error_message postgresql_command postgresql_query postgresql_database postgresql_user
-		postgresql_error_code postgresql_error_message ldap_type ldap_summary radius_code_name radius_request_authenticator diameter_method diameter_summary
-		conn_state flow_state`,
-	"int": `id index elapsed_time src.port dst.port conn_id flow_id capture_source_code status_code request_headers_size request_body_size response_headers_size
-		response_body_size grpc_status dns_request_length dns_response_length dns_total_size tls_request_size tls_response_size tls_total_size
-		tlsx_cipher_suite tlsx_version udp_length udp_checksum sctp_checksum sctp_length icmp_version icmp_length ws_request_payload_length ws_response_payload_length
-		redis_request_size redis_response_size redis_total_size kafka_api_key kafka_size kafka_request_size kafka_response_size
-		amqp_request_length amqp_response_length amqp_total_size mongodb_request_size mongodb_response_size mongodb_total_size mongodb_error_code
-		mysql_statement_id mysql_request_size mysql_response_size mysql_total_size mysql_error_code postgresql_request_size postgresql_response_size postgresql_total_size
-		ldap_request_length ldap_response_length ldap_total_size radius_code radius_request_length radius_response_length radius_total_size
-		diameter_request_length diameter_response_length diameter_total_size conn_local_pkts conn_local_bytes conn_remote_pkts conn_remote_bytes
-		flow_local_pkts flow_local_bytes flow_remote_pkts flow_remote_bytes flow_local_pps flow_local_bps flow_remote_pps flow_remote_bps conn_group_id flow_group_id`,
-	"list": `namespaces pods services dns_resolutions dns_questions dns_answers dns_question_types tlsx_cipher_suites conn_l7_detected flow_l7_detected`,
-	"map": `capture local_labels remote_labels local_annotations remote_annotations node query_string request.headers response.headers
-		request.cookies response.cookies`,
-	"bytes":     `tcp_payload udp_payload`,
-	"timestamp": `timestamp`,
+// variables returns KFL2's variables, by the type they have there.
+func variables(t *testing.T) map[string][]string {
+	t.Helper()
+	b, err := os.ReadFile("../testdata/kfl2.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make(map[string][]string)
+	for line := range strings.Lines(string(b)) {
+		kind, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		out[kind] = append(out[kind], name)
+	}
+	return out
 }
 
 // zero is true of a row without the variable, and compiles only for its type.
@@ -64,8 +50,8 @@ var zero = map[string]string{
 
 func TestVariables(t *testing.T) {
 	e := env(t, columns{})
-	for kind, names := range variables {
-		for _, name := range strings.Fields(names) {
+	for kind, names := range variables(t) {
+		for _, name := range names {
 			expr := strings.ReplaceAll(zero[kind], "X", name)
 			p, err := e.Compile(expr, now)
 			if err != nil {
