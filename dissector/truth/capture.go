@@ -68,7 +68,7 @@ type outcome struct {
 
 // check dissects a capture and compares it with its oracle.
 func check(dir string, c capture) (*outcome, error) {
-	got, damage, err := dissectInTime(filepath.Join(dir, filepath.FromSlash(c.name)))
+	seen, err := dissectInTime(filepath.Join(dir, filepath.FromSlash(c.name)))
 	if err != nil {
 		return nil, err
 	}
@@ -76,75 +76,79 @@ func check(dir string, c capture) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &outcome{capture: c.name, packets: got[item{kindPackets, ""}], damage: damage, oracle: o != nil}
-	want := make(tally)
+	want, packets := tally(nil), c.packets
 	switch {
 	case o == nil:
-		want.count(kindPackets, c.packets)
-		got = tally{item{kindPackets, ""}: out.packets}
+	case o.Packets != nil:
+		want, packets = o.items(), *o.Packets
+		if err := o.cut(want, seen.tally); err != nil {
+			return nil, err
+		}
 	case o.Whole != nil:
-		if want, err = o.copied(dir, got); err != nil {
+		packets = *o.Whole
+		if want, err = o.original(dir, seen); err != nil {
 			return nil, err
 		}
-		want.count(kindPackets, *o.Whole)
-	default:
-		want = o.items()
-		if err := o.cut(want, got); err != nil {
-			return nil, err
-		}
-		want.count(kindPackets, *o.Packets)
 	}
-	out.scores, out.diffs = compare(c.name, got, want)
+	if want == nil { // there is nothing but packets to compare
+		want, seen.tally = make(tally), make(tally)
+	}
+	want.count(kindPackets, packets)
+	seen.count(kindPackets, seen.packets)
+	out := &outcome{capture: c.name, packets: seen.packets, damage: seen.damage, oracle: o != nil}
+	out.scores, out.diffs = compare(c.name, seen.tally, want)
 	return out, nil
 }
 
-// copied returns the items of the capture of which this one is a copy. Of a copy
-// that is not whole, only packets are compared.
-func (o *oracle) copied(dir string, got tally) (tally, error) {
+// original returns the items of the capture of which this one is a copy; none
+// when the copy has not all of its packets, or only the beginning of each.
+func (o *oracle) original(dir string, copied *seen) (tally, error) {
 	base, err := readOracle(dir, o.Same)
-	if err != nil {
+	if err != nil || base == nil || base.Packets == nil || *base.Packets != *o.Whole || copied.cut {
 		return nil, err
 	}
-	if base != nil && *base.Packets == *o.Whole {
-		return base.items(), nil
-	}
-	for i := range got {
-		if i.kind != kindPackets {
-			delete(got, i)
-		}
-	}
-	return make(tally), nil
+	return base.items(), nil
+}
+
+// seen is what shark saw in a capture.
+type seen struct {
+	tally
+	packets int
+	damage  int  // places that could not be read
+	cut     bool // the capture has not all bytes of each packet
 }
 
 // dissectInTime is dissect with its limits on time and memory.
-func dissectInTime(path string) (got tally, damage int, err error) {
-	done := make(chan struct{})
+func dissectInTime(path string) (*seen, error) {
+	type result struct {
+		seen *seen
+		err  error
+	}
+	done := make(chan result, 1)
 	go func() {
-		defer close(done)
-		got, damage, err = dissect(path)
+		s, err := dissect(path)
+		done <- result{s, err}
 	}()
-	timer := time.NewTimer(maxTime)
-	defer timer.Stop()
 	select {
-	case <-done:
-	case <-timer.C:
-		return nil, 0, fmt.Errorf("not done after %v", maxTime)
+	case r := <-done:
+		if m := memory(); r.err == nil && m > maxMemory {
+			return nil, fmt.Errorf("%d MiB of memory taken", m>>20)
+		}
+		return r.seen, r.err
+	case <-time.After(maxTime):
+		return nil, fmt.Errorf("not done after %v", maxTime)
 	}
-	if m := memory(); err == nil && m > maxMemory {
-		err = fmt.Errorf("%d MiB of memory taken", m>>20)
-	}
-	return got, damage, err
 }
 
-// dissect returns the items that shark sees in a capture. In a file that is no
-// capture there are none, and one place of damage.
-func dissect(path string) (got tally, damage int, err error) {
+// dissect returns what shark sees in a capture: nothing, and one place of damage,
+// in a file that is none.
+func dissect(path string) (*seen, error) {
 	src, err := pcapng.Open(path)
 	if errors.Is(err, pcapng.ErrFormat) {
-		return make(tally), 1, nil
+		return &seen{tally: make(tally), damage: 1}, nil
 	}
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer src.Close()
 	var parts []sightings
@@ -154,16 +158,15 @@ func dissect(path string) (got tally, damage int, err error) {
 		return parts[len(parts)-1]
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	got = make(tally)
+	s := &seen{tally: make(tally), packets: int(report.Packets), damage: len(src.Damage()), cut: report.Cut > 0}
 	for _, p := range parts {
 		for i, n := range p.tally {
-			got[i] += n
+			s.tally[i] += n
 		}
 	}
-	got.count(kindPackets, int(report.Packets))
-	return got, len(src.Damage()), nil
+	return s, nil
 }
 
 // memory returns the most memory that the program ever had from the system: what

@@ -20,8 +20,7 @@ type score struct {
 	extra          int // seen by shark only
 }
 
-// compare holds what shark got against what an oracle wants. Programs count what
-// they did themselves: shark may have seen more.
+// compare holds what shark got against what an oracle wants.
 func compare(capture string, got, want tally) (scores map[string]*score, diffs []difference) {
 	scores = make(map[string]*score)
 	of := func(kind string) *score {
@@ -40,7 +39,7 @@ func compare(capture string, got, want tally) (scores map[string]*score, diffs [
 		}
 	}
 	for i, n := range got {
-		if n > want[i] && i.kind != kindApp {
+		if n > want[i] && !floor(i.kind) {
 			extra = append(extra, difference{capture, i, n - want[i]})
 		}
 	}
@@ -57,22 +56,22 @@ func compare(capture string, got, want tally) (scores map[string]*score, diffs [
 	return scores, diffs
 }
 
-// elsewhere finds what is both missing and too much, but for its frames: that is
-// one and the same call, seen in other frames.
+// elsewhere finds calls that are both missing and too much, but for the frame of
+// the answer: that is one and the same call, which ends elsewhere.
 func elsewhere(missing, extra []difference) (stillMissing, stillExtra, moved []difference) {
 	slices.SortFunc(missing, compareDifferences)
 	slices.SortFunc(extra, compareDifferences)
 	for _, m := range missing {
-		call, place, found := strings.Cut(m.text, " @")
+		call, end, found := cutLast(m.text, answered)
 		for i := 0; found && m.n < 0 && i < len(extra); i++ {
 			x := &extra[i]
-			same, other, _ := strings.Cut(x.text, " @")
+			same, other, _ := cutLast(x.text, answered)
 			if x.n == 0 || x.kind != m.kind || same != call {
 				continue
 			}
 			n := min(-m.n, x.n)
 			m.n, x.n = m.n+n, x.n-n
-			text := fmt.Sprintf("%s %s @%s, not @%s", m.kind, call, other, place)
+			text := fmt.Sprintf("%s %s%s%s, not %s", m.kind, call, answered, other, end)
 			moved = append(moved, difference{m.capture, item{kindFrames, text}, -n})
 		}
 		if m.n < 0 {
@@ -80,6 +79,14 @@ func elsewhere(missing, extra []difference) (stillMissing, stillExtra, moved []d
 		}
 	}
 	return stillMissing, slices.DeleteFunc(extra, func(d difference) bool { return d.n == 0 }), moved
+}
+
+// cutLast is strings.Cut around the last sep.
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // compareDifferences orders by capture, kind, what is missing before what is too

@@ -39,7 +39,7 @@ func (t tally) lump(kind string) {
 // The kinds, in the order of the summary.
 var kinds = []string{
 	kindTCP, kindUDP, kindHTTP, kindHTTP2, kindTLS, kindDNS, kindMDNS, kindLLMNR, kindRedis, kindKafka, kindICMP,
-	kindPackets, kindFrames, kindApp,
+	kindPackets, kindFrames, kindTopic, kindApp,
 }
 
 const (
@@ -58,25 +58,43 @@ const (
 	// What follows stands beside the items and does not count as such.
 	kindPackets = "packets"
 	kindFrames  = "frames" // where a call was seen, of calls that both have
+	kindTopic   = "topic"  // topics that Kafka requests name
 	kindApp     = "app"    // what programs counted themselves
 )
 
 // The formats in which both sides write an item; frames come last, 0 for none.
 const (
-	formatHTTP     = "%s %s %s @%d>%d"               // method, target, status
+	formatHTTP     = "%s %s %s @%d..%d"              // method, target, status
 	formatHTTPLone = "response %s @%d"               // status
-	formatHTTP2    = "%d %s %s %s grpc %s @%d>%d"    // stream, method, path, status, gRPC status
+	formatHTTP2    = "%d %s %s %s grpc %s @%d..%d"   // stream, method, path, status, gRPC status
 	formatClient   = "client %s ja3 %s alpn %s @%d"  // name
 	formatServer   = "server %d ja3s %s alpn %s"     // suite
-	formatDNS      = "%s %s id %d code %s @%d>%d"    // type, name
+	formatDNS      = "%s %s id %d code %s @%d..%d"   // type, name
 	formatDNSLone  = "response %s id %d code %s @%d" // name
 	formatQuery    = "query %s %s id %d @%d"         // type, name
 	formatResponse = "response id %d code %s @%d"
-	formatRedis    = "%s %s -> %s @%d>%d"        // command, first argument, kind of reply
-	formatKafka    = "%d v%d id %d by %s @%d>%d" // API key, version, correlation id, client id
+	formatRedis    = "%s %s -> %s @%d..%d"        // command, first argument, kind of reply
+	formatKafka    = "%d v%d id %d by %s @%d..%d" // API key, version, correlation id, client id
+	formatTopic    = "%s @%d"
 	formatEcho     = "echo id %d seq %d @%d"
 	textReply      = "echo reply"
 )
+
+// counts tells whether a kind is one of what the oracles list.
+func counts(kind string) bool {
+	switch kind {
+	case kindPackets, kindFrames, kindTopic, kindApp:
+		return false
+	}
+	return true
+}
+
+// floor tells whether shark may see more of a kind: programs count what they did
+// themselves, and the oracles know no topics of newer requests.
+func floor(kind string) bool { return kind == kindApp || kind == kindTopic }
+
+// answered stands between the frames of a call and of its answer.
+const answered = ".."
 
 // maxText is how much of a text is compared: the oracles cut long ones.
 const maxText = 200

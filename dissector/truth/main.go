@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// enough is the share of the oracles' items, in percent, that must match.
+// enough is the share of the oracles' valid items, in percent, that must match.
 const enough = 99
 
 // options are the command line.
@@ -69,13 +69,14 @@ func run(w io.Writer, o options) error {
 		total.add(out, &v)
 		all.add(&v)
 	}
-	if len(o.only) == 0 {
-		all.stale = append(all.stale, strangers(list, index)...)
-	}
 	total.print(w)
-	if o.update {
-		return errors.Join(failed, o.write(list, all))
+	if o.update && failed == nil {
+		return o.write(list, all)
 	}
+	if len(o.only) > 0 {
+		return errors.Join(failed, all.err(w))
+	}
+	all.stale = append(all.stale, strangers(list, index)...)
 	return errors.Join(failed, total.short(), all.err(w))
 }
 

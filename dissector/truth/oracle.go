@@ -130,13 +130,12 @@ func (r row) code(name string) string {
 	return dash(s)
 }
 
-func (r row) list(name string) string {
-	var out []string
+func (r row) strings(name string) (out []string) {
 	all, _ := r[name].([]any)
 	for _, v := range all {
 		out = append(out, fmt.Sprint(v))
 	}
-	return strings.Join(out, ",")
+	return out
 }
 
 // tables turns the rows of each table into items.
@@ -153,13 +152,13 @@ var tables = map[string]func(tally, row){
 	},
 	"client_hellos": func(t tally, r row) {
 		if r.text("transport") == "tls" && r.text("ja3") != "" {
-			t.add(kindTLS, formatClient, plain(r.text("sni")), r.text("ja3"), plain(r.list("alpn")), r.number("frame"))
+			t.add(kindTLS, formatClient, plain(r.text("sni")), r.text("ja3"), plain(strings.Join(r.strings("alpn"), ",")), r.number("frame"))
 		}
 	},
 	"server_hellos": func(t tally, r row) {
 		if r.text("transport") == "tls" && r.text("ja3s") != "" {
 			suite, _ := strconv.ParseInt(r.code("cipher"), 0, 32)
-			t.add(kindTLS, formatServer, suite, r.text("ja3s"), plain(r.list("alpn")))
+			t.add(kindTLS, formatServer, suite, r.text("ja3s"), plain(strings.Join(r.strings("alpn"), ",")))
 		}
 	},
 	"dns_calls": func(t tally, r row) {
@@ -178,6 +177,11 @@ var tables = map[string]func(tally, row){
 	"kafka_calls": func(t tally, r row) {
 		key, _ := strconv.ParseInt(r.code("api"), 10, 32)
 		t.add(kindKafka, formatKafka, key, r.number("version"), r.number("correlation_id"), plain(r.text("client_id")), r.number("frame"), r.number("resp_frame"))
+		for _, topic := range r.strings("topics") {
+			if topic != "[ Null ]" {
+				t.add(kindTopic, formatTopic, plain(topic), r.number("frame"))
+			}
+		}
 	},
 	"icmp_echo":   echo,
 	"icmpv6_echo": echo,

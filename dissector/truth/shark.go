@@ -91,6 +91,9 @@ func (s sightings) Entry(e *dissector.Entry) error {
 		if req.seen {
 			s.add(kindKafka, formatKafka, req.ints["kafka_api_key"], req.ints["kafka_api_version"],
 				req.ints["kafka_correlation_id"], plain(req.text("kafka_client_id")), req.last, resp.last)
+			for _, topic := range req.texts["kafka_topics"] {
+				s.add(kindTopic, formatTopic, plain(topic), req.last)
+			}
 		}
 	case "icmp":
 		s.icmp(&req, &resp)

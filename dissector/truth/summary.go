@@ -35,11 +35,12 @@ func (out *outcome) print(w io.Writer, v *verdict, verbose bool) {
 type summary struct {
 	captures, withOracle int
 	scores               map[string]*score
-	right                map[string]map[string]int // by kind and verdict
+	right                map[string]map[string]int // differences by kind and who is right
+	void                 map[string]int            // items by kind that the oracle is wrong to want
 }
 
 func newSummary() *summary {
-	return &summary{scores: make(map[string]*score), right: make(map[string]map[string]int)}
+	return &summary{scores: make(map[string]*score), right: make(map[string]map[string]int), void: make(map[string]int)}
 }
 
 func (s *summary) add(out *outcome, v *verdict) {
@@ -58,6 +59,9 @@ func (s *summary) add(out *outcome, v *verdict) {
 			s.right[k.kind] = make(map[string]int)
 		}
 		s.right[k.kind][k.right] += max(k.n, -k.n)
+		if k.n < 0 && k.right == "shark" {
+			s.void[k.kind] -= k.n
+		}
 	}
 }
 
@@ -67,47 +71,49 @@ func (s *score) add(x *score) {
 	s.extra += x.extra
 }
 
-func (s *score) percent() float64 {
-	if s.items == 0 {
+// percent is the share of the items that match, in percent; void ones do not count.
+func (s *score) percent(void int) float64 {
+	if s.items == void {
 		return 100
 	}
-	return 100 * float64(s.matched) / float64(s.items)
+	return 100 * float64(s.matched) / float64(s.items-void)
 }
 
-// counts tells whether a kind is one of what the oracles list.
-func counts(kind string) bool { return kind != kindPackets && kind != kindFrames && kind != kindApp }
-
-// all adds up the kinds.
-func (s *summary) all() *score {
-	var sum score
+// all adds up the kinds, and their void items.
+func (s *summary) all() (sum *score, void int) {
+	sum = new(score)
 	for kind, x := range s.scores {
 		if counts(kind) {
 			sum.add(x)
+			void += s.void[kind]
 		}
 	}
-	return &sum
+	return sum, void
 }
 
 func (s *summary) print(w io.Writer) {
 	fmt.Fprintf(w, "\n%d captures, %d with an oracle; %d MiB of memory at most\n", s.captures, s.withOracle, memory()>>20)
-	fmt.Fprintf(w, "%-8s %7s %8s %8s %6s %12s %13s %12s\n", "kind", "items", "matched", "percent", "extra", "shark right", "tshark right", "undecidable")
+	fmt.Fprintf(w, "%-8s %7s %8s %8s %8s %6s %12s %13s %12s\n", "kind", "items", "matched", "percent", "of valid", "extra", "shark right", "tshark right", "undecidable")
 	for _, kind := range kinds {
 		x, r := s.scores[kind], s.right[kind]
-		switch {
-		case x != nil:
-			fmt.Fprintf(w, "%-8s %7d %8d %7.2f%% %6d %12d %13d %12d\n", kind, x.items, x.matched, x.percent(), x.extra, r["shark"], r["tshark"], r["undecidable"])
-		case len(r) > 0:
-			fmt.Fprintf(w, "%-8s %7s %8s %8s %6s %12d %13d %12d\n", kind, "", "", "", "", r["shark"], r["tshark"], r["undecidable"])
+		if x == nil && len(r) == 0 {
+			continue
 		}
+		numbers := ""
+		if x != nil {
+			numbers = fmt.Sprintf("%7d %8d %7.2f%% %7.2f%% %6d", x.items, x.matched, x.percent(0), x.percent(s.void[kind]), x.extra)
+		}
+		fmt.Fprintf(w, "%-8s %-40s %12d %13d %12d\n", kind, numbers, r["shark"], r["tshark"], r["undecidable"])
 	}
-	x := s.all()
-	fmt.Fprintf(w, "%-8s %7d %8d %7.2f%% %6d\n", "all", x.items, x.matched, x.percent(), x.extra)
+	x, void := s.all()
+	fmt.Fprintf(w, "%-8s %7d %8d %7.2f%% %7.2f%% %6d\n", "all", x.items, x.matched, x.percent(0), x.percent(void), x.extra)
+	fmt.Fprintln(w, "valid are the items but for those of which the list of differences says that shark is right not to have them")
 }
 
-// short is an error when too few items match.
+// short is an error when too few of the valid items match.
 func (s *summary) short() error {
-	if x := s.all(); x.percent() < enough {
-		return fmt.Errorf("%.2f %% of the oracles' items match, not %d %%", x.percent(), enough)
+	if x, void := s.all(); x.percent(void) < enough {
+		return fmt.Errorf("%.2f %% of the oracles' valid items match, not %d %%", x.percent(void), enough)
 	}
 	return nil
 }
