@@ -63,10 +63,10 @@ type Source interface {
 
 // Damage is one place of an input that could not be read.
 type Damage struct {
-	File   string // name of the input
-	Offset int64  // where it starts, in bytes of the unpacked input
-	Lost   int64  // bytes passed over; -1 when the rest of the input is lost and its length unknown
-	Reason string // a clause, such as "block length 12 is not a multiple of 4"
+	File   string `json:"file"`   // name of the input
+	Offset int64  `json:"offset"` // where it starts, in bytes of the unpacked input
+	Lost   int64  `json:"lost"`   // bytes passed over; -1 when the rest of the input is lost and its length unknown
+	Reason string `json:"reason"` // a clause, such as "block length 12 is not a multiple of 4"
 }
 
 // Addr is an IPv4 (as ::ffff:a.b.c.d) or IPv6 address. The zero Addr is "none".
