@@ -102,6 +102,18 @@ func (s *side) place(off int) stream.At {
 	return s.marks[i].at
 }
 
+// latest returns when the last of the bytes [from, to) of the data in work was
+// captured: one in their middle may have been sent again later.
+func (s *side) latest(from, to int) stream.At {
+	at := s.place(from)
+	for _, m := range s.marks {
+		if m.off > from && m.off < to {
+			at.Time, at.Number = max(at.Time, m.at.Time), max(at.Number, m.at.Number)
+		}
+	}
+	return at
+}
+
 // work reads what it can from data, which begins at s.buf's first byte and of
 // which the first used bytes are done with, and returns how much is done with then.
 func (t *talk) work(d int, data []byte, used int) int {
@@ -167,7 +179,7 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 	}
 	s.need, s.gap = 0, 0
 	t.begin(d, m, span, s.place(used))
-	at := s.place(used + int(min(span, int64(len(buf)))) - 1)
+	at := s.latest(used, used+int(min(span, int64(len(buf)))))
 	if span <= int64(len(buf)) { // the usual case: the piece is whole
 		s.piece.pass(buf[:span], at)
 		t.endPiece(d)

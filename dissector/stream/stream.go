@@ -57,6 +57,7 @@ type Conn struct {
 }
 
 type half struct {
+	seen  bool   // a packet of it was captured
 	known bool   // next is meaningful
 	ended bool   // FIN or RST was reached
 	next  uint32 // sequence number expected next
@@ -79,7 +80,7 @@ type held struct {
 func (c *Conn) Held() int { return c.half[0].bytes + c.half[1].bytes }
 
 // Started tells whether anything of a side was seen.
-func (c *Conn) Started(side int) bool { return c.half[side].known }
+func (c *Conn) Started(side int) bool { return c.half[side].seen }
 
 // Offset returns how many bytes of a side were handed out or given up.
 func (c *Conn) Offset(side int) int64 { return c.half[side].off }
@@ -99,8 +100,12 @@ func (c *Conn) Add(side int, s *Segment, r Receiver) {
 	if s.SYN {
 		seq++
 	}
+	h.seen = true
 	if !h.known {
 		h.known, h.next = true, seq
+	}
+	if s.ACK && !s.RST && !o.known { // so far the other side has come, seen or not
+		o.known, o.next = true, s.Ack
 	}
 	acked := int64(-1)
 	if s.ACK && o.known {

@@ -81,6 +81,9 @@ func TestConn(t *testing.T) {
 		{"an answer to what was not captured", []step{
 			{0, seg(0, 0, "S", "")}, {1, seg(50, 1, "SA", "")}, {0, seg(1, 51, "A", "")}, {1, seg(51, 4, "A", "tell")},
 		}, "0:gap3 1:tell "},
+		{"the first answer of a stream seen from the middle is missing", []step{
+			{0, seg(100, 1, "A", "put")}, {0, seg(103, 399, "A", "post")}, {1, seg(399, 107, "A", "201")},
+		}, "0:put 1:gap398 0:post 1:201 "},
 		{"reset", []step{{0, seg(0, 0, "S", "")}, {0, seg(1, 0, "A", "a")}, {0, seg(2, 0, "RA", "")}, {0, seg(2, 0, "A", "late")}}, "0:a 0:end "},
 		{"data in the SYN", []step{{0, seg(9, 0, "S", "ab")}, {0, seg(12, 0, "A", "c")}}, "0:ab 0:c "},
 		{"nonsense far ahead", []step{{0, seg(0, 0, "S", "")}, {0, seg(1<<31, 0, "A", "x")}, {0, seg(1, 0, "A", "a")}}, "0:a "},
