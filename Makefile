@@ -67,7 +67,7 @@ cross:
 	@set -e; for p in $(PLATFORMS); do \
 		echo "build for $$p"; \
 		GOOS=$${p%/*} GOARCH=$${p#*/} go vet ./...; \
-		GOOS=$${p%/*} GOARCH=$${p#*/} go build -trimpath -o build/shark-$${p%/*}-$${p#*/} ./cmd/shark; \
+		GOOS=$${p%/*} GOARCH=$${p#*/} go build -o build/shark-$${p%/*}-$${p#*/} ./cmd/shark; \
 	done
 
 truth: ## compare the dissector with tshark's word on the captures of SHARK_CAPTURES

@@ -24,8 +24,11 @@ import (
 )
 
 const (
-	module   = "shark/"
-	maxLines = 600 // of a file that people write and that is no test
+	module = "shark/"
+
+	// What people write and what is no test stays within these, in lines.
+	maxFile     = 600
+	maxFunction = 80
 )
 
 // floors says what of ours the packages in and under a folder may import: the
@@ -240,8 +243,20 @@ func TestPackagesSayWhatTheyAre(t *testing.T) {
 
 func TestFilesFitTheEye(t *testing.T) {
 	for _, s := range sources(t) {
-		if n := bytes.Count(s.text, []byte("\n")); n > maxLines && !s.test && !ast.IsGenerated(s.file) {
-			t.Errorf("%s has %d lines, more than %d", s.path, n, maxLines)
+		if s.test || ast.IsGenerated(s.file) {
+			continue
+		}
+		if n := bytes.Count(s.text, []byte("\n")); n > maxFile {
+			t.Errorf("%s has %d lines, more than %d", s.path, n, maxFile)
+		}
+		for _, d := range s.file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if n := fset.Position(f.End()).Line - fset.Position(f.Pos()).Line + 1; n > maxFunction {
+				t.Errorf("%s: %s has %d lines, more than %d", fset.Position(f.Pos()), f.Name.Name, n, maxFunction)
+			}
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"shark/packet"
+	"shark/packet/pcapng"
+	"shark/snapshot"
 )
 
 // Coverage says what an answer is about and what of it was not there to be asked.
@@ -21,32 +23,56 @@ type Coverage struct {
 	Partial bool `json:"partial"`
 }
 
-// coverage tells of the dissection that the open index stems from.
-func (e *Evidence) coverage() Coverage {
-	r := &e.account.Report
-	c := Coverage{Packets: r.Packets, Bytes: r.Bytes, Damage: e.account.Damage}
+// coverage tells of the dissection that an index stems from.
+func (e *Evidence) coverage(x *opened) Coverage {
+	a, r := &x.account, &x.account.Report
+	c := Coverage{Packets: r.Packets, Bytes: r.Bytes}
 	if r.Packets > 0 {
 		c.From, c.To = time.Unix(0, r.First).UTC(), time.Unix(0, r.Last).UTC()
 	}
-	for _, n := range e.account.Nodes {
-		if n != "" && !slices.Contains(c.Nodes, n) {
-			c.Nodes = append(c.Nodes, n)
-		}
-	}
-	for _, d := range e.account.Damage {
-		c.note(damageText(d))
-	}
-	c.count(int64(e.account.Dropped), "packets were dropped by the capture itself")
+	c.nodes(a.Nodes)
+	c.damage(e.renamed(a))
+	c.recorded(a.Notes, a.Partial)
+	c.count(int64(a.Dropped), "packets were dropped by the capture itself")
 	c.count(r.Cut, "packets were cut short by the capture's snap length")
 	c.count(r.Missing, "bytes of TCP streams were never captured")
 	c.count(r.Malformed, "packets are malformed or end before their transport header does")
 	c.count(r.Fragments, "IP fragments belong to datagrams that never became whole")
 	c.count(r.ParseErrors, "times a stream did not parse as its protocol")
+	c.count(r.Skipped, "bytes of streams made no sense to their protocol")
 	c.count(r.Evicted, "connections or calls were cut short by the memory limit")
-	if !e.account.Named {
+	if !a.Named {
 		c.note("no identity log: addresses have no names")
 	}
-	c.Partial = len(c.Damage) > 0 || r.Evicted > 0
+	c.recorded(a.Identity, len(a.Identity) > 0)
+	c.Partial = c.Partial || r.Evicted > 0
+	return c
+}
+
+// readCoverage tells of packets that were read without an index: the nodes by
+// interface, the damage, and what was dropped.
+func (e *Evidence) readCoverage(src *pcapng.Merged) Coverage {
+	var c Coverage
+	c.nodes(e.nodes(src.Origins()))
+	c.damage(e.damage(src.Damage()))
+	notes, partial := e.manifestNotes()
+	c.recorded(notes, partial)
+	var dropped uint64
+	for _, i := range src.Interfaces() {
+		if i.Dropped != nil {
+			dropped += *i.Dropped
+		}
+	}
+	c.count(int64(dropped), "packets were dropped by the capture itself")
+	return c
+}
+
+// IdentityCoverage says what of the identity log could not be read.
+func (e *Evidence) IdentityCoverage() Coverage {
+	var c Coverage
+	for _, d := range e.identity.Damage() {
+		c.recorded([]string{d.String()}, true)
+	}
 	return c
 }
 
@@ -58,6 +84,29 @@ func (c *Coverage) count(n int64, what string) {
 	}
 }
 
+// nodes takes the nodes of the interfaces, each once.
+func (c *Coverage) nodes(names []string) {
+	for _, n := range names {
+		if n != "" && !slices.Contains(c.Nodes, n) {
+			c.Nodes = append(c.Nodes, n)
+		}
+	}
+}
+
+func (c *Coverage) damage(list []packet.Damage) {
+	c.Damage = list
+	for _, d := range list {
+		c.note(damageText(d))
+	}
+	c.Partial = c.Partial || len(list) > 0
+}
+
+// recorded takes notes; partial says that some are of what was recorded.
+func (c *Coverage) recorded(notes []string, partial bool) {
+	c.Notes = append(c.Notes, notes...)
+	c.Partial = c.Partial || partial
+}
+
 // damageText is one damage as a sentence without its full stop.
 func damageText(d packet.Damage) string {
 	lost := fmt.Sprintf("%d bytes lost", d.Lost)
@@ -65,4 +114,54 @@ func damageText(d packet.Damage) string {
 		lost = "the rest is lost"
 	}
 	return fmt.Sprintf("%s: damaged at byte %d: %s; %s", d.File, d.Offset, d.Reason, lost)
+}
+
+// damage calls the files as people know them.
+func (e *Evidence) damage(list []packet.Damage) []packet.Damage {
+	list = slices.Clone(list)
+	for i := range list {
+		n := slices.IndexFunc(e.inputs, func(in input) bool { return in.path == list[i].File })
+		if n >= 0 {
+			list[i].File = e.inputs[n].label
+		}
+	}
+	return list
+}
+
+// renamed returns the damage of a dissection, its files called as they are now:
+// the same content may have had other names then.
+func (e *Evidence) renamed(a *account) []packet.Damage {
+	if len(a.Files) != len(e.inputs) {
+		return a.Damage
+	}
+	list := slices.Clone(a.Damage)
+	for i := range list {
+		if n := slices.Index(a.Files, list[i].File); n >= 0 {
+			list[i].File = e.inputs[n].label
+		}
+	}
+	return list
+}
+
+// manifestNotes returns what a snapshot's manifest says is missing, as far as its
+// packets and identity log do not show it themselves; partial says that some of
+// it had been recorded.
+func (e *Evidence) manifestNotes() (notes []string, partial bool) {
+	if e.snapshot == nil {
+		return nil, false
+	}
+	for _, n := range e.snapshot.Manifest.Coverage {
+		switch n.Kind {
+		case snapshot.NoteDrops, snapshot.NoteCut, snapshot.NoteIdentity:
+			continue
+		case snapshot.NoteDamage:
+			partial = true
+		}
+		text := n.Text
+		if n.Node != "" {
+			text = n.Node + ": " + text
+		}
+		notes = append(notes, text)
+	}
+	return notes, partial
 }

@@ -14,17 +14,23 @@ import (
 )
 
 // digest returns the SHA-256 of what the answers depend on: the content of the
-// inputs in their order, and the identities.
+// inputs in their order, and the identities. A snapshot does not change, and its
+// manifest has the sums of all its objects: that of the manifest will do.
 func (e *Evidence) digest(ctx context.Context) (string, error) {
 	h := sha256.New()
-	for _, in := range e.inputs {
-		sum, err := e.w.fileDigest(ctx, in.path)
-		if err != nil {
-			return "", err
+	switch {
+	case e.snapshot != nil:
+		fmt.Fprintf(h, "snapshot %s\n", e.snapshot.Digest)
+	default:
+		for _, in := range e.inputs {
+			sum, err := e.w.fileDigest(ctx, in.path)
+			if err != nil {
+				return "", err
+			}
+			fmt.Fprintf(h, "packets %s\n", sum)
 		}
-		fmt.Fprintf(h, "packets %s node %q\n", sum, in.node)
 	}
-	if e.identity != nil {
+	if e.identitySum != "" {
 		fmt.Fprintf(h, "identity %s\n", e.identitySum)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
@@ -38,6 +44,10 @@ type stamp struct {
 	SHA256   string    `json:"sha256"`
 }
 
+// settled is how long a file must have been left alone for its digest to be
+// remembered: one that changes may do so again within the resolution of its clock.
+const settled = 2 * time.Second
+
 // fileDigest returns the SHA-256 of a file. It is remembered by path, size and
 // time of the last change, so that asking again does not read a terabyte again.
 func (w *Workbench) fileDigest(ctx context.Context, path string) (string, error) {
@@ -48,6 +58,9 @@ func (w *Workbench) fileDigest(ctx context.Context, path string) (string, error)
 	info, err := os.Stat(full)
 	if err != nil {
 		return "", err
+	}
+	if w.cfg.Cache == "" {
+		return sha256File(ctx, full)
 	}
 	name := sha256.Sum256([]byte(full))
 	memo := filepath.Join(w.cfg.Cache, "digest", hex.EncodeToString(name[:16])+".json")
@@ -60,9 +73,11 @@ func (w *Workbench) fileDigest(ctx context.Context, path string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	// A file that was changed this very moment may change again within the
-	// resolution of its clock.
-	if w.cfg.Now().Sub(info.ModTime()) > 2*time.Second {
+	after, err := os.Stat(full)
+	if err != nil {
+		return "", err
+	}
+	if after.Size() == info.Size() && after.ModTime().Equal(info.ModTime()) && w.cfg.Now().Sub(info.ModTime()) > settled {
 		s = stamp{Path: full, Size: info.Size(), Modified: info.ModTime(), SHA256: sum}
 		if b, err := json.Marshal(s); err == nil {
 			_ = writeFile(memo, b) // a cache: without it the file is read again
@@ -107,5 +122,8 @@ func writeFile(path string, b []byte) error {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return os.Rename(f.Name(), path)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
 }

@@ -7,9 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"shark/dissector"
 	"shark/packet"
@@ -19,17 +21,25 @@ import (
 
 // account is what a dissection says of its input; it is kept in the index.
 type account struct {
-	Report  dissector.Report `json:"report"`
-	Damage  []packet.Damage  `json:"damage,omitempty"`
-	Origins []pcapng.Origin  `json:"origins,omitempty"`
-	Nodes   []string         `json:"nodes,omitempty"`   // of each interface
-	Dropped uint64           `json:"dropped,omitempty"` // packets, by the capture's own statistics
-	Named   bool             `json:"named"`             // an identity log was there
+	Report   dissector.Report `json:"report"`
+	Files    []string         `json:"files"` // as they were called then; Damage has these names
+	Damage   []packet.Damage  `json:"damage,omitempty"`
+	Origins  []pcapng.Origin  `json:"origins,omitempty"`
+	Nodes    []string         `json:"nodes,omitempty"`    // of each interface
+	Dropped  uint64           `json:"dropped,omitempty"`  // packets, by the capture's own statistics
+	Named    bool             `json:"named"`              // an identity log was there
+	Identity []string         `json:"identity,omitempty"` // what of it could not be read
+	Notes    []string         `json:"notes,omitempty"`    // what the snapshot says is missing
+	Partial  bool             `json:"partial,omitempty"`  // some of that was recorded
+	Extras   bool             `json:"extras,omitempty"`   // the input holds secrets, names or comments
 }
 
-// optionsText names the options that decide what the entries are. A change of any
-// makes another index.
-const optionsText = "protocols=all"
+// opened is an index database with the account of its dissection.
+type opened struct {
+	db      *index.DB
+	account account
+	points  func() []pcapng.Point // restart places, worked out when first asked for
+}
 
 // DissectOptions say how to dissect.
 type DissectOptions struct {
@@ -45,18 +55,48 @@ type Dissected struct {
 	Coverage Coverage
 }
 
-// Dissect makes the index, unless it is there.
+// Dissect makes the index, unless it is there. An Output that is something else
+// than an index database is not overwritten.
 func (e *Evidence) Dissect(ctx context.Context, o DissectOptions) (*Dissected, error) {
 	if e.given != "" {
 		return nil, usage("%s is an index database already", e.given)
 	}
+	if err := checkOutput(o.Output); err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.dissected(ctx, o)
+}
+
+// checkOutput refuses to put an index database in the place of other files.
+func checkOutput(path string) error {
+	if path == "" {
+		return nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().IsRegular() && (info.Size() == 0 || index.Is(path)):
+		return nil
+	}
+	return usage("%s is there and is not an index database: it is not overwritten", path)
+}
+
+// dissected is Dissect with the lock held.
+func (e *Evidence) dissected(ctx context.Context, o DissectOptions) (*Dissected, error) {
 	source, err := e.digest(ctx)
 	if err != nil {
 		return nil, err
 	}
 	path := o.Output
 	if path == "" {
-		path = e.w.cachePath(source)
+		if path, err = e.w.cachePath(source); err != nil {
+			return nil, err
+		}
 	}
 	d := &Dissected{Path: path}
 	if !o.Force && e.open(path, source) == nil {
@@ -64,45 +104,55 @@ func (e *Evidence) Dissect(ctx context.Context, o DissectOptions) (*Dissected, e
 	} else if err := e.dissect(ctx, path, source); err != nil {
 		return nil, err
 	} else if err := e.open(path, source); err != nil {
-		return nil, fmt.Errorf("index %s: %w", path, err)
+		return nil, err
 	}
-	d.Entries, d.Coverage = e.db.Meta().Entries, e.coverage()
+	d.Entries, d.Coverage = e.opened.db.Meta().Entries, e.coverage(e.opened)
 	return d, nil
 }
 
 // index opens the index, dissecting first if need be.
-func (e *Evidence) index(ctx context.Context) (*index.DB, error) {
-	if e.db != nil {
-		return e.db, nil
+func (e *Evidence) index(ctx context.Context) (*opened, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.opened != nil {
+		return e.opened, nil
 	}
-	if e.given != "" {
-		err := e.open(e.given, "")
-		return e.db, err
+	if e.given == "" {
+		_, err := e.dissected(ctx, DissectOptions{})
+		return e.opened, err
 	}
-	if _, err := e.Dissect(ctx, DissectOptions{}); err != nil {
-		return nil, err
+	err := e.open(e.given, "")
+	if errors.Is(err, index.ErrStale) {
+		err = fmt.Errorf("%w: dissect its packets anew with this version of shark", err)
 	}
-	return e.db, nil
+	return e.opened, err
 }
 
-// open opens an index database and its account. It must be of the input source,
-// unless that is empty.
+// ready returns the index if it is open.
+func (e *Evidence) ready() *opened {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.opened
+}
+
+// open opens an index database and its account. It must be of the input source
+// and made as this Workbench would, unless source is empty.
 func (e *Evidence) open(path, source string) error {
 	db, err := index.Open(path, e.w.schema)
 	if err != nil {
 		return err
 	}
-	var a account
-	if err := json.Unmarshal(db.Meta().Coverage, &a); err != nil {
-		return errors.Join(fmt.Errorf("%s: coverage: %w", path, err), db.Close())
-	}
-	if source != "" && db.Meta().Source != source {
+	m := db.Meta()
+	if source != "" && (m.Source != source || m.Version != e.w.cfg.Version || m.Options != e.w.optionsText()) {
 		return errors.Join(fmt.Errorf("%s: %w", path, index.ErrStale), db.Close())
 	}
-	if e.db != nil {
-		e.db.Close()
+	x := &opened{db: db}
+	if err := json.Unmarshal(m.Coverage, &x.account); err != nil {
+		return errors.Join(fmt.Errorf("index %s: %w: coverage: %w", path, index.ErrNotIndex, err), db.Close())
 	}
-	e.db, e.account = db, a
+	x.points = sync.OnceValue(x.readPoints)
+	e.opened = x
+	e.dbs = append(e.dbs, db) // those before may still be read from
 	return nil
 }
 
@@ -148,13 +198,23 @@ func (e *Evidence) dissect(ctx context.Context, path, source string) (err error)
 	if err := out.Finish(ctx, meta); err != nil {
 		return err
 	}
-	e.w.cfg.Progress(Progress{Task: "indexing", Packets: report.Packets, Done: true})
+	e.w.cfg.Progress(Progress{Task: "indexing", Packets: report.Packets, Bytes: report.Bytes, Total: progress.Total, Done: true})
 	return nil
 }
 
 // meta is what the index says of itself.
 func (e *Evidence) meta(src *pcapng.Merged, report *dissector.Report, source string) (index.Meta, error) {
-	a := account{Report: *report, Damage: src.Damage(), Origins: src.Origins(), Nodes: e.nodes(src), Named: e.identity != nil}
+	a := account{
+		Report: *report, Damage: e.damage(src.Damage()), Origins: src.Origins(), Nodes: e.nodes(src.Origins()), Named: e.identity != nil,
+		Extras: len(src.Secrets())+len(src.Names())+len(src.Comments()) > 0,
+	}
+	for _, in := range e.inputs {
+		a.Files = append(a.Files, in.label)
+	}
+	for _, d := range e.identity.Damage() {
+		a.Identity = append(a.Identity, d.String())
+	}
+	a.Notes, a.Partial = e.manifestNotes()
 	interfaces := slices.Clone(src.Interfaces())
 	for i := range interfaces {
 		interfaces[i].Node = a.Nodes[i]
@@ -166,20 +226,29 @@ func (e *Evidence) meta(src *pcapng.Merged, report *dissector.Report, source str
 	if err != nil {
 		return index.Meta{}, fmt.Errorf("coverage: %w", err)
 	}
-	m := index.Meta{Source: source, Version: e.w.cfg.Version, Options: optionsText, Coverage: text, Interfaces: interfaces}
+	m := index.Meta{Source: source, Version: e.w.cfg.Version, Options: e.w.optionsText(), Coverage: text, Interfaces: interfaces}
 	for _, p := range src.Points() {
 		state, err := json.Marshal(p)
 		if err != nil {
 			return index.Meta{}, fmt.Errorf("restart point: %w", err)
 		}
-		m.Points = append(m.Points, index.Point{File: e.inputs[p.File].path, Offset: p.Offset, Packet: p.Number, State: state})
+		m.Points = append(m.Points, index.Point{File: filepath.Base(e.inputs[p.File].label), Offset: p.Offset, Packet: p.Number, State: state})
 	}
 	return m, nil
 }
 
+// optionsText names what decides, besides the input and the version, what the
+// entries are. A change of any makes another index.
+func (w *Workbench) optionsText() string {
+	return fmt.Sprintf("protocols=all memory=%d", w.cfg.Memory)
+}
+
 // cachePath is where the index of an input, made by this version with these
 // options, stands.
-func (w *Workbench) cachePath(source string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", source, w.cfg.Version, w.catalogue.Hash(), optionsText))
-	return filepath.Join(w.cfg.Cache, "index", hex.EncodeToString(sum[:16])+".db")
+func (w *Workbench) cachePath(source string) (string, error) {
+	if w.cfg.Cache == "" {
+		return "", usage("there is no folder to keep the index in: name one with --cache or say with -o where to put it")
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", source, w.cfg.Version, w.catalogue.Hash(), w.optionsText()))
+	return filepath.Join(w.cfg.Cache, "index", hex.EncodeToString(sum[:16])+".db"), nil
 }

@@ -2,15 +2,15 @@ package workbench
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
+	"time"
 
-	"shark/packet"
 	"shark/packet/pcapng"
 	"shark/snapshot"
 	"shark/snapshot/identity"
@@ -18,24 +18,29 @@ import (
 )
 
 // Evidence is what questions are asked about: captured packets with the
-// identities of their time, and, once dissected, their index.
+// identities of their time, and, once dissected, their index. It may be used by
+// several goroutines until it is closed.
 type Evidence struct {
 	w           *Workbench
 	Name        string // for people
 	inputs      []input
-	identity    *identity.Log // nil: nothing is known of the addresses
-	identitySum string        // digest of where identity was read from
-	given       string        // path of the index database that was given instead of packets
-	spool       string        // copy of standard input, removed by Close
-	db          *index.DB
-	account     account // of the dissection that made db
+	identity    *identity.Log      // nil: nothing is known of the addresses
+	identitySum string             // digest of the file that identity was read from; empty for the snapshot's own
+	snapshot    *snapshot.Snapshot // nil: capture files or an index database
+	given       string             // path of the index database that was given instead of packets
+	spool       string             // copy of standard input, removed by Close
+
+	mu     sync.Mutex // held while dissecting
+	opened *opened    // nil before the first question that needs an index
+	dbs    []*index.DB
 }
 
 // input is one file of packets.
 type input struct {
-	path string
-	node string // that captured it; empty when unknown
-	size int64
+	path  string
+	label string // what people are told of it
+	node  string // that captured it; empty when unknown
+	size  int64
 }
 
 // OpenOptions say more about what to open.
@@ -61,15 +66,7 @@ func (w *Workbench) Open(ctx context.Context, refs []string, o OpenOptions) (*Ev
 		}
 	}
 	if o.Identity != "" {
-		if e.given != "" {
-			return nil, usage("an identity log goes with packets, not with an index database")
-		}
-		log, err := readIdentity(o.Identity)
-		if err != nil {
-			return nil, errors.Join(err, e.Close())
-		}
-		e.identity = log
-		if e.identitySum, err = w.fileDigest(ctx, o.Identity); err != nil {
+		if err := e.addIdentity(ctx, o.Identity); err != nil {
 			return nil, errors.Join(err, e.Close())
 		}
 	}
@@ -79,7 +76,7 @@ func (w *Workbench) Open(ctx context.Context, refs []string, o OpenOptions) (*Ev
 // add opens one reference.
 func (e *Evidence) add(ctx context.Context, ref string, o OpenOptions, alone bool) error {
 	if ref == "-" {
-		return e.addStdin(o.Stdin, alone)
+		return e.addStdin(ctx, o.Stdin, alone)
 	}
 	info, err := os.Stat(ref)
 	switch {
@@ -91,17 +88,21 @@ func (e *Evidence) add(ctx context.Context, ref string, o OpenOptions, alone boo
 		}
 		e.given = ref
 		return nil
+	case err == nil && !info.Mode().IsRegular():
+		return usage("%s is not a regular file, and captures are read more than once: send it to standard input and name -", ref)
 	case err == nil:
-		e.inputs = append(e.inputs, input{path: ref, size: info.Size()})
+		e.inputs = append(e.inputs, input{path: ref, label: ref, size: info.Size()})
 		return nil
 	case !errors.Is(err, fs.ErrNotExist) && filepath.Base(ref) != ref:
 		return err
+	case !alone:
+		return fmt.Errorf("%s: no such capture file, and a snapshot is named alone: %w", ref, ErrNotFound)
 	}
 	return e.addSnapshot(ctx, ref, alone)
 }
 
 // addStdin copies standard input to a file: it is read more than once.
-func (e *Evidence) addStdin(in io.Reader, alone bool) error {
+func (e *Evidence) addStdin(ctx context.Context, in io.Reader, alone bool) error {
 	if !alone || in == nil {
 		return usage("standard input goes alone")
 	}
@@ -110,18 +111,34 @@ func (e *Evidence) addStdin(in io.Reader, alone bool) error {
 		return fmt.Errorf("copying standard input: %w", err)
 	}
 	e.spool, e.Name = f.Name(), "standard input"
-	n, err := io.Copy(f, in)
+	n, err := copyContext(ctx, f, in)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("copying standard input: %w", err)
 	}
-	e.inputs = append(e.inputs, input{path: e.spool, size: n})
+	e.inputs = append(e.inputs, input{path: e.spool, label: e.Name, size: n})
 	return nil
+}
+
+// copyContext is io.Copy until the end of ctx. A Read that waits then, such as for
+// what a person will type, is left behind; what it gives is lost.
+func copyContext(ctx context.Context, out io.Writer, in io.Reader) (n int64, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n, err = io.Copy(out, in)
+	}()
+	select {
+	case <-done:
+		return n, err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
 }
 
 // addSnapshot opens a snapshot: a folder of its own, or one of the store.
 func (e *Evidence) addSnapshot(ctx context.Context, ref string, alone bool) error {
 	if !alone {
-		return usage("%s: a snapshot is named alone, and a capture file must exist", ref)
+		return usage("%s: a snapshot is named alone", ref)
 	}
 	s, err := snapshot.Find(ctx, e.w.cfg.Store, ref)
 	if errors.Is(err, snapshot.ErrNotFound) {
@@ -130,36 +147,42 @@ func (e *Evidence) addSnapshot(ctx context.Context, ref string, alone bool) erro
 	if err != nil {
 		return err
 	}
-	e.Name, e.identitySum = s.Manifest.Name, "of snapshot "+s.Manifest.ID
+	e.Name, e.snapshot = s.Manifest.Name, s
 	for _, f := range s.PacketFiles() {
-		e.inputs = append(e.inputs, input{path: f.Path, node: f.Node, size: f.Size})
+		e.inputs = append(e.inputs, input{path: f.Path, label: f.Path, node: f.Node, size: f.Size})
 	}
 	e.identity, err = s.Identity()
 	return err
 }
 
-func readIdentity(path string) (*identity.Log, error) {
+// addIdentity reads an identity log, which stands for the snapshot's own if that
+// has one.
+func (e *Evidence) addIdentity(ctx context.Context, path string) error {
+	if e.given != "" {
+		return usage("an identity log goes with packets, not with an index database")
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("identity log: %w", err)
+		return fmt.Errorf("identity log: %w", err)
 	}
 	defer f.Close()
-	log, err := identity.Read(f)
-	if err != nil {
-		return nil, fmt.Errorf("identity log %s: %w", path, err)
+	if e.identity, err = identity.Read(f); err != nil {
+		return fmt.Errorf("identity log %s: %w", path, err)
 	}
-	return log, nil
+	e.identitySum, err = e.w.fileDigest(ctx, path)
+	return err
 }
 
 // Close releases what the evidence holds.
 func (e *Evidence) Close() error {
 	var err error
-	if e.db != nil {
-		err = e.db.Close()
+	for _, db := range e.dbs {
+		err = errors.Join(err, db.Close())
 	}
 	if e.spool != "" {
 		err = errors.Join(err, os.Remove(e.spool))
 	}
+	e.dbs, e.opened, e.spool = nil, nil, ""
 	return err
 }
 
@@ -169,14 +192,12 @@ func (e *Evidence) Identity() *identity.Log { return e.identity }
 // packets opens the packets of all inputs, merged by time.
 func (e *Evidence) packets() (*pcapng.Merged, error) {
 	if len(e.inputs) == 0 {
-		return nil, fmt.Errorf("%s: %w", e.Name, ErrNoPackets)
+		return nil, e.packetless()
 	}
-	m, err := pcapng.OpenFiles(e.paths()...)
-	if err != nil {
-		return nil, err
-	}
-	return m, nil
+	return pcapng.OpenFiles(e.paths()...)
 }
+
+func (e *Evidence) packetless() error { return fmt.Errorf("%s: %w", e.Name, ErrNoPackets) }
 
 func (e *Evidence) paths() []string {
 	out := make([]string, len(e.inputs))
@@ -193,9 +214,8 @@ func (e *Evidence) size() (n int64) {
 	return n
 }
 
-// nodes tells for each interface of m which node captured it.
-func (e *Evidence) nodes(m *pcapng.Merged) []string {
-	origins := m.Origins()
+// nodes tells which node captured each interface.
+func (e *Evidence) nodes(origins []pcapng.Origin) []string {
 	out := make([]string, len(origins))
 	for i, o := range origins {
 		out[i] = e.inputs[o.File].node
@@ -203,70 +223,23 @@ func (e *Evidence) nodes(m *pcapng.Merged) []string {
 	return out
 }
 
-// each calls visit with the packets of the given numbers, ascending, skipping
-// over what lies between where the input allows it.
-func (e *Evidence) each(ctx context.Context, numbers []uint64, visit func(*packet.Record, []packet.Interface) error) error {
-	src, err := e.packets()
-	if err != nil {
-		return err
+// stated returns the times of the first and the last packet as a snapshot's
+// manifest states them.
+func (e *Evidence) stated() (first, last time.Time, ok bool) {
+	if e.snapshot == nil {
+		return first, last, false
 	}
-	defer func() { src.Close() }()
-	points, origins := e.points()
-	var b packet.Batch
-	at := uint64(1) // number of the next packet that src gives
-	for len(numbers) > 0 && ctx.Err() == nil {
-		if p := pcapng.PointBefore(points, numbers[0]); len(p) > 0 && p[0].Number > at {
-			next, ok, err := pcapng.OpenFilesAt(e.paths(), p, origins)
-			if err != nil {
-				return err
-			}
-			if ok {
-				src.Close()
-				src = next
-			} else {
-				next.Close()
-				points = nil
-			}
+	for _, n := range e.snapshot.Manifest.Nodes {
+		if n.Got == nil {
+			continue
 		}
-		err := src.ReadBatch(&b)
-		for i := range b.Records {
-			r := &b.Records[i]
-			at = r.Number + 1
-			for len(numbers) > 0 && numbers[0] < r.Number {
-				numbers = numbers[1:]
-			}
-			if len(numbers) > 0 && numbers[0] == r.Number {
-				numbers = numbers[1:]
-				if err := visit(r, src.Interfaces()); err != nil {
-					return err
-				}
-			}
+		if !ok || n.Got.From.Before(first) {
+			first = n.Got.From
 		}
-		if errors.Is(err, io.EOF) {
-			break
+		if !ok || n.Got.To.After(last) {
+			last = n.Got.To
 		}
-		if err != nil {
-			return err
-		}
+		ok = true
 	}
-	if ctx.Err() == nil && len(numbers) > 0 {
-		return fmt.Errorf("%s: packet %d of the index is not there: has the file changed?", e.Name, numbers[0])
-	}
-	return ctx.Err()
-}
-
-// points returns the restart places that the index knows.
-func (e *Evidence) points() ([]pcapng.Point, []pcapng.Origin) {
-	if e.db == nil {
-		return nil, nil
-	}
-	var points []pcapng.Point
-	for _, p := range e.db.Meta().Points {
-		var point pcapng.Point
-		if json.Unmarshal(p.State, &point) != nil {
-			return nil, nil // without them reading starts at the beginning
-		}
-		points = append(points, point)
-	}
-	return points, e.account.Origins
+	return first, last, ok
 }

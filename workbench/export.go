@@ -6,23 +6,24 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net/netip"
 	"slices"
+	"strings"
+	"time"
 
-	"shark/dissector/field"
 	"shark/packet"
 	"shark/packet/filter"
 	"shark/packet/pcapng"
+	"shark/workbench/index"
 )
 
 // Export asks for packets. A packet must satisfy all that is set.
 type Export struct {
-	KFL      string // packets of the connections that have a matching entry
+	KFL      string // packets of the connections that have a matching entry; of a flow, all its connections
 	BPF      string // pcap-filter(7) expression
 	Node     string // that captured it
 	Workload string // name of a pod, service or workload, or namespace/name, at either end at its time
 	IP       string // address or CIDR block at either end, outside or inside a tunnel
-	From, To When
+	From, To When   // packets captured in [From, To); zero: no limit
 	Format   pcapng.Format
 }
 
@@ -35,52 +36,52 @@ type Exported struct {
 	Coverage   Coverage
 }
 
-// Export writes the packets that are asked for to out, in order of time.
+// Export writes the packets that are asked for to out, in order of time. A pcapng
+// file also keeps what the input says beside its packets: interfaces with their
+// statistics, comments, address names and TLS session secrets.
 func (e *Evidence) Export(ctx context.Context, q Export, out io.Writer) (*Exported, error) {
-	x := &exporter{e: e, result: new(Exported)}
+	x := &exporter{e: e, format: q.Format, result: new(Exported)}
 	if err := x.prepare(ctx, q); err != nil {
 		return nil, err
 	}
-	src, err := e.packets()
+	src, err := x.source(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer src.Close()
-	w, err := pcapng.NewWriter(out, pcapng.Options{Format: q.Format, Nanosecond: true, Application: "shark " + e.w.cfg.Version})
-	if err != nil {
+	defer func() { src.Close() }() // only read from
+	if err := x.copy(ctx, src, out); err != nil {
 		return nil, err
 	}
-	if err := x.copy(ctx, src, w); err != nil {
-		return nil, err
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("writing packets: %w", err)
-	}
-	x.result.Bytes, x.result.OutOfOrder = w.Size(), x.order.late
 	return x.result, nil
 }
 
 // exporter selects packets.
 type exporter struct {
 	e        *Evidence
-	numbers  []uint64 // of the packets that KFL selects, those still to come
-	byNumber bool
+	format   pcapng.Format
+	index    *opened  // with KFL
+	numbers  []uint64 // of the packets that KFL selects
+	hints    []string
 	bpf      *filter.Filter
 	checked  int // interfaces whose link type is known to suit bpf
 	from, to int64
 	node     string
 	ends     *ends
-	dec      *packet.Decoder
 	order    reorder
+	extras   extras
+	seen     Coverage // of the packets read
 	result   *Exported
 }
 
-// prepare checks the question before anything is read.
+// prepare checks the question before anything is written.
 func (x *exporter) prepare(ctx context.Context, q Export) error {
 	var err error
+	if len(x.e.inputs) == 0 {
+		return x.e.packetless()
+	}
 	if q.BPF != "" {
 		if x.bpf, err = filter.Compile(q.BPF); err != nil {
-			return fmt.Errorf("%w: packet filter: %w", ErrUsage, err)
+			return usage("packet filter: %w", err)
 		}
 	}
 	if x.ends, err = x.e.newEnds(q.Workload, q.IP); err != nil {
@@ -90,37 +91,44 @@ func (x *exporter) prepare(ctx context.Context, q Export) error {
 		return usage("no packets of a node %q; there are those of %s", q.Node, x.e.nodeNames())
 	}
 	x.node = q.Node
-	if err := x.setWindow(ctx, q); err != nil {
-		return err
+	if q.KFL != "" {
+		if err := x.ask(ctx, q.KFL); err != nil {
+			return err
+		}
 	}
-	x.dec = packet.NewDecoder()
-	if q.KFL == "" {
-		return nil
-	}
-	x.byNumber = true
-	db, plan, err := x.e.plan(ctx, q.KFL)
+	return x.setWindow(ctx, q)
+}
+
+// ask finds the packets of the connections that a query selects.
+func (x *exporter) ask(ctx context.Context, expr string) error {
+	opened, plan, err := x.e.plan(ctx, expr)
 	if err != nil {
 		return err
 	}
-	x.result.Coverage = x.e.coverage()
-	conns := make(map[uint64]bool)
-	opts, err := x.e.options(Query{})
-	if err != nil {
-		return err
-	}
-	for row, err := range db.Query(ctx, plan, opts) {
+	x.index = opened
+	var u undecided
+	selected, flows := make(map[uint64]bool), make(map[int64]bool)
+	for row, err := range opened.db.Query(ctx, plan, index.QueryOptions{Undecided: u.add}) {
 		if err != nil {
 			return err
 		}
-		conns[uint64(row.Value(field.ConnID.Field).(int64))] = true
+		if p := x.e.w.place(row); p.isFlow {
+			flows[p.flow] = true
+		} else {
+			selected[p.conn] = true
+		}
 	}
-	x.result.Conns = len(conns)
-	ids := make([]uint64, 0, len(conns))
-	for id := range conns {
-		ids = append(ids, id)
+	conns, err := x.e.connsOf(ctx, opened, flows)
+	if err != nil {
+		return err
 	}
-	slices.Sort(ids)
-	x.numbers, err = db.Packets(ctx, ids...)
+	for id := range selected {
+		conns = append(conns, id)
+	}
+	slices.Sort(conns)
+	conns = slices.Compact(conns)
+	x.result.Conns, x.hints = len(conns), slices.Concat(plan.Hints, u.hints())
+	x.numbers, err = opened.db.Packets(ctx, conns...)
 	return err
 }
 
@@ -139,63 +147,135 @@ func (x *exporter) setWindow(ctx context.Context, q Export) error {
 		return err
 	}
 	if !from.IsZero() {
-		x.from = from.UnixNano()
+		x.from = nanos(from)
 	}
 	if !to.IsZero() {
-		x.to = to.UnixNano()
+		x.to = nanos(to)
 	}
 	return nil
 }
 
-// copy writes the selected packets of src.
-func (x *exporter) copy(ctx context.Context, src *pcapng.Merged, w *pcapng.Writer) error {
-	for _, s := range src.Secrets() {
-		if err := w.WriteSecrets(s); err != nil && !errors.Is(err, pcapng.ErrFormat) {
-			return err
-		}
+// source opens the packets. Those that KFL selects can be gone to directly, unless
+// the input holds something beside packets that is to be kept.
+func (x *exporter) source(ctx context.Context) (*selection, error) {
+	if x.index == nil {
+		return x.e.everything(ctx)
 	}
+	return x.e.selection(ctx, x.index, x.numbers, x.index.account.Extras)
+}
+
+// copy writes the selected packets of src.
+func (x *exporter) copy(ctx context.Context, src *selection, out io.Writer) error {
 	progress := Progress{Task: "exporting", Total: x.e.size()}
+	var w *pcapng.Writer
+	var interfaces []packet.Interface
 	write := func(r *packet.Record) error {
 		x.result.Packets++
-		if err := w.Write(r, src.Interfaces()); err != nil {
-			return fmt.Errorf("writing packets: %w", err)
-		}
-		return nil
+		r.Interface = x.extras.use(r.Interface)
+		return x.failed(w.Write(r, interfaces))
 	}
 	var b packet.Batch
 	for {
-		err := src.ReadBatch(&b)
-		var nodes []string
-		if x.node != "" {
-			nodes = x.e.nodes(src)
+		end := src.ReadBatch(&b)
+		if end != nil && !errors.Is(end, io.EOF) {
+			return end
 		}
-		if err := x.check(src.Interfaces()); err != nil {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		x.extras.read(x.e, src)
+		interfaces = x.extras.describe()
+		if err := x.check(interfaces); err != nil {
+			return err
+		}
+		if w == nil {
+			var err error
+			if w, err = x.begin(out); err != nil {
+				return err
+			}
+		}
+		if err := x.failed(x.extras.write(w, x.format)); err != nil {
 			return err
 		}
 		for i := range b.Records {
 			r := &b.Records[i]
-			progress.Packets++
+			x.count(r)
 			progress.Bytes += int64(len(r.Data))
-			if !x.selects(r, nodes) {
+			if !x.selects(r) {
 				continue
 			}
 			if err := x.order.add(r, write); err != nil {
 				return err
 			}
 		}
+		progress.Packets = x.seen.Packets
+		progress.Done = end != nil
 		x.e.w.cfg.Progress(progress)
-		switch {
-		case errors.Is(err, io.EOF):
-			progress.Done = true
-			x.e.w.cfg.Progress(progress)
-			x.damage(src.Damage())
-			return x.order.flush(write)
-		case err != nil:
-			return err
-		case ctx.Err() != nil:
-			return ctx.Err()
+		if end != nil {
+			break
 		}
 	}
+	if err := x.order.flush(write); err != nil {
+		return err
+	}
+	return x.finish(src, w)
+}
+
+// begin begins the file.
+func (x *exporter) begin(out io.Writer) (*pcapng.Writer, error) {
+	o := pcapng.Options{Format: x.format, Nanosecond: true, Application: strings.TrimSpace("shark " + x.e.w.cfg.Version), Comments: x.extras.comments}
+	if len(x.extras.interfaces) > 0 {
+		o.Link = x.extras.interfaces[0].Link
+	}
+	x.extras.written.comments = len(x.extras.comments)
+	w, err := pcapng.NewWriter(out, o)
+	return w, x.failed(err)
+}
+
+// failed says what went wrong with writing.
+func (x *exporter) failed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, pcapng.ErrLinkType):
+		return usage("the packets have several link types, and %w: write pcapng instead", err)
+	}
+	return fmt.Errorf("writing packets: %w", err)
+}
+
+// finish ends the file and gives account.
+func (x *exporter) finish(src *selection, w *pcapng.Writer) error {
+	if err := x.failed(x.extras.finish(w, x.format, x.order.last)); err != nil {
+		return err
+	}
+	if err := x.failed(w.Close()); err != nil {
+		return err
+	}
+	x.result.Bytes, x.result.OutOfOrder = w.Size(), x.order.late
+	if x.index != nil {
+		x.result.Coverage = x.e.coverage(x.index)
+		x.result.Coverage.recorded(x.hints, false)
+	} else {
+		c := x.e.readCoverage(src.src)
+		c.Packets, c.Bytes, c.From, c.To = x.seen.Packets, x.seen.Bytes, x.seen.From, x.seen.To
+		x.result.Coverage = c
+	}
+	x.result.Coverage.recorded(x.extras.notes(x.format), false)
+	return nil
+}
+
+// count takes a packet that was read into the account.
+func (x *exporter) count(r *packet.Record) {
+	c := &x.seen
+	t := time.Unix(0, r.Time).UTC()
+	if c.Packets == 0 || t.Before(c.From) {
+		c.From = t
+	}
+	if c.Packets == 0 || t.After(c.To) {
+		c.To = t
+	}
+	c.Packets++
+	c.Bytes += int64(len(r.Data))
 }
 
 // check refuses a packet filter that cannot be answered on an interface's link
@@ -203,135 +283,34 @@ func (x *exporter) copy(ctx context.Context, src *pcapng.Merged, w *pcapng.Write
 func (x *exporter) check(interfaces []packet.Interface) error {
 	for ; x.bpf != nil && x.checked < len(interfaces); x.checked++ {
 		if err := x.bpf.Check(interfaces[x.checked].Link); err != nil {
-			return fmt.Errorf("%w: packet filter: %w", ErrUsage, err)
+			return usage("packet filter: %w", err)
 		}
 	}
 	return nil
 }
 
-// damage takes what could not be read into the coverage.
-func (x *exporter) damage(list []packet.Damage) {
-	c := &x.result.Coverage
-	if len(c.Damage) > 0 {
-		return
-	}
-	c.Damage = list
-	for _, d := range list {
-		c.note(damageText(d))
-		c.Partial = true
-	}
-}
-
 // selects tells whether a packet is asked for; the cheap conditions come first.
-func (x *exporter) selects(r *packet.Record, nodes []string) bool {
-	if x.byNumber {
-		for len(x.numbers) > 0 && x.numbers[0] < r.Number {
-			x.numbers = x.numbers[1:]
-		}
-		if len(x.numbers) == 0 || x.numbers[0] != r.Number {
-			return false
-		}
-	}
-	if r.Time < x.from || r.Time >= x.to {
+func (x *exporter) selects(r *packet.Record) bool {
+	if r.Time < x.from || r.Time >= x.to && x.to != math.MaxInt64 {
 		return false
 	}
-	if nodes != nil && nodes[r.Interface] != x.node {
+	if x.node != "" && x.extras.nodes[r.Interface] != x.node {
 		return false
 	}
 	if x.bpf != nil && !x.bpf.Match(r.Link, r.Data, r.OrigLen) {
 		return false
 	}
-	return x.ends.match(x.dec, r)
+	return x.ends.match(r)
 }
 
 // nodeNames lists the nodes for people.
 func (e *Evidence) nodeNames() string {
-	var out string
+	var c Coverage
 	for _, in := range e.inputs {
 		if in.node == "" {
 			return "capture files, which name no node"
 		}
-		if out != "" {
-			out += ", "
-		}
-		out += in.node
+		c.nodes([]string{in.node})
 	}
-	return out
-}
-
-// ends is a condition on the two ends of a packet. Nil matches all.
-type ends struct {
-	e        *Evidence
-	name     string
-	space    string // namespace; empty: any
-	prefix   netip.Prefix
-	byPrefix bool
-}
-
-func (e *Evidence) newEnds(workload, ip string) (*ends, error) {
-	if workload == "" && ip == "" {
-		return nil, nil
-	}
-	x := &ends{e: e}
-	if ip != "" {
-		x.byPrefix = true
-		addr, err := netip.ParseAddr(ip)
-		if err == nil {
-			x.prefix = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
-		} else if x.prefix, err = netip.ParsePrefix(ip); err != nil {
-			return nil, usage("%q is neither an address nor a CIDR block", ip)
-		}
-	}
-	if workload == "" {
-		return x, nil
-	}
-	if e.identity == nil {
-		return nil, usage("workload %q: there is no identity log that says which addresses it had; give one with --identity", workload)
-	}
-	x.name = workload
-	if space, name, ok := cutNamespace(workload); ok {
-		x.space, x.name = space, name
-	}
-	return x, nil
-}
-
-func (x *ends) match(dec *packet.Decoder, r *packet.Record) bool {
-	if x == nil {
-		return true
-	}
-	var p packet.Packet
-	dec.Decode(r, &p)
-	if p.Kind == packet.Other {
-		return false
-	}
-	addrs := []packet.Addr{p.Src, p.Dst, p.Tunnel.Src, p.Tunnel.Dst}
-	if p.Tunnel.Kind == packet.NoTunnel {
-		addrs = addrs[:2]
-	}
-	return x.any(addrs, x.inPrefix, r.Time) && x.any(addrs, x.owned, r.Time)
-}
-
-func (x *ends) any(addrs []packet.Addr, f func(packet.Addr, int64) bool, t int64) bool {
-	for _, a := range addrs {
-		if f(a, t) {
-			return true
-		}
-	}
-	return false
-}
-
-func (x *ends) inPrefix(a packet.Addr, _ int64) bool {
-	return !x.byPrefix || x.prefix.Contains(a.IP())
-}
-
-// owned tells whether the workload had the address at the time.
-func (x *ends) owned(a packet.Addr, t int64) bool {
-	if x.name == "" {
-		return true
-	}
-	o := x.e.identity.Lookup(a, t)
-	in := func(space, name string) bool {
-		return name == x.name && (x.space == "" || x.space == space)
-	}
-	return in(o.PodNamespace, o.Pod) || in(o.PodNamespace, o.Workload) || in(o.ServiceNamespace, o.Service)
+	return strings.Join(c.Nodes, ", ")
 }

@@ -3,7 +3,9 @@ package workbench
 import (
 	"context"
 	"errors"
-	"fmt"
+	"io"
+	"net"
+	"strconv"
 	"time"
 
 	"shark/dissector"
@@ -29,53 +31,47 @@ type Followed struct {
 }
 
 // Follow calls begin and then visit with what the two sides of an entry's
-// connection sent, in order.
+// connection sent, in order. The first error of either ends it.
 func (e *Evidence) Follow(ctx context.Context, id int64, begin func(Followed) error, visit func(Chunk) error) error {
-	db, err := e.index(ctx)
+	x, err := e.index(ctx)
 	if err != nil {
 		return err
 	}
-	f := &follower{visit: visit}
-	err = db.Entry(ctx, id, func(r *index.Row) error {
-		f.conn = uint64(r.Value(field.ConnID.Field).(int64))
-		return nil
-	})
-	if errors.Is(err, index.ErrNotFound) {
-		return fmt.Errorf("entry %d: %w", id, ErrNotFound)
-	}
+	p, err := x.entry(ctx, e.w, id, nil)
 	if err != nil {
 		return err
 	}
-	ends := Followed{Coverage: e.coverage()}
-	plan, err := e.w.compile(fmt.Sprintf("conn && conn_id == %d", f.conn))
+	conns, err := e.conns(ctx, x, p)
 	if err != nil {
 		return err
 	}
-	for r, err := range db.Query(ctx, plan, index.QueryOptions{Limit: 1}) {
-		if err != nil {
-			return err
-		}
-		f.client = r.Value(field.SrcIP.Field).(string)
-		f.port = uint16(r.Value(field.SrcPort.Field).(int64))
-		ends.Client = fmt.Sprintf("%s:%d", f.client, f.port)
-		ends.Server = fmt.Sprintf("%s:%d", r.Value(field.DstIP.Field), r.Value(field.DstPort.Field))
+	if len(conns) != 1 {
+		return usage("entry %d is a flow of %d connections: follow one of them, such as those of 'conn && flow_id == %d'", id, len(conns), p.flow)
 	}
-	numbers, err := db.Packets(ctx, f.conn)
+	numbers, err := x.db.Packets(ctx, conns[0])
 	if err != nil {
 		return err
 	}
-	src, err := e.connection(ctx, numbers)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	f := &follower{conn: conns[0], visit: visit, cancel: cancel}
+	ends, err := f.ends(ctx, e, x, numbers)
 	if err != nil {
 		return err
 	}
+	src, err := e.selection(ctx, x, numbers, false)
+	if err != nil {
+		return err
+	}
+	defer func() { src.Close() }() // only read from
 	if err := begin(ends); err != nil {
 		return err
 	}
-	if s, ok := src.(*picked); ok {
-		f.first(s.records)
-	}
 	_, err = dissector.Run(ctx, src, dissector.Options{Memory: e.w.cfg.Memory, Tap: f}, func(int) dissector.Sink { return nothing{} })
-	return errors.Join(f.err, err)
+	if f.err != nil {
+		return f.err
+	}
+	return err
 }
 
 // nothing is a sink that wants nothing.
@@ -86,38 +82,89 @@ func (nothing) Entry(*dissector.Entry) error { return nil }
 // follower hears one connection.
 type follower struct {
 	conn   uint64
-	client string
-	port   uint16
-	dir    int // direction in which the client sends
+	client int // direction in which the client sends, of those that the dissector counts
 	visit  func(Chunk) error
+	cancel context.CancelCauseFunc
 	err    error
 }
 
-// first finds out in which direction, of those that the dissector counts from the
-// first packet, the client sends.
-func (f *follower) first(records []packet.Record) {
-	if len(records) == 0 {
+// ends finds out who the client is, and in which direction it sends: direction 0
+// is that of the connection's first packet.
+func (f *follower) ends(ctx context.Context, e *Evidence, x *opened, numbers []uint64) (Followed, error) {
+	out := Followed{Coverage: e.coverage(x)}
+	plan, err := e.w.compile("conn && conn_id == " + strconv.FormatUint(f.conn, 10))
+	if err != nil {
+		return out, err
+	}
+	var ip string
+	var port int64
+	for r, err := range x.db.Query(ctx, plan, index.QueryOptions{Limit: 1}) {
+		if err != nil {
+			return out, err
+		}
+		ip, port = r.Value(field.SrcIP.Field).(string), r.Value(field.SrcPort.Field).(int64)
+		out.Client = endText(ip, port)
+		out.Server = endText(r.Value(field.DstIP.Field).(string), r.Value(field.DstPort.Field).(int64))
+	}
+	first, err := e.firstPacket(ctx, x, numbers)
+	if err == nil && (first.Src.String() != ip || int64(first.SrcPort) != port) {
+		f.client = 1
+	}
+	return out, err
+}
+
+// endText writes an address with its port, if it has one.
+func endText(ip string, port int64) string {
+	if port == 0 {
+		return ip
+	}
+	return net.JoinHostPort(ip, strconv.FormatInt(port, 10))
+}
+
+// firstPacket decodes the first packet of a connection, put together if it came in
+// fragments.
+func (e *Evidence) firstPacket(ctx context.Context, x *opened, numbers []uint64) (p packet.Packet, err error) {
+	src, err := e.selection(ctx, x, numbers, false)
+	if err != nil {
+		return p, err
+	}
+	defer func() { src.Close() }() // only read from
+	dec := packet.NewDecoder()
+	var b packet.Batch
+	for {
+		err := src.ReadBatch(&b)
+		for i := range b.Records {
+			if dec.Decode(&b.Records[i], &p); p.Kind == packet.Transport {
+				return p, nil
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			dec.Flush(func(rest *packet.Packet) { p = *rest })
+			return p, nil
+		}
+		if err != nil {
+			return p, err
+		}
+	}
+}
+
+func (f *follower) give(conn uint64, side int, c Chunk) {
+	if f.err != nil || conn != f.conn {
 		return
 	}
-	var p packet.Packet
-	packet.NewDecoder().Decode(&records[0], &p)
-	if p.Src.String() != f.client || p.SrcPort != f.port {
-		f.dir = 1
+	c.Client = side == f.client
+	if f.err = f.visit(c); f.err != nil {
+		f.cancel(f.err)
 	}
 }
 
-func (f *follower) give(c Chunk) {
-	if f.err == nil {
-		f.err = f.visit(c)
-	}
+// Data implements dissector.Tap.
+func (f *follower) Data(conn uint64, side int, _ int64, b []byte, at stream.At) {
+	f.give(conn, side, Chunk{Time: time.Unix(0, at.Time).UTC(), Packet: at.Number, Data: b})
 }
 
-func (f *follower) Data(_ uint64, side int, _ int64, b []byte, at stream.At) {
-	f.give(Chunk{Client: side == f.dir, Time: time.Unix(0, at.Time).UTC(), Packet: at.Number, Data: b})
-}
+// Gap implements dissector.Tap.
+func (f *follower) Gap(conn uint64, side int, n int64) { f.give(conn, side, Chunk{Gap: n}) }
 
-func (f *follower) Gap(_ uint64, side int, n int64) {
-	f.give(Chunk{Client: side == f.dir, Gap: n})
-}
-
+// End implements dissector.Tap.
 func (f *follower) End(uint64, int, stream.At) {}

@@ -1,10 +1,6 @@
 package workbench
 
-import (
-	"strings"
-
-	"shark/snapshot/identity"
-)
+import "shark/snapshot/identity"
 
 // Workloads lists the pods and services that the filter selects, with the
 // addresses they had.
@@ -12,7 +8,11 @@ func (e *Evidence) Workloads(f identity.WorkloadFilter) ([]identity.Workload, er
 	if e.identity == nil {
 		return nil, e.nameless()
 	}
-	return e.identity.Workloads(f)
+	found, err := e.identity.Workloads(f)
+	if err != nil {
+		return nil, usage("%w", err) // nothing but the filter can be wrong
+	}
+	return found, nil
 }
 
 // IPs lists the addresses that the filter selects, with who had them.
@@ -20,7 +20,11 @@ func (e *Evidence) IPs(f identity.IPFilter) ([]identity.IPInfo, error) {
 	if e.identity == nil {
 		return nil, e.nameless()
 	}
-	return e.identity.IPs(f)
+	found, err := e.identity.IPs(f)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	return found, nil
 }
 
 func (e *Evidence) nameless() error {
@@ -28,19 +32,4 @@ func (e *Evidence) nameless() error {
 		return usage("an index database holds no identity log: name the snapshot or the capture files")
 	}
 	return usage("%s has no identity log: give one with --identity", e.Name)
-}
-
-// cutNamespace splits "namespace/name".
-func cutNamespace(s string) (space, name string, ok bool) {
-	return strings.Cut(s, "/")
-}
-
-// IdentityCoverage says what of the identity log could not be read.
-func (e *Evidence) IdentityCoverage() Coverage {
-	var c Coverage
-	for _, d := range e.identity.Damage() {
-		c.note("identity log: " + d.String())
-		c.Partial = true
-	}
-	return c
 }

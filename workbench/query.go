@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"shark/dissector/field"
 	"shark/kfl"
@@ -24,20 +25,49 @@ type Query struct {
 type Answer struct {
 	Rows     iter.Seq2[*index.Row, error]
 	Coverage Coverage
-	Hints    []string // what probably was not meant
+	// Hints say what probably was not meant; when the rows have been read, also on
+	// how many entries the query could not be decided.
+	Hints []string
 }
 
 // Query answers a query.
 func (e *Evidence) Query(ctx context.Context, q Query) (*Answer, error) {
-	db, plan, err := e.plan(ctx, q.KFL)
+	x, plan, err := e.plan(ctx, q.KFL)
 	if err != nil {
 		return nil, err
 	}
-	opts, err := e.options(q)
+	opts, err := e.options(x, q)
 	if err != nil {
 		return nil, err
 	}
-	return &Answer{Rows: db.Query(ctx, plan, opts), Coverage: e.coverage(), Hints: plan.Hints}, nil
+	var u undecided
+	opts.Undecided = u.add
+	a := &Answer{Coverage: e.coverage(x), Hints: slices.Clone(plan.Hints)}
+	a.Rows = func(yield func(*index.Row, error) bool) {
+		u = undecided{}
+		x.db.Query(ctx, plan, opts)(yield)
+		a.Hints = append(a.Hints, u.hints()...)
+	}
+	return a, nil
+}
+
+// undecided counts entries on which a query could not be evaluated.
+type undecided struct {
+	n     int64
+	first error
+}
+
+func (u *undecided) add(_ int64, err error) {
+	if u.n++; u.first == nil {
+		u.first = err
+	}
+}
+
+func (u *undecided) hints() []string {
+	if u.n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d entries are left out, since the query has no answer for them, such as: %v", u.n, u.first)}
 }
 
 // Explain tells how a query is answered.
@@ -63,34 +93,34 @@ func (w *Workbench) compile(expr string) (*kfl.Plan, error) {
 }
 
 // plan compiles first, since that is quick, and dissects then if need be.
-func (e *Evidence) plan(ctx context.Context, expr string) (*index.DB, *kfl.Plan, error) {
+func (e *Evidence) plan(ctx context.Context, expr string) (*opened, *kfl.Plan, error) {
 	plan, err := e.w.compile(expr)
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := e.index(ctx)
+	x, err := e.index(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	return db, plan, nil
+	return x, plan, nil
 }
 
 // options checks the window asked for against the one there is.
-func (e *Evidence) options(q Query) (index.QueryOptions, error) {
+func (e *Evidence) options(x *opened, q Query) (index.QueryOptions, error) {
 	o := index.QueryOptions{Limit: q.Limit, Newest: q.Newest, After: q.After}
 	if q.Limit < 0 {
 		return o, usage("a limit of %d entries makes no sense", q.Limit)
 	}
-	c := e.coverage()
+	c := e.coverage(x)
 	from, to, err := e.window(q.From, q.To, c.From, c.To)
 	if err != nil {
 		return o, err
 	}
 	if !from.IsZero() {
-		o.From = from.UnixNano()
+		o.From = nanos(from)
 	}
 	if !to.IsZero() {
-		o.To = to.UnixNano()
+		o.To = nanos(to)
 	}
 	return o, nil
 }
@@ -109,17 +139,19 @@ func (e *Evidence) Stats(ctx context.Context, q Stats) ([]index.Group, []*field.
 			return nil, nil, Coverage{}, usage("there is no field %q; shark fields lists them", name)
 		}
 	}
-	db, plan, err := e.plan(ctx, q.KFL)
+	x, plan, err := e.plan(ctx, q.KFL)
 	if err != nil {
 		return nil, nil, Coverage{}, err
 	}
-	opts, err := e.options(q.Query)
+	opts, err := e.options(x, q.Query)
 	if err != nil {
 		return nil, nil, Coverage{}, err
 	}
 	limit := opts.Limit
 	opts.Limit = 0
-	groups, err := db.Stats(ctx, plan, opts, by...)
+	var u undecided
+	opts.Undecided = u.add
+	groups, err := x.db.Stats(ctx, plan, opts, by...)
 	if errors.Is(err, index.ErrGroups) {
 		return nil, nil, Coverage{}, usage("%w: group by fewer or coarser fields", err)
 	}
@@ -129,7 +161,9 @@ func (e *Evidence) Stats(ctx context.Context, q Stats) ([]index.Group, []*field.
 	if limit > 0 && len(groups) > limit {
 		groups = groups[:limit]
 	}
-	return groups, by, e.coverage(), nil
+	c := e.coverage(x)
+	c.recorded(u.hints(), false)
+	return groups, by, c, nil
 }
 
 // Functions lists what expressions may use besides fields.

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"shark/dissector"
-	"shark/dissector/field"
-	"shark/packet"
 	"shark/workbench/index"
 )
 
@@ -19,6 +16,9 @@ const (
 	DefaultBody = 64 << 10
 	// MaxBody is how many it returns at most.
 	MaxBody = dissector.MaxDetail
+	// leastHead is how many bytes of a head it returns even if of bodies less is
+	// asked for.
+	leastHead = 64 << 10
 )
 
 // Detail is one entry in full, its bytes read from the packets.
@@ -26,7 +26,7 @@ type Detail struct {
 	Entry    []byte   // JSON object of all its fields
 	Request  *Message // nil when it was not seen
 	Response *Message
-	Packets  []uint64 // numbers of its connection's packets
+	Packets  []uint64 // numbers of its connection's packets, of a flow those of all its connections
 	Coverage Coverage
 }
 
@@ -36,9 +36,9 @@ type Message struct {
 	Size       int64  // bytes on the wire
 	Lost       int64  // bytes of it that were never captured
 	Head       []byte // what came before the body, or all of it when it has none; as sent
-	Body       []byte // as the application saw it, or as sent when Note says so
+	Body       []byte // as the application saw it, or as Note says
 	BodySize   int64  // of the body on the wire
-	Cut        bool   // Body is longer than what is returned
+	Cut        bool   // Head or Body is longer than what is returned
 	Note       string // why Body is not what the application saw; empty when it is
 }
 
@@ -48,74 +48,73 @@ func (e *Evidence) Show(ctx context.Context, id int64, body int) (*Detail, error
 	if body <= 0 {
 		body = DefaultBody
 	}
-	body = min(body, MaxBody)
-	db, err := e.index(ctx)
+	x, err := e.index(ctx)
 	if err != nil {
 		return nil, err
 	}
-	d := &Detail{Coverage: e.coverage()}
-	var conn uint64
-	var at uint32
-	isCall := true
-	err = db.Entry(ctx, id, func(r *index.Row) error {
-		conn, at = uint64(r.Value(field.ConnID.Field).(int64)), uint32(r.Value(field.Index.Field).(int64))
-		for _, p := range []*dissector.Protocol{dissector.ConnProtocol, dissector.FlowProtocol} {
-			if r.Value(e.w.catalogue.Flag(p.Name)) == true {
-				isCall = false
-			}
-		}
-		var err error
+	d := &Detail{Coverage: e.coverage(x)}
+	p, err := x.entry(ctx, e.w, id, func(r *index.Row) (err error) {
 		d.Entry, err = e.w.schema.JSON().Append(nil, r)
 		return err
 	})
-	if errors.Is(err, index.ErrNotFound) {
-		return nil, fmt.Errorf("entry %d: %w", id, ErrNotFound)
-	}
 	if err != nil {
 		return nil, err
 	}
-	if d.Packets, err = db.Packets(ctx, conn); err != nil {
+	conns, err := e.conns(ctx, x, p)
+	if err != nil {
 		return nil, err
 	}
-	if !isCall || len(e.inputs) == 0 {
+	if d.Packets, err = x.db.Packets(ctx, conns...); err != nil {
+		return nil, err
+	}
+	switch {
+	case p.isConn, p.isFlow:
+		return d, nil
+	case len(e.inputs) == 0:
+		d.Coverage.note("the packets are not at hand: heads and bodies cannot be shown")
 		return d, nil
 	}
-	return d, e.fill(ctx, d, conn, at, body)
+	return d, e.fill(ctx, x, d, p, min(body, MaxBody))
 }
 
 // fill dissects the entry's connection once more, this time keeping its bytes.
-func (e *Evidence) fill(ctx context.Context, d *Detail, conn uint64, at uint32, body int) error {
-	src, err := e.connection(ctx, d.Packets)
+func (e *Evidence) fill(ctx context.Context, x *opened, d *Detail, p place, body int) error {
+	src, err := e.selection(ctx, x, d.Packets, false)
 	if err != nil {
 		return err
 	}
-	want := &wanted{conn: conn, index: at, body: body, detail: d}
+	defer func() { src.Close() }() // only read from
+	want := &wanted{place: p, body: body, detail: d}
 	opts := dissector.Options{Protocols: e.w.protocols, Memory: e.w.cfg.Memory, Detail: true}
-	if _, err := dissector.Run(ctx, src, opts, func(int) dissector.Sink { return want }); err != nil {
+	_, err = dissector.Run(ctx, src, opts, func(int) dissector.Sink { return want })
+	switch {
+	case want.found:
+		return nil
+	case err != nil:
 		return err
 	}
-	if !want.found {
-		return errors.New("the packets do not hold the entry that the index names: was the index made from other files?")
-	}
-	return nil
+	return errors.New("the packets do not hold the entry that the index names: was the index made from other files?")
 }
 
 // wanted is a sink that looks for one entry.
 type wanted struct {
-	conn   uint64
-	index  uint32
+	place
 	body   int
 	detail *Detail
 	found  bool
 }
 
+// errFound ends the search.
+var errFound = errors.New("found")
+
+// Entry implements dissector.Sink.
 func (w *wanted) Entry(e *dissector.Entry) error {
-	if e.Conn != w.conn || e.Index != w.index || w.found {
+	if w.found || e.Conn != w.conn || e.Index != w.index || e.Time != w.time.UnixNano() || e.Protocol.Label != w.protocol {
 		return nil
 	}
 	w.found = true
 	w.detail.Request, w.detail.Response = w.message(e.Request), w.message(e.Response)
-	return nil
+	return errFound
 }
 
 func (w *wanted) message(m *dissector.Message) *Message {
@@ -125,64 +124,32 @@ func (w *wanted) message(m *dissector.Message) *Message {
 	out := &Message{
 		Start: time.Unix(0, m.Start).UTC(), End: time.Unix(0, m.End).UTC(), Size: m.Size, Lost: m.Lost, BodySize: m.BodySize,
 	}
-	head := m.Raw
+	head, size := m.Raw, m.Size-m.Lost
 	if m.BodySize > 0 {
-		head = head[:min(int64(len(head)), m.HeadSize())]
+		size = m.HeadSize()
+		head = head[:min(int64(len(head)), size)]
 	}
-	out.Head = append([]byte(nil), head[:min(len(head), w.body)]...)
-	raw := m.Body
-	content := raw
+	out.Head = append([]byte(nil), head[:min(len(head), max(w.body, leastHead))]...)
+	content := m.Body
 	if f := m.Content(); f != nil {
-		text, err := f(m, raw, w.body+1)
-		if err != nil {
-			out.Note = fmt.Sprintf("shown as sent: %v", err)
-		} else {
-			content = text
+		content, out.Note = decoded(f(m, m.Body, w.body+1))
+		if content == nil {
+			content = m.Body
 		}
 	}
-	out.Cut = len(content) > w.body || int64(len(raw)) < m.BodySize-m.Lost
 	out.Body = append([]byte(nil), content[:min(len(content), w.body)]...)
+	out.Cut = int64(len(out.Head)) < size || len(content) > w.body || int64(len(m.Body)) < m.BodySize-m.Lost
 	return out
 }
 
-// connection returns a source of the packets of the given numbers, which are
-// those of one connection.
-func (e *Evidence) connection(ctx context.Context, numbers []uint64) (packet.Source, error) {
-	s := &picked{}
-	err := e.each(ctx, numbers, func(r *packet.Record, interfaces []packet.Interface) error {
-		rec := *r
-		rec.Data, rec.Options = append([]byte(nil), r.Data...), nil
-		s.records = append(s.records, rec)
-		s.bytes += len(rec.Data)
-		s.interfaces = interfaces
-		if s.bytes > maxPicked {
-			return fmt.Errorf("the connection has more than %d MiB of packets: export it and look at it with other tools", maxPicked>>20)
-		}
-		return nil
-	})
-	return s, err
-}
-
-// maxPicked is how many bytes of one connection are held in memory.
-const maxPicked = 256 << 20
-
-// picked yields records from memory.
-type picked struct {
-	records    []packet.Record
-	bytes      int
-	interfaces []packet.Interface
-}
-
-func (s *picked) ReadBatch(b *packet.Batch) error {
-	n := min(len(s.records), 1024)
-	b.Records = append(b.Records[:0], s.records[:n]...)
-	s.records = s.records[n:]
-	if n == 0 {
-		return io.EOF
+// decoded returns what could be decoded of a body, nil if nothing could, and what
+// is to be said of it.
+func decoded(content []byte, err error) ([]byte, string) {
+	switch {
+	case err == nil:
+		return content, ""
+	case len(content) > 0:
+		return content, fmt.Sprintf("is decoded up to an error: %v", err)
 	}
-	return nil
+	return nil, fmt.Sprintf("is shown as sent: %v", err)
 }
-
-func (s *picked) Interfaces() []packet.Interface { return s.interfaces }
-func (s *picked) Damage() []packet.Damage        { return nil }
-func (s *picked) Close() error                   { return nil }

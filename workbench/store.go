@@ -2,6 +2,10 @@ package workbench
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 
 	"shark/snapshot"
 )
@@ -49,11 +53,38 @@ func (w *Workbench) VerifySnapshot(ctx context.Context, ref string) (*snapshot.V
 	})
 }
 
-// DeleteSnapshot deletes a snapshot of the store and the index made of it.
+// DeleteSnapshot deletes a snapshot of the store and the index that was made of it.
 func (w *Workbench) DeleteSnapshot(ctx context.Context, ref string) error {
 	s, err := snapshot.OpenStore(ctx, w.cfg.Store)
 	if err != nil {
 		return err
 	}
-	return s.Delete(ctx, ref)
+	path := ""
+	if x, err := s.Get(ctx, ref); err == nil { // a damaged one can be deleted too
+		path = w.indexOf(ctx, x)
+	}
+	if err := s.Delete(ctx, ref); err != nil {
+		return err
+	}
+	if path == "" {
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("index of the snapshot: %w", err)
+	}
+	return nil
+}
+
+// indexOf returns where the cache keeps the index of a snapshot; empty when there
+// is no cache.
+func (w *Workbench) indexOf(ctx context.Context, s *snapshot.Snapshot) string {
+	source, err := (&Evidence{w: w, snapshot: s}).digest(ctx)
+	if err != nil {
+		return ""
+	}
+	path, err := w.cachePath(source)
+	if err != nil {
+		return ""
+	}
+	return path
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"shark/packet"
@@ -42,12 +43,26 @@ func (e *Evidence) window(from, to When, first, last time.Time) (a, b time.Time,
 
 func text(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
+// nanos returns t in ns since 1970, as near as they reach.
+func nanos(t time.Time) int64 {
+	switch {
+	case t.Before(time.Unix(0, math.MinInt64)):
+		return math.MinInt64
+	case t.After(time.Unix(0, math.MaxInt64)):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
 // recorded returns the times of the earliest and the latest packet: from the index
-// if there is one, else by reading through the packets.
+// if it is open, from the manifest of a snapshot, else by reading through the packets.
 func (e *Evidence) recorded(ctx context.Context) (first, last time.Time, err error) {
-	if e.db != nil {
-		c := e.coverage()
+	if x := e.ready(); x != nil {
+		c := e.coverage(x)
 		return c.From, c.To, nil
+	}
+	if first, last, ok := e.stated(); ok {
+		return first, last, nil
 	}
 	src, err := e.packets()
 	if err != nil {

@@ -42,7 +42,7 @@ var (
 type Config struct {
 	Version string // of the program: another version dissects anew
 	Store   string // folder or URL of the snapshot store; empty: none
-	Cache   string // folder of index databases; empty: "shark" in the user's cache folder
+	Cache   string // folder of index databases; empty: "shark" in the user's cache folder, if there is one
 	Workers int    // 0: one for each CPU
 	Memory  int64  // bytes that a dissection may keep; 0: dissector.DefaultMemory
 	// Progress is told how far a long piece of work has come; it may be nil.
@@ -79,12 +79,15 @@ func New(cfg Config) (*Workbench, error) {
 	if cfg.Progress == nil {
 		cfg.Progress = func(Progress) {}
 	}
+	if cfg.Memory <= 0 {
+		cfg.Memory = dissector.DefaultMemory
+	}
 	if cfg.Cache == "" {
-		dir, err := os.UserCacheDir()
-		if err != nil {
-			dir = os.TempDir()
+		// Without a home there is none: a folder that others can write to, such as
+		// that of temporary files, is no place for what will be believed.
+		if dir, err := os.UserCacheDir(); err == nil {
+			cfg.Cache = filepath.Join(dir, "shark")
 		}
-		cfg.Cache = filepath.Join(dir, "shark")
 	}
 	w := &Workbench{cfg: cfg, protocols: append(protocol.All(), dissector.ConnProtocol, dissector.FlowProtocol)}
 	var err error

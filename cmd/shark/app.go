@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -21,32 +26,60 @@ type streams struct {
 // app is what all commands share.
 type app struct {
 	streams
-	store   string
-	cache   string
-	workers int
-	memory  byteSize
-	quiet   bool
-	color   bool
-	bar     *progressBar
+	terminal bool // out is one
+	store    string
+	cache    string
+	workers  int
+	memory   byteSize
+	quiet    bool
+	bar      *progressBar
+}
+
+// output keeps the first error of what is written to it: whatever was printed and
+// did not arrive fails the command.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	if o.err != nil {
+		return 0, o.err
+	}
+	n, err := o.w.Write(b)
+	if err != nil {
+		o.err = fmt.Errorf("writing the answer: %w", err)
+	}
+	return n, o.err
 }
 
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, s streams) int {
-	a := &app{streams: s}
+	out := &output{w: s.out}
+	a := &app{streams: streams{in: s.in, out: out, err: s.err}, terminal: isTerminal(s.out)}
 	root := newRoot(a)
 	root.SetArgs(args)
-	root.SetIn(s.in)
-	root.SetOut(s.out)
-	root.SetErr(s.err)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	// What goes wrong before a command runs is wrong with the command line.
+	began := false
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
 	err := root.ExecuteContext(ctx)
+	if err != nil && !began {
+		err = usageError{err}
+	}
+	if out.err != nil {
+		err = out.err
+	}
 	a.bar.clear()
 	code := codeOf(ctx, err)
 	switch code {
 	case exitOK, exitPartial:
 	case exitInterrupted:
-		fmt.Fprintln(s.err, "shark: interrupted")
+		fmt.Fprintln(a.err, "shark: interrupted")
 	default:
-		fmt.Fprintln(s.err, "shark: "+sanitize(message(err), true))
+		fmt.Fprintln(a.err, "shark: "+sanitize(message(err), true))
 	}
 	return code.code
 }
@@ -62,6 +95,9 @@ capture files (pcap or pcapng, gzip or zstd packed or plain, several are merged)
 an index database, or - for standard input. What is not dissected yet is
 dissected on first use.
 
+Answers go to standard output; what they cover, and what is missing from them,
+to standard error.
+
 Exit codes:
 ` + exitHelp(),
 		Example: `  shark query outage.pcap 'http && status_code >= 500'
@@ -73,17 +109,23 @@ Exit codes:
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usagef("%w; %s --help lists the flags", err, cmd.CommandPath())
-	})
+	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
-	f.StringVar(&a.store, "store", envOr("SHARK_STORE", defaultStore()), "folder of the snapshot store (SHARK_STORE)")
-	f.StringVar(&a.cache, "cache", os.Getenv("SHARK_CACHE"), "folder of index databases (SHARK_CACHE; default: in the user's cache folder)")
+	f.StringVar(&a.store, "store", envOr("SHARK_STORE", defaultStore()), "folder of the snapshot store (default: SHARK_STORE, else in the user's data folder)")
+	f.StringVar(&a.cache, "cache", os.Getenv("SHARK_CACHE"), "folder of index databases (default: SHARK_CACHE, else in the user's cache folder)")
 	f.IntVar(&a.workers, "workers", 0, "goroutines that dissect (default: one for each CPU)")
 	f.Var(&a.memory, "memory", "memory that a dissection's connections may take, such as 512M (default 256M)")
-	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes")
+	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, except on what is missing from an answer")
+	for _, name := range []string{"store", "cache"} {
+		f.Lookup(name).DefValue = "" // the help reads the same for everybody
+		_ = root.MarkPersistentFlagDirname(name)
+	}
 	root.AddCommand(commands(a)...)
-	root.CompletionOptions.HiddenDefaultCmd = false
+	root.SetHelpCommand(newHelp(root))
+	root.InitDefaultCompletionCmd()
+	if c, _, err := root.Find([]string{"completion"}); err == nil {
+		c.Args, c.RunE = noArgs, root.RunE
+	}
 	return root
 }
 
@@ -92,6 +134,39 @@ func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newDissect(a), newQuery(a), newShow(a), newStats(a), newFollow(a),
 		newWorkloads(a), newIPs(a), newExport(a), newFields(a), newSnapshot(a), newVersion(a),
+	}
+}
+
+// newHelp is cobra's help command, except that an unknown command is an error.
+func newHelp(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:     "help [COMMAND]",
+		Short:   "Explain a command",
+		Example: "  shark help query\n  shark help snapshot import",
+		ValidArgsFunction: func(_ *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			cmd, _, err := root.Find(args)
+			if err != nil {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			var names []string
+			for _, c := range cmd.Commands() {
+				if c.IsAvailableCommand() && strings.HasPrefix(c.Name(), prefix) {
+					names = append(names, c.Name()+"\t"+c.Short)
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(_ *cobra.Command, args []string) error {
+			cmd, rest, err := root.Find(args)
+			if err != nil {
+				return usageError{err}
+			}
+			if len(rest) > 0 {
+				return unknownCommand(cmd, rest[0])
+			}
+			cmd.InitDefaultHelpFlag() // the help lists --help itself
+			return cmd.Help()
+		},
 	}
 }
 
@@ -112,7 +187,73 @@ func (a *app) open(ctx context.Context, refs []string, identity string) (*workbe
 	if err != nil {
 		return nil, err
 	}
-	return w.Open(ctx, refs, workbench.OpenOptions{Identity: identity, Stdin: a.in})
+	return a.openWith(ctx, w, refs, identity)
+}
+
+func (a *app) openWith(ctx context.Context, w *workbench.Workbench, refs []string, identity string) (*workbench.Evidence, error) {
+	files := []string{identity}
+	if len(refs) > 1 {
+		files = append(files, refs...) // a snapshot of the store goes alone
+	}
+	if err := checkFiles(files); err != nil {
+		return nil, err
+	}
+	o := workbench.OpenOptions{Identity: identity}
+	if slices.Contains(refs, "-") {
+		if isTerminal(a.in) {
+			return nil, usagef("standard input is a terminal: send a capture into it, as in tcpdump -w - | shark query -")
+		}
+		o.Stdin = interruptible(ctx, a.in)
+	}
+	return w.Open(ctx, refs, o)
+}
+
+// missingError is a file that is not there.
+type missingError struct{ path string }
+
+func (e missingError) Error() string { return e.path + ": no such file" }
+
+// checkFiles looks whether files are there.
+func checkFiles(paths []string) error {
+	for _, p := range paths {
+		if p == "" || p == "-" {
+			continue
+		}
+		if _, err := os.Stat(p); errors.Is(err, fs.ErrNotExist) {
+			return missingError{p}
+		}
+	}
+	return nil
+}
+
+// interruptible reads r until ctx ends. Reading from a terminal or a pipe does not
+// end by itself.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	out, in := io.Pipe()
+	context.AfterFunc(ctx, func() { in.CloseWithError(ctx.Err()) })
+	go func() {
+		_, err := io.Copy(in, r)
+		in.CloseWithError(err)
+	}()
+	return out
+}
+
+// likeFile is what cannot be an expression and looks like the name of a file.
+var likeFile = regexp.MustCompile(`^[^\s"'=<>&|!(){}\[\]?]*([/\\]|\.(pcap|pcapng|cap|ntar|dmp|db|gz|zst))[^\s"'=<>&|!(){}\[\]?]*$`)
+
+// splitQuery parts the arguments into snapshots and the expression.
+func splitQuery(args []string) (refs []string, expr string, err error) {
+	last := args[len(args)-1]
+	info, statErr := os.Stat(last)
+	switch {
+	case len(args) == 1 && statErr != nil && strings.ContainsAny(last, `=<>&|!("`):
+		return nil, "", usagef("a SNAPSHOT goes before the expression %s", last)
+	case len(args) == 1, last == "-", statErr == nil && !info.IsDir():
+		return args, "", nil
+	case likeFile.MatchString(last):
+		return nil, "", missingError{last}
+	}
+	return args[:len(args)-1], last, nil
 }
 
 func envOr(name, other string) string {
@@ -132,26 +273,4 @@ func defaultStore() string {
 		return filepath.Join(os.TempDir(), "shark", "snapshots")
 	}
 	return filepath.Join(home, ".local", "share", "shark", "snapshots")
-}
-
-// noArgs and the like are cobra's checks with our exit code.
-func noArgs(cmd *cobra.Command, args []string) error { return argsError(cmd, cobra.NoArgs(cmd, args)) }
-
-func argsBetween(low, high int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		return argsError(cmd, cobra.RangeArgs(low, high)(cmd, args))
-	}
-}
-
-func argsAtLeast(n int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		return argsError(cmd, cobra.MinimumNArgs(n)(cmd, args))
-	}
-}
-
-func argsError(cmd *cobra.Command, err error) error {
-	if err == nil {
-		return nil
-	}
-	return usagef("%w; usage: %s", err, cmd.UseLine())
 }

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"shark/workbench"
+	"shark/workbench/index"
 )
 
 type dissectOptions struct {
@@ -38,6 +40,9 @@ any SQLite reads: SELECT path, status_code FROM http.`,
 }
 
 func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) error {
+	if err := checkDatabase(o.file); err != nil {
+		return err
+	}
 	e, err := a.open(ctx, args, o.identity)
 	if err != nil {
 		return err
@@ -55,4 +60,16 @@ func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) er
 		what += ", dissected before"
 	}
 	return a.footer(what, d.Coverage, nil)
+}
+
+// checkDatabase refuses to write a database over what is none, such as a capture
+// that was named by mistake.
+func checkDatabase(file string) error {
+	if file == "" || index.Is(file) {
+		return nil
+	}
+	if _, err := os.Stat(file); err == nil {
+		return usagef("--output %s: it is there already, and no index database", file)
+	}
+	return nil
 }

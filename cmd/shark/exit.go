@@ -34,14 +34,10 @@ var (
 // coverage in its footer has said why.
 var errPartial = errors.New("partial answer")
 
-// usageError is a mistake in flags or arguments.
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 // codeOf maps an error to an exit code.
 func codeOf(ctx context.Context, err error) exitCode {
 	var usage usageError
+	var missing missingError
 	switch {
 	case err == nil, errors.Is(err, syscall.EPIPE):
 		return exitOK // whoever reads our output has seen enough
@@ -49,13 +45,13 @@ func codeOf(ctx context.Context, err error) exitCode {
 		return exitInterrupted
 	case errors.Is(err, errPartial):
 		return exitPartial
-	case errors.Is(err, workbench.ErrNotFound), errors.Is(err, snapshot.ErrNotFound):
+	case errors.Is(err, workbench.ErrNotFound), errors.Is(err, snapshot.ErrNotFound), errors.As(err, &missing):
 		return exitNotFound
 	case errors.Is(err, snapshot.ErrIntegrity):
 		return exitIntegrity
 	case errors.Is(err, workbench.ErrOutside):
 		return exitOutside
-	case errors.As(err, &usage), errors.Is(err, workbench.ErrUsage):
+	case errors.As(err, &usage), errors.Is(err, workbench.ErrUsage), errors.Is(err, snapshot.ErrAmbiguous):
 		return exitUsage
 	}
 	return exitFailed

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +39,7 @@ is given must hold. -w - writes to standard output.`,
   shark export outage.pcap --bpf 'tcp port 6379' --from -5m -w redis.pcap
   shark export mysnapshot --workload shop/cart -w - | wireshark -k -i -`,
 		Args:              argsAtLeast(1),
-		ValidArgsFunction: a.completeSnapshot,
+		ValidArgsFunction: a.completeQuery,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runExport(cmd.Context(), a, args, o) },
 	}
 	o.addFlags(cmd)
@@ -73,10 +74,16 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 	if err != nil {
 		return err
 	}
-	if o.file == "-" && isTerminal(a.out) {
+	if o.file == "-" && a.terminal {
 		return usagef("packets are not for a terminal: send standard output to a file or a program")
 	}
-	refs, expr := splitQuery(args)
+	refs, expr, err := splitQuery(args)
+	if err != nil {
+		return err
+	}
+	if err := checkTarget(o.file, append(refs, o.identity)); err != nil {
+		return err
+	}
 	e, err := a.open(ctx, refs, o.identity)
 	if err != nil {
 		return err
@@ -107,6 +114,20 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 	return a.footer(what+", "+byteText(done.Bytes), done.Coverage, nil)
 }
 
+// checkTarget refuses to write over what is to be read.
+func checkTarget(file string, refs []string) error {
+	to, err := os.Stat(file)
+	if err != nil {
+		return nil
+	}
+	for _, r := range refs {
+		if from, err := os.Stat(r); err == nil && os.SameFile(from, to) {
+			return usagef("%s is what is read: write to another file", file)
+		}
+	}
+	return nil
+}
+
 // exportFile writes to a file that appears under its name only when it is whole.
 func exportFile(ctx context.Context, e *workbench.Evidence, q workbench.Export, path string) (done *workbench.Exported, err error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
@@ -114,7 +135,7 @@ func exportFile(ctx context.Context, e *workbench.Evidence, q workbench.Export, 
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
 	if err != nil {
-		return nil, fmt.Errorf("writing %s: %w", path, err)
+		return nil, writing(path, "", err)
 	}
 	defer func() {
 		if err != nil {
@@ -123,7 +144,7 @@ func exportFile(ctx context.Context, e *workbench.Evidence, q workbench.Export, 
 	}()
 	done, err = e.Export(ctx, q, f)
 	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return nil, err
+		return nil, writing(path, f.Name(), err)
 	}
 	return done, os.Rename(f.Name(), path)
 }
@@ -132,11 +153,20 @@ func exportFile(ctx context.Context, e *workbench.Evidence, q workbench.Export, 
 func exportTo(ctx context.Context, e *workbench.Evidence, q workbench.Export, path string) (*workbench.Exported, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
-		return nil, fmt.Errorf("writing %s: %w", path, err)
+		return nil, writing(path, "", err)
 	}
 	done, err := e.Export(ctx, q, f)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
 	return done, nil
+}
+
+// writing names in an error the file that is to be, not the one that was to become it.
+func writing(path, part string, err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) && (part == "" || p.Path == part) {
+		return fmt.Errorf("writing %s: %w", path, p.Err)
+	}
+	return err
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +25,7 @@ group or meaning contains PATTERN. Fields of protocols that are not dissected ye
 are marked reserved: queries may name them, and no entry has them.`,
 		Example: `  shark fields
   shark fields kafka
+  shark fields --functions
   shark fields -o json | jq -r '.fields[].name'`,
 		Args:              argsBetween(0, 1),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -58,33 +59,69 @@ func runFields(a *app, args []string, o fieldsOptions) error {
 	if len(args) > 0 {
 		pattern = strings.ToLower(args[0])
 	}
+	var header []string
+	var cells [][]string
+	var found []any
 	if o.functions {
-		return a.writeFunctions(w, pattern, o.output)
+		header, cells, found = functionRows(w, pattern)
+	} else {
+		header, cells, found = fieldRows(w.Catalogue(), pattern)
 	}
-	var found []fieldJSON
-	for _, f := range w.Catalogue().Fields() {
-		j := newFieldJSON(w.Catalogue(), f)
-		if strings.Contains(strings.ToLower(j.Name+" "+strings.Join(j.Groups, " ")+" "+j.Doc), pattern) {
-			found = append(found, j)
-		}
+	if len(found) == 0 {
+		fmt.Fprintf(a.err, "nothing has %q in its name or meaning\n", pattern)
 	}
 	if o.output == "json" || o.output == "jsonl" {
-		return a.fieldsJSON(found, o.output == "jsonl")
+		name := "fields"
+		if o.functions {
+			name = "functions"
+		}
+		return a.fieldsJSON(name, found, o.output == "jsonl")
 	}
-	out, err := a.rows(o.output, []string{"name", "type", "unit", "group", "meaning", "example"}, make([]bool, 6))
+	out, err := a.rows(o.output, header, make([]bool, len(header)))
 	if err != nil {
 		return err
 	}
-	for _, j := range found {
-		doc := j.Doc
-		if j.Reserved {
-			doc = "(reserved) " + doc
-		}
-		if err := out.row([]string{j.Name, j.Type, j.Unit, strings.Join(j.Groups, " "), doc, j.Example}); err != nil {
+	for _, row := range cells {
+		if err := out.row(row); err != nil {
 			return err
 		}
 	}
 	return out.close()
+}
+
+// fieldRows are the fields that have the pattern, as rows and as JSON.
+func fieldRows(c *field.Catalogue, pattern string) (header []string, cells [][]string, found []any) {
+	for _, f := range c.Fields() {
+		j := newFieldJSON(c, f)
+		groups := strings.Join(j.Groups, " ")
+		if !strings.Contains(strings.ToLower(j.Name+" "+groups+" "+j.Doc), pattern) {
+			continue
+		}
+		doc := j.Doc
+		if j.Reserved {
+			doc = "(reserved) " + doc
+		}
+		cells = append(cells, []string{j.Name, j.Type, j.Unit, groups, doc, j.Example})
+		found = append(found, j)
+	}
+	return []string{"name", "type", "unit", "group", "meaning", "example"}, cells, found
+}
+
+// functionRows are the functions that have the pattern.
+func functionRows(w *workbench.Workbench, pattern string) (header []string, cells [][]string, found []any) {
+	for _, f := range w.Functions() {
+		if strings.Contains(strings.ToLower(f.Usage+" "+f.Doc), pattern) {
+			cells = append(cells, []string{f.Usage, f.Doc})
+			found = append(found, functionJSON{f.Usage, f.Doc})
+		}
+	}
+	return []string{"usage", "meaning"}, cells, found
+}
+
+// functionJSON is a function of the query language in JSON.
+type functionJSON struct {
+	Usage string `json:"usage"`
+	Doc   string `json:"doc"`
 }
 
 func newFieldJSON(c *field.Catalogue, f *field.Field) fieldJSON {
@@ -95,35 +132,18 @@ func newFieldJSON(c *field.Catalogue, f *field.Field) fieldJSON {
 	return j
 }
 
-func (a *app) fieldsJSON(found []fieldJSON, lines bool) error {
+func (a *app) fieldsJSON(name string, found []any, lines bool) error {
 	if !lines {
-		return a.writeJSON(map[string]any{"fields": found})
+		return a.writeJSON(map[string][]any{name: append([]any{}, found...)})
 	}
-	out := newList(a, "fields", true)
 	for _, j := range found {
-		b, err := json.Marshal(j)
+		b, err := encodeJSON(j, "")
 		if err != nil {
 			return err
 		}
-		if err := out.add(b); err != nil {
+		if _, err := a.out.Write(b); err != nil {
 			return err
 		}
 	}
-	return out.close(workbench.Coverage{})
-}
-
-func (a *app) writeFunctions(w *workbench.Workbench, pattern, form string) error {
-	out, err := a.rows(form, []string{"usage", "meaning"}, make([]bool, 2))
-	if err != nil {
-		return err
-	}
-	for _, f := range w.Functions() {
-		if !strings.Contains(strings.ToLower(f.Usage+" "+f.Doc), pattern) {
-			continue
-		}
-		if err := out.row([]string{f.Usage, f.Doc}); err != nil {
-			return err
-		}
-	}
-	return out.close()
+	return nil
 }

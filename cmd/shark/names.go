@@ -81,9 +81,18 @@ func runWorkloads(ctx context.Context, a *app, args []string, o namesOptions, na
 		return err
 	}
 	if strings.HasPrefix(o.output, "json") {
-		return writeNames(a, "workloads", found, e, o.output == "jsonl")
+		err = writeNames(a, "workloads", found, e, o.output == "jsonl")
+	} else {
+		err = a.workloadTable(found, o.output)
 	}
-	out, err := a.rows(o.output, []string{"namespace", "kind", "name", "workload", "node", "addresses"}, make([]bool, 6))
+	if err != nil {
+		return err
+	}
+	return a.footer(count(int64(len(found)), "workloads"), e.IdentityCoverage(), nil)
+}
+
+func (a *app) workloadTable(found []identity.Workload, form string) error {
+	out, err := a.rows(form, []string{"namespace", "kind", "name", "workload", "node", "addresses"}, make([]bool, 6))
 	if err != nil {
 		return err
 	}
@@ -100,10 +109,7 @@ func runWorkloads(ctx context.Context, a *app, args []string, o namesOptions, na
 			return err
 		}
 	}
-	if err := out.close(); err != nil {
-		return err
-	}
-	return a.footer(count(int64(len(found)), "workloads"), e.IdentityCoverage(), nil)
+	return out.close()
 }
 
 // span is from when to when, if it ended.
@@ -144,9 +150,18 @@ func runIPs(ctx context.Context, a *app, args []string, o namesOptions, ip strin
 		return err
 	}
 	if strings.HasPrefix(o.output, "json") {
-		return writeNames(a, "ips", found, e, o.output == "jsonl")
+		err = writeNames(a, "ips", found, e, o.output == "jsonl")
+	} else {
+		err = a.ipTable(found, o.output)
 	}
-	out, err := a.rows(o.output, []string{"ip", "kind", "namespace", "name", "from", "to"}, make([]bool, 6))
+	if err != nil {
+		return err
+	}
+	return a.footer(count(int64(len(found)), "addresses"), e.IdentityCoverage(), nil)
+}
+
+func (a *app) ipTable(found []identity.IPInfo, form string) error {
+	out, err := a.rows(form, []string{"ip", "kind", "namespace", "name", "from", "to"}, make([]bool, 6))
 	if err != nil {
 		return err
 	}
@@ -161,10 +176,7 @@ func runIPs(ctx context.Context, a *app, args []string, o namesOptions, ip strin
 			}
 		}
 	}
-	if err := out.close(); err != nil {
-		return err
-	}
-	return a.footer(count(int64(len(found)), "addresses"), e.IdentityCoverage(), nil)
+	return out.close()
 }
 
 // writeNames writes a list in JSON, with its total.
@@ -173,11 +185,15 @@ func writeNames[T any](a *app, name string, found []T, e *workbench.Evidence, li
 		if found == nil {
 			found = []T{}
 		}
-		return a.writeJSON(map[string]any{name: found, "total": len(found), "coverage": e.IdentityCoverage()})
+		c := e.IdentityCoverage() // of the log alone: packets and their times say nothing here
+		return a.writeJSON(map[string]any{name: found, "total": len(found), "coverage": map[string]any{"notes": append([]string{}, c.Notes...), "partial": c.Partial}})
 	}
-	enc := newEncoder(a.out)
 	for _, f := range found {
-		if err := enc.Encode(f); err != nil {
+		b, err := encodeJSON(f, "")
+		if err != nil {
+			return err
+		}
+		if _, err := a.out.Write(b); err != nil {
 			return err
 		}
 	}

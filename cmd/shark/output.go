@@ -2,11 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -32,11 +35,11 @@ func checkOutput(form string) error {
 // rows makes the writer of a form that has rows of cells.
 func (a *app) rows(form string, header []string, right []bool) (rowWriter, error) {
 	if form == "csv" {
-		return newCSV(a.out, header)
+		return newCSV(a.out, header, a.terminal)
 	}
 	titles := make([]string, len(header))
 	for i, h := range header {
-		titles[i] = strings.ToUpper(strings.ReplaceAll(h, "_", " "))
+		titles[i] = strings.ToUpper(h)
 	}
 	return newTable(a.out, titles, right, form == "wide"), nil
 }
@@ -48,7 +51,11 @@ func (a *app) footer(what string, c workbench.Coverage, hints []string) error {
 	if !a.quiet {
 		line := what
 		if c.Packets > 0 {
-			line += fmt.Sprintf(" · %s to %s UTC · %s", c.From.Format("2006-01-02 15:04:05"), c.To.Format("15:04:05"), count(c.Packets, "packets"))
+			to := c.To.Format(time.TimeOnly)
+			if severalDays(c) {
+				to = c.To.Format(time.DateTime)
+			}
+			line += fmt.Sprintf(" · %s to %s UTC · %s", c.From.Format(time.DateTime), to, count(c.Packets, "packets"))
 		}
 		fmt.Fprintln(a.err, sanitize(line, false))
 	}
@@ -57,8 +64,10 @@ func (a *app) footer(what string, c workbench.Coverage, hints []string) error {
 			fmt.Fprintln(a.err, "  "+sanitize(n, false))
 		}
 	}
-	for _, h := range hints {
-		fmt.Fprintln(a.err, "  hint: "+sanitize(h, false))
+	if !a.quiet {
+		for _, h := range hints {
+			fmt.Fprintln(a.err, "  hint: "+sanitize(h, false))
+		}
 	}
 	if c.Partial {
 		return errPartial
@@ -66,18 +75,52 @@ func (a *app) footer(what string, c workbench.Coverage, hints []string) error {
 	return nil
 }
 
-// writeJSON writes one value.
-func (a *app) writeJSON(v any) error {
-	enc := newEncoder(a.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+// severalDays tells whether the time of a day is not enough to tell when.
+func severalDays(c workbench.Coverage) bool {
+	return c.From.UTC().Format(time.DateOnly) != c.To.UTC().Format(time.DateOnly)
 }
 
-// newEncoder writes JSON as people read it: & and < stay what they are.
-func newEncoder(out io.Writer) *json.Encoder {
-	enc := json.NewEncoder(out)
+// writeJSON writes one value.
+func (a *app) writeJSON(v any) error {
+	b, err := encodeJSON(v, "  ")
+	if err != nil {
+		return err
+	}
+	_, err = a.out.Write(b)
+	return err
+}
+
+// encodeJSON writes JSON as people read it: & and < stay what they are, but what a
+// terminal acts upon is escaped. It ends with a line feed.
+func encodeJSON(v any, indent string) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	return enc
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return escapeJSON(b.Bytes()), nil
+}
+
+// escapeJSON escapes the control characters that JSON allows as they are: outside
+// of texts JSON has none.
+func escapeJSON(b []byte) []byte {
+	unsafe := func(r rune) bool { return r >= 0x7f && (r <= 0x9f || unicode.Is(unicode.Bidi_Control, r)) }
+	if bytes.IndexFunc(b, unsafe) < 0 {
+		return b
+	}
+	out := make([]byte, 0, len(b)+64)
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if unsafe(r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = append(out, b[:n]...)
+		}
+		b = b[n:]
+	}
+	return out
 }
 
 // list writes values as a JSON object of a list and its coverage, piece by piece:
@@ -96,6 +139,7 @@ func newList(a *app, name string, lines bool) *list {
 	return l
 }
 
+// add adds a value in JSON.
 func (l *list) add(value []byte) error {
 	if !l.lines {
 		if l.n > 0 {
@@ -104,7 +148,7 @@ func (l *list) add(value []byte) error {
 		l.out.WriteString("\n  ")
 	}
 	l.n++
-	if _, err := l.out.Write(value); err != nil {
+	if _, err := l.out.Write(escapeJSON(bytes.TrimSuffix(value, []byte("\n")))); err != nil {
 		return err
 	}
 	if l.lines {
@@ -113,13 +157,20 @@ func (l *list) add(value []byte) error {
 	return nil
 }
 
-func (l *list) close(c workbench.Coverage) error {
+// close ends the list. more says that it was cut by a limit.
+func (l *list) close(more bool, c workbench.Coverage) error {
 	if !l.lines {
-		b, err := json.Marshal(c)
+		b, err := encodeJSON(c, "")
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(l.out, "\n], \"coverage\": %s}\n", b)
+		if l.n > 0 {
+			l.out.WriteByte('\n')
+		}
+		if l.out.WriteByte(']'); more {
+			l.out.WriteString(`, "more": true`)
+		}
+		fmt.Fprintf(l.out, `, "coverage": %s}`+"\n", bytes.TrimSpace(b))
 	}
 	return l.out.Flush()
 }

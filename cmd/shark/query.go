@@ -2,14 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"shark/dissector/field"
+	"shark/kfl"
 	"shark/workbench"
 	"shark/workbench/index"
 )
@@ -42,150 +43,178 @@ func newQuery(a *app) *cobra.Command {
 		Short: "List the entries that a KFL expression selects",
 		Long: `List the entries that a KFL expression selects, in the order of time. An entry is
 a call, a one-way message, a connection (conn) or a flow (flow); without an
-expression calls and messages are listed. An argument that names an existing file
-is a SNAPSHOT.`,
+expression calls and messages are listed. The last argument is the expression,
+unless it is the name of a file. Times in tables are UTC.
+
+The language is KFL: the Common Expression Language over the fields that shark
+fields lists, with the functions of shark fields --functions.`,
 		Example: `  shark query outage.pcap 'http && status_code >= 500'
   shark query outage.pcap 'dns && status == "NXDOMAIN"' --from -15m
   shark query a.pcap b.pcap 'redis && elapsed_time > 100000' -o jsonl
+  cat outage.pcap | shark query - 'grpc && failed' --newest -n 10
+  shark query outage.pcap --explain 'http && path.matches("^/api/v[0-9]+/")'
   shark query outage.pcap 'http' --fields timestamp,src.name,path,status_code -o csv`,
 		Args:              argsAtLeast(1),
-		ValidArgsFunction: a.completeSnapshot,
-		RunE:              func(cmd *cobra.Command, args []string) error { return runQuery(cmd.Context(), a, args, o) },
+		ValidArgsFunction: a.completeQuery,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if a.terminal && !cmd.Flags().Changed("limit") {
+				o.limit = terminalLimit
+			}
+			return runQuery(cmd.Context(), a, args, o)
+		},
 	}
 	o.addFlags(cmd)
 	outputFlag(cmd, &o.output)
 	f := cmd.Flags()
-	f.IntVarP(&o.limit, "limit", "n", -1, "at most so many entries; 0 for all (default 100 on a terminal, else all)")
+	f.IntVarP(&o.limit, "limit", "n", 0, "at most so many entries; 0 for all (default: 100 on a terminal, else all)")
 	f.BoolVar(&o.newest, "newest", false, "newest first")
 	f.StringSliceVar(&o.fields, "fields", nil, "only these fields, such as timestamp,src.name,path")
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
-	f.BoolVar(&o.explain, "explain", false, "tell how the query is answered, instead of answering it")
+	f.BoolVar(&o.explain, "explain", false, "tell how KFL, the last argument, is answered, instead of answering it")
 	_ = cmd.RegisterFlagCompletionFunc("fields", a.completeField) // fails only if the flag is missing
 	return cmd
-}
-
-// splitQuery parts the arguments into snapshots and the expression.
-func splitQuery(args []string) (refs []string, expr string) {
-	if len(args) == 1 {
-		return args, ""
-	}
-	last := args[len(args)-1]
-	if _, err := os.Stat(last); err == nil {
-		return args, ""
-	}
-	return args[:len(args)-1], last
 }
 
 func runQuery(ctx context.Context, a *app, args []string, o queryOptions) error {
 	if err := checkOutput(o.output); err != nil {
 		return err
 	}
-	refs, expr := splitQuery(args)
+	if err := checkLimit(o.limit); err != nil {
+		return err
+	}
 	w, err := a.workbench()
 	if err != nil {
 		return err
 	}
 	if o.explain {
-		text, err := w.Explain(expr)
+		text, err := w.Explain(args[len(args)-1])
 		if err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(a.out, text)
 		return err
 	}
-	fields, err := lookupFields(w, o.fields)
+	refs, expr, err := splitQuery(args)
 	if err != nil {
 		return err
 	}
 	if expr == "" {
-		expr = "!conn && !flow"
+		expr = calls
 	}
-	if o.limit < 0 {
-		o.limit = 0
-		if isTerminal(a.out) {
-			o.limit = terminalLimit
-		}
+	fields, err := lookupFields(w, o.fields)
+	if err != nil {
+		return err
 	}
-	e, err := w.Open(ctx, refs, workbench.OpenOptions{Identity: o.identity, Stdin: a.in})
+	e, err := a.openWith(ctx, w, refs, o.identity)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	answer, err := e.Query(ctx, workbench.Query{KFL: expr, From: o.from.When, To: o.to.When, Limit: o.limit, Newest: o.newest})
+	q := workbench.Query{KFL: expr, From: o.from.When, To: o.to.When, Newest: o.newest}
+	if o.limit > 0 {
+		q.Limit = o.limit + 1 // one more, to know whether there are more
+	}
+	answer, err := e.Query(ctx, q)
 	if err != nil {
 		return err
 	}
-	n, err := a.writeEntries(w, answer, fields, o.output)
+	n, more, err := a.writeEntries(w, answer, fields, o)
 	if err != nil {
 		return err
 	}
 	what := count(n, "entries")
-	if o.limit > 0 && n == int64(o.limit) {
-		what += " shown (--limit 0 for all)"
+	if more {
+		what += ", and there are more (--limit 0 for all)"
 	}
 	return a.footer(what, answer.Coverage, answer.Hints)
+}
+
+// calls selects what is asked about when no expression is given: everything but
+// connections and flows, which would count the same traffic again.
+const calls = "!conn && !flow"
+
+func checkLimit(n int) error {
+	if n < 0 {
+		return usagef("--limit %d: a number of at least 1, or 0 for all", n)
+	}
+	return nil
 }
 
 // lookupFields finds fields by their names.
 func lookupFields(w *workbench.Workbench, names []string) ([]*field.Field, error) {
 	out := make([]*field.Field, len(names))
 	for i, n := range names {
-		if out[i] = w.Catalogue().Lookup(n); out[i] == nil {
-			return nil, usagef("there is no field %q; shark fields lists them", n)
+		if out[i] = w.Catalogue().Lookup(n); out[i] != nil {
+			continue
 		}
+		var near *kfl.Error // knows what else may be meant
+		if _, err := w.Explain(n); errors.As(err, &near) && strings.HasPrefix(near.Problems[0].Message, "unknown name") {
+			return nil, usagef("%s", near.Problems[0].Message)
+		}
+		return nil, usagef("there is no field %q; shark fields lists them", n)
 	}
 	return out, nil
 }
 
-// writeEntries writes all rows of an answer.
-func (a *app) writeEntries(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, form string) (int64, error) {
-	if form == "json" || form == "jsonl" {
-		return a.writeEntryJSON(w, answer, fields, form == "jsonl")
+// writeEntries writes the rows of an answer, up to the limit. It returns how many,
+// and whether there are more.
+func (a *app) writeEntries(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, o queryOptions) (n int64, more bool, err error) {
+	var write func(*index.Row) error
+	var done func() error
+	if o.output == "json" || o.output == "jsonl" {
+		write, done = a.entryJSON(w, answer, fields, o.output == "jsonl", &more)
+	} else if write, done, err = a.entryTable(w, answer, fields, o.output); err != nil {
+		return 0, false, err
 	}
-	columns := entryColumns(w, fields, form)
+	for row, err := range answer.Rows {
+		if err != nil {
+			return n, false, err
+		}
+		a.bar.clear()
+		if o.limit > 0 && n == int64(o.limit) {
+			more = true
+			break
+		}
+		if err := write(row); err != nil {
+			return n, false, err
+		}
+		n++
+	}
+	return n, more, done()
+}
+
+// entryTable returns what writes an entry as a row, and what ends the table.
+func (a *app) entryTable(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, form string) (write func(*index.Row) error, done func() error, err error) {
+	columns := entryColumns(w, answer, fields, form)
 	header, right := make([]string, len(columns)), make([]bool, len(columns))
 	for i, c := range columns {
 		header[i], right[i] = c.name, c.right
 	}
 	out, err := a.rows(form, header, right)
 	if err != nil {
-		return 0, err
+		return nil, nil, err
 	}
-	var n int64
-	for row, err := range answer.Rows {
-		if err != nil {
-			return n, err
-		}
-		a.bar.clear()
+	return func(r *index.Row) error {
 		cells := make([]string, len(columns))
 		for i, c := range columns {
-			cells[i] = c.text(row)
+			cells[i] = c.text(r)
 		}
-		if err := out.row(cells); err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, out.close()
+		return out.row(cells)
+	}, out.close, nil
 }
 
-func (a *app) writeEntryJSON(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, lines bool) (int64, error) {
+// entryJSON returns what writes an entry as JSON, and what ends the list. more is
+// read at the end.
+func (a *app) entryJSON(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, lines bool, more *bool) (write func(*index.Row) error, done func() error) {
 	enc := w.JSON(fields...)
 	out := newList(a, "entries", lines)
 	var buf []byte
-	for row, err := range answer.Rows {
-		if err != nil {
-			return int64(out.n), err
+	return func(r *index.Row) (err error) {
+		if buf, err = enc.Append(buf[:0], r); err != nil {
+			return err
 		}
-		a.bar.clear()
-		if buf, err = enc.Append(buf[:0], row); err != nil {
-			return int64(out.n), err
-		}
-		if err := out.add(buf); err != nil {
-			return int64(out.n), err
-		}
-	}
-	return int64(out.n), out.close(answer.Coverage)
+		return out.add(buf)
+	}, func() error { return out.close(*more, answer.Coverage) }
 }
 
 // column is one column of a table of entries.
@@ -196,7 +225,7 @@ type column struct {
 }
 
 // entryColumns chooses the columns: the fields asked for, or what people look at.
-func entryColumns(w *workbench.Workbench, fields []*field.Field, form string) []column {
+func entryColumns(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, form string) []column {
 	if len(fields) == 0 && form == "csv" {
 		fields = csvFields(w)
 	}
@@ -211,11 +240,15 @@ func entryColumns(w *workbench.Workbench, fields []*field.Field, form string) []
 		f := w.Catalogue().Lookup(name)
 		return func(r *index.Row) string { return plain(f, r) }
 	}
+	clock := "15:04:05.000000"
+	if severalDays(answer.Coverage) || form == "wide" {
+		clock = time.DateOnly + " " + clock
+	}
 	elapsed, size := w.Catalogue().Lookup("elapsed_time"), w.Catalogue().Lookup("total_size")
 	columns := []column{
 		{"id", true, get("id")},
 		{"time", false, func(r *index.Row) string {
-			return r.Value(field.Timestamp).(time.Time).UTC().Format("15:04:05.000000")
+			return r.Value(field.Timestamp).(time.Time).UTC().Format(clock)
 		}},
 		{"from", false, func(r *index.Row) string {
 			return endText(r, field.SrcName, field.SrcIP, field.SrcPort, form == "wide")
@@ -273,18 +306,26 @@ func endText(r *index.Row, name field.TextField, ip field.TextField, port field.
 
 // markText lists what is not certain or not complete about an entry.
 func markText(w *workbench.Workbench) func(*index.Row) string {
-	names := []string{"truncated", "resumed", "unpaired", "evicted"}
+	is := func(r *index.Row, name string) bool { return r.Value(w.Catalogue().Lookup(name)) == true }
 	return func(r *index.Row) string {
 		var out []string
-		if r.Value(field.LostBytes.Field).(int64) > 0 {
-			out = append(out, "lost")
-		}
-		for _, n := range names {
-			if r.Value(w.Catalogue().Lookup(n)) == true {
-				out = append(out, n)
+		if !is(r, "one_way") {
+			if !is(r, "has_request") {
+				out = append(out, "no request")
+			}
+			if !is(r, "has_response") {
+				out = append(out, "no response")
 			}
 		}
-		return strings.Join(out, ",")
+		if r.Value(field.LostBytes.Field).(int64) > 0 {
+			out = append(out, "lost bytes")
+		}
+		for _, name := range []string{"truncated", "resumed", "unpaired", "evicted"} {
+			if is(r, name) {
+				out = append(out, name)
+			}
+		}
+		return strings.Join(out, ", ")
 	}
 }
 

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +17,11 @@ func newSnapshot(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "snapshot",
 		Short: "Keep captured traffic: import, list, show, verify, delete",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  shark snapshot import outage.pcap --name outage
+  shark snapshot list
+  shark query outage 'http && failed'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newSnapshotImport(a), newSnapshotList(a), newSnapshotShow(a), newSnapshotVerify(a), newSnapshotDelete(a))
 	return cmd
@@ -46,6 +51,9 @@ down. NODE= says which node captured a file; files of one node are merged by tim
 }
 
 func runSnapshotImport(ctx context.Context, a *app, o snapshot.ImportOptions) error {
+	if err := checkFiles(append(filesOf(o.Files), o.Identity)); err != nil {
+		return err
+	}
 	w, err := a.workbench()
 	if err != nil {
 		return err
@@ -62,6 +70,17 @@ func runSnapshotImport(ctx context.Context, a *app, o snapshot.ImportOptions) er
 		fmt.Fprintf(a.err, "%s: %s\n", sanitize(m.Name, false), contents(m))
 	}
 	return a.notes(m)
+}
+
+// filesOf returns the paths among arguments that may say NODE= before one.
+func filesOf(args []string) []string {
+	paths := slices.Clone(args)
+	for i, arg := range args {
+		if _, path, ok := strings.Cut(arg, "="); ok && checkFiles([]string{arg}) != nil {
+			paths[i] = path
+		}
+	}
+	return paths
 }
 
 // contents is what a snapshot holds, for people.
@@ -95,6 +114,7 @@ func newSnapshotList(a *app) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the snapshots of the store",
+		Example: "  shark snapshot list\n  shark snapshot list -o json | jq -r '.snapshots[].id'",
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return runSnapshotList(cmd.Context(), a, form) },
 	}
@@ -144,19 +164,15 @@ func runSnapshotList(ctx context.Context, a *app, form string) error {
 }
 
 func (a *app) snapshotsJSON(list []*snapshot.Manifest, lines bool, bad error) error {
-	enc := newEncoder(a.out)
 	if !lines {
-		enc.SetIndent("", "  ")
-		if list == nil {
-			list = []*snapshot.Manifest{}
-		}
-		if err := enc.Encode(map[string]any{"snapshots": list}); err != nil {
-			return err
-		}
-		return bad
+		return errors.Join(a.writeJSON(map[string][]*snapshot.Manifest{"snapshots": append([]*snapshot.Manifest{}, list...)}), bad)
 	}
 	for _, m := range list {
-		if err := enc.Encode(m); err != nil {
+		b, err := encodeJSON(m, "")
+		if err != nil {
+			return err
+		}
+		if _, err := a.out.Write(b); err != nil {
 			return err
 		}
 	}
@@ -191,11 +207,13 @@ func newSnapshotShow(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:               "show SNAPSHOT",
 		Short:             "Show what a snapshot holds and what it misses",
+		Example:           "  shark snapshot show outage\n  shark snapshot show outage -o json | jq .coverage",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: a.completeSnapshot,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runSnapshotShow(cmd.Context(), a, args[0], form) },
 	}
 	cmd.Flags().StringVarP(&form, "output", "o", "table", "form of the answer: table, json")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
 	return cmd
 }
 
@@ -259,8 +277,11 @@ func dropped(n snapshot.Node) string {
 
 func newSnapshotVerify(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:               "verify SNAPSHOT",
-		Short:             "Read all of a snapshot and compare it with its manifest",
+		Use:   "verify SNAPSHOT",
+		Short: "Read all of a snapshot and compare it with its manifest",
+		Long: `Read all of a snapshot and compare it with its manifest. Each problem is a line on
+standard output; with any, the exit code is 4.`,
+		Example:           "  shark snapshot verify outage",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: a.completeSnapshot,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runSnapshotVerify(cmd.Context(), a, args[0]) },
@@ -273,7 +294,7 @@ func runSnapshotVerify(ctx context.Context, a *app, ref string) error {
 		return err
 	}
 	v, err := w.VerifySnapshot(ctx, ref)
-	if err != nil {
+	if v == nil {
 		return err
 	}
 	a.bar.clear()
@@ -283,8 +304,8 @@ func runSnapshotVerify(ctx context.Context, a *app, ref string) error {
 	for _, u := range v.Unlisted {
 		fmt.Fprintf(a.err, "  %s is no part of the snapshot\n", sanitize(u, false))
 	}
-	if len(v.Problems) > 0 {
-		return fmt.Errorf("%s: %w: %s", v.ID, snapshot.ErrIntegrity, count(int64(len(v.Problems)), "problems"))
+	if err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(a.out, "%s: %s, %s, all as the manifest says\n", v.ID, count(int64(v.Objects), "objects"), byteText(v.Bytes))
 	return err
@@ -292,9 +313,12 @@ func runSnapshotVerify(ctx context.Context, a *app, ref string) error {
 
 func newSnapshotDelete(a *app) *cobra.Command {
 	return &cobra.Command{
-		Use:               "delete SNAPSHOT...",
-		Aliases:           []string{"rm"},
-		Short:             "Delete snapshots of the store",
+		Use:     "delete SNAPSHOT...",
+		Aliases: []string{"rm"},
+		Short:   "Delete snapshots of the store",
+		Long: `Delete snapshots of the store: by id, by the beginning of an id, or by a name that
+only one has. It does not ask back.`,
+		Example:           "  shark snapshot delete outage\n  shark snapshot delete 20260314t220501123z-mq3pd7xk2a",
 		Args:              argsAtLeast(1),
 		ValidArgsFunction: a.completeSnapshot,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runSnapshotDelete(cmd.Context(), a, args) },

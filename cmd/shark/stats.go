@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +18,7 @@ type statsOptions struct {
 	windowOptions
 	output   string
 	by       []string
+	chosen   bool // by whoever asks
 	limit    int
 	identity string
 }
@@ -29,18 +30,23 @@ func newStats(a *app) *cobra.Command {
 		Short: "Count entries and their times, by any fields",
 		Long: `Count the entries that a KFL expression selects (without one: calls and messages)
 with their failures and the percentiles of the time from the first byte of the
-request to the last of the response, grouped by fields.`,
+request to the last of the response, grouped by fields. JSON and CSV give these
+times in µs.`,
 		Example: `  shark stats outage.pcap
   shark stats outage.pcap http --by dst.name,status_code
   shark stats outage.pcap 'grpc && failed' --by grpc_method,grpc_status -o json`,
 		Args:              argsAtLeast(1),
-		ValidArgsFunction: a.completeSnapshot,
-		RunE:              func(cmd *cobra.Command, args []string) error { return runStats(cmd.Context(), a, args, o) },
+		ValidArgsFunction: a.completeQuery,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.chosen = cmd.Flags().Changed("by")
+			return runStats(cmd.Context(), a, args, o)
+		},
 	}
 	o.addFlags(cmd)
 	outputFlag(cmd, &o.output)
 	f := cmd.Flags()
-	f.StringSliceVar(&o.by, "by", []string{"protocol", "dst.name"}, "fields to group by; an empty list counts all together")
+	f.StringSliceVar(&o.by, "by", []string{"protocol", "dst.name"}, "fields to group by; '' counts all together; without --by and where nothing has a name, protocol,dst.ip,dst.port")
+	f.Lookup("by").DefValue = "protocol,dst.name"
 	f.IntVarP(&o.limit, "limit", "n", 0, "at most so many groups, the largest; 0 for all")
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
 	_ = cmd.RegisterFlagCompletionFunc("by", a.completeField) // fails only if the flag is missing
@@ -51,46 +57,73 @@ func runStats(ctx context.Context, a *app, args []string, o statsOptions) error 
 	if err := checkOutput(o.output); err != nil {
 		return err
 	}
-	refs, expr := splitQuery(args)
+	if err := checkLimit(o.limit); err != nil {
+		return err
+	}
+	refs, expr, err := splitQuery(args)
+	if err != nil {
+		return err
+	}
 	if expr == "" {
-		expr = "!conn && !flow"
+		expr = calls
 	}
 	by := o.by
 	if len(by) == 1 && by[0] == "" {
 		by = nil
 	}
-	e, err := a.open(ctx, refs, o.identity)
+	w, err := a.workbench()
+	if err != nil {
+		return err
+	}
+	if _, err := lookupFields(w, by); err != nil {
+		return err
+	}
+	e, err := a.openWith(ctx, w, refs, o.identity)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	groups, fields, coverage, err := e.Stats(ctx, workbench.Stats{
-		Query: workbench.Query{KFL: expr, From: o.from.When, To: o.to.When, Limit: o.limit}, By: by,
-	})
+	q := workbench.Stats{Query: workbench.Query{KFL: expr, From: o.from.When, To: o.to.When}, By: by}
+	groups, fields, coverage, err := e.Stats(ctx, q)
+	if err == nil && !o.chosen && nameless(groups) {
+		q.By = []string{"protocol", "dst.ip", "dst.port"}
+		groups, fields, coverage, err = e.Stats(ctx, q)
+	}
 	if err != nil {
 		return err
 	}
 	a.bar.clear()
+	what := count(int64(len(groups)), "groups")
+	more := o.limit > 0 && len(groups) > o.limit
+	if more {
+		groups = groups[:o.limit]
+		what = fmt.Sprintf("the largest %d of %s", o.limit, what)
+	}
 	if o.output == "json" || o.output == "jsonl" {
-		err = a.statsJSON(groups, fields, coverage, o.output == "jsonl")
+		err = a.statsJSON(groups, fields, coverage, o.output == "jsonl", more)
 	} else {
 		err = a.statsTable(groups, fields, o.output)
 	}
 	if err != nil {
 		return err
 	}
-	return a.footer(count(int64(len(groups)), "groups"), coverage, nil)
+	return a.footer(what, coverage, nil)
+}
+
+// nameless tells whether no group has a name, the last field of its key.
+func nameless(groups []index.Group) bool {
+	return !slices.ContainsFunc(groups, func(g index.Group) bool { return g.Key[len(g.Key)-1] != "" })
 }
 
 // statsJSON writes a group as an object of its key's fields and its figures.
-func (a *app) statsJSON(groups []index.Group, fields []*field.Field, c workbench.Coverage, lines bool) error {
+func (a *app) statsJSON(groups []index.Group, fields []*field.Field, c workbench.Coverage, lines, more bool) error {
 	out := newList(a, "groups", lines)
 	for _, g := range groups {
 		key := make(map[string]any, len(fields))
 		for i, f := range fields {
 			key[f.Name] = g.Key[i]
 		}
-		b, err := json.Marshal(struct {
+		b, err := encodeJSON(struct {
 			By     map[string]any `json:"by"`
 			Count  int64          `json:"count"`
 			Failed int64          `json:"failed"`
@@ -99,7 +132,7 @@ func (a *app) statsJSON(groups []index.Group, fields []*field.Field, c workbench
 			P95    int64          `json:"p95"`
 			P99    int64          `json:"p99"`
 			Max    int64          `json:"max"`
-		}{key, g.Count, g.Failed, g.Timed, g.P50, g.P95, g.P99, g.Max})
+		}{key, g.Count, g.Failed, g.Timed, g.P50, g.P95, g.P99, g.Max}, "")
 		if err != nil {
 			return err
 		}
@@ -107,7 +140,7 @@ func (a *app) statsJSON(groups []index.Group, fields []*field.Field, c workbench
 			return err
 		}
 	}
-	return out.close(c)
+	return out.close(more, c)
 }
 
 func (a *app) statsTable(groups []index.Group, fields []*field.Field, form string) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/csv"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -27,7 +26,6 @@ type tableWriter struct {
 	right  []bool // columns of numbers
 	widths []int
 	held   [][]string
-	color  bool
 	wide   bool // cells are not cut
 }
 
@@ -103,28 +101,50 @@ func (t *tableWriter) close() error {
 
 // csvWriter writes RFC 4180. A cell that a spreadsheet would take for a formula
 // gets an apostrophe in front.
-type csvWriter struct{ w *csv.Writer }
+type csvWriter struct {
+	out      *bufio.Writer
+	terminal bool
+}
 
-func newCSV(out io.Writer, header []string) (*csvWriter, error) {
-	w := &csvWriter{csv.NewWriter(out)}
-	return w, w.w.Write(header)
+func newCSV(out io.Writer, header []string, terminal bool) (*csvWriter, error) {
+	w := &csvWriter{bufio.NewWriter(out), terminal}
+	return w, w.row(header)
 }
 
 func (c *csvWriter) row(cells []string) error {
 	for i, s := range cells {
-		if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) && !isNumber(s) {
-			cells[i] = "'" + s
+		if i > 0 {
+			c.out.WriteByte(',')
 		}
+		if c.terminal {
+			s = sanitize(s, false)
+		}
+		c.out.WriteString(csvCell(s))
 	}
-	return c.w.Write(cells)
+	_, err := c.out.WriteString("\n")
+	return err
 }
 
-func (c *csvWriter) close() error {
-	c.w.Flush()
-	return c.w.Error()
+func (c *csvWriter) close() error { return c.out.Flush() }
+
+// formulaSigns are what spreadsheets take for the beginning of a formula, after
+// spaces too; among them the wide forms that some of them fold into the plain ones.
+const formulaSigns = "=+-@\t\r\n＝＋－＠"
+
+// csvCell writes a cell. What could be taken apart, by a semicolon too, which is
+// the comma of half of the world's spreadsheets, is quoted.
+func csvCell(s string) string {
+	if text := strings.TrimLeft(s, " "); strings.IndexAny(text, formulaSigns) == 0 && !isNumber(text) {
+		s = "'" + s
+	}
+	if !strings.ContainsAny(s, "\",;\t\r\n'|") && strings.TrimSpace(s) == s {
+		return s
+	}
+	return `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
 }
 
 // isNumber tells whether s is a plain number, which no spreadsheet computes.
 func isNumber(s string) bool {
-	return strings.Trim(s, "-0123456789.") == "" && strings.LastIndexByte(s, '-') <= 0
+	digits := strings.TrimPrefix(s, "-")
+	return digits != "" && strings.Trim(digits, "0123456789.") == ""
 }

@@ -25,7 +25,7 @@ func (b *byteSize) Set(s string) error {
 	unit := strings.ToUpper(strings.TrimSuffix(strings.ToUpper(s[len(digits):]), "B"))
 	factor, ok := map[string]float64{"": 1, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "KI": 1 << 10, "MI": 1 << 20, "GI": 1 << 30, "TI": 1 << 40}[unit]
 	n, err := strconv.ParseFloat(digits, 64)
-	if err != nil || !ok || n <= 0 || n*factor > math.MaxInt64/2 {
+	if err != nil || !ok || !(n > 0) || n*factor > math.MaxInt64/2 { // not a number compares with nothing
 		return fmt.Errorf("%q is not a size such as 512M or 2GiB", s)
 	}
 	*b = byteSize(n * factor)
@@ -105,7 +105,13 @@ func grouped(n int64) string {
 // count writes "1 packet" or "2 packets".
 func count(n int64, what string) string {
 	if n == 1 {
-		return "1 " + strings.TrimSuffix(strings.Replace(what, "entries", "entrys", 1), "s")
+		if end := strings.TrimSuffix(what, "ies"); end != what {
+			return "1 " + end + "y"
+		}
+		if end := strings.TrimSuffix(what, "sses"); end != what {
+			return "1 " + end + "ss"
+		}
+		return "1 " + strings.TrimSuffix(what, "s")
 	}
 	return grouped(n) + " " + what
 }
