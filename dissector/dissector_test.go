@@ -119,20 +119,34 @@ func TestPairsAfterLoss(t *testing.T) {
 		s    *dissectortest.Script
 		want []string
 	}{
-		{"a request is lost", script().Client("?a\n").Server("=1\n").Lose().Client("?b\n").Server("=2\n").Client("?c\n").Server("=3\n").Close(),
-			[]string{"a > 1", "- > 2 unpaired", "c > 3 resumed"}},
-		{"an answer is lost", script().Client("?a\n").Lose().Server("=1\n").Client("?b\n").Server("=2\n").Client("?c\n").Server("=3\n").Close(),
-			[]string{"a > - unpaired", "b > 2 resumed", "c > 3"}},
-		{"an answer is lost among pipelined ones", script().Client("?a\n?b\n?c\n").Server("=1\n").Lose().Server("=2\n").Server("=3\n").Client("?d\n").Server("=4\n").Close(),
-			[]string{"a > 1", "b > - unpaired", "c > - unpaired", "- > 3 resumed unpaired", "d > - unpaired", "- > 4 unpaired"}},
-		{"pipelined, then silence", script().Client("?a\n?b\n").Server("=1\n").Lose().Server("=2\n").Wait(2e9).Client("?d\n").Server("=4\n").Close(),
-			[]string{"a > 1", "b > - unpaired", "d > 4 resumed"}},
-		{"a request is lost behind another", script().Client("?a\n").Lose().Client("?b\n").Client("?c\n").Server("=1\n", "=2\n", "=3\n").Close(),
-			[]string{"a > 1", "c > - resumed unpaired", "- > 2 unpaired", "- > 3 unpaired"}},
-		{"a request is lost before pipelined ones", script().Client("?a\n").Server("=1\n").Lose().Client("?b\n").Server("=2\n").Client("?c\n?d\n").Server("=3\n=4\n").Close(),
-			[]string{"a > 1", "- > 2 unpaired", "c > - resumed unpaired", "d > - unpaired", "- > 3 unpaired", "- > 4 unpaired"}},
-		{"keys need no turns", script().Client("#x a\n").Lose().Client("#y b\n").Client("#z c\n").Server("$x 1\n$y 2\n$z 3\n").Close(),
-			[]string{"a > 1", "- > 2", "c > 3 resumed"}},
+		{
+			"a request is lost", script().Client("?a\n").Server("=1\n").Lose().Client("?b\n").Server("=2\n").Client("?c\n").Server("=3\n").Close(),
+			[]string{"a > 1", "- > 2 unpaired", "c > 3 resumed"},
+		},
+		{
+			"an answer is lost", script().Client("?a\n").Lose().Server("=1\n").Client("?b\n").Server("=2\n").Client("?c\n").Server("=3\n").Close(),
+			[]string{"a > - unpaired", "b > 2 resumed", "c > 3"},
+		},
+		{
+			"an answer is lost among pipelined ones", script().Client("?a\n?b\n?c\n").Server("=1\n").Lose().Server("=2\n").Server("=3\n").Client("?d\n").Server("=4\n").Close(),
+			[]string{"a > 1", "b > - unpaired", "c > - unpaired", "- > 3 resumed unpaired", "d > - unpaired", "- > 4 unpaired"},
+		},
+		{
+			"pipelined, then silence", script().Client("?a\n?b\n").Server("=1\n").Lose().Server("=2\n").Wait(2e9).Client("?d\n").Server("=4\n").Close(),
+			[]string{"a > 1", "b > - unpaired", "d > 4 resumed"},
+		},
+		{
+			"a request is lost behind another", script().Client("?a\n").Lose().Client("?b\n").Client("?c\n").Server("=1\n", "=2\n", "=3\n").Close(),
+			[]string{"a > 1", "c > - resumed unpaired", "- > 2 unpaired", "- > 3 unpaired"},
+		},
+		{
+			"a request is lost before pipelined ones", script().Client("?a\n").Server("=1\n").Lose().Client("?b\n").Server("=2\n").Client("?c\n?d\n").Server("=3\n=4\n").Close(),
+			[]string{"a > 1", "- > 2 unpaired", "c > - resumed unpaired", "d > - unpaired", "- > 3 unpaired", "- > 4 unpaired"},
+		},
+		{
+			"keys need no turns", script().Client("#x a\n").Lose().Client("#y b\n").Client("#z c\n").Server("$x 1\n$y 2\n$z 3\n").Close(),
+			[]string{"a > 1", "- > 2", "c > 3 resumed"},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

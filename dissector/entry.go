@@ -39,16 +39,16 @@ type Entry struct {
 type Marks uint16
 
 const (
-	// MarkLost: bytes of it were never captured.
+	// MarkLost says that bytes of it were never captured.
 	MarkLost Marks = 1 << iota
-	// MarkTruncated: it ended before it was complete.
+	// MarkTruncated says that it ended before it was complete.
 	MarkTruncated
-	// MarkResumed: it is the first message after a loss, or its beginning was
+	// MarkResumed says that it is the first message after a loss, or its beginning was
 	// not captured.
 	MarkResumed
-	// MarkUnpaired: its other half may exist but could not be told, after a loss.
+	// MarkUnpaired says that its other half may exist but could not be told, after a loss.
 	MarkUnpaired
-	// MarkEvicted: it was cut short by a memory limit.
+	// MarkEvicted says that it was cut short by a memory limit.
 	MarkEvicted
 )
 

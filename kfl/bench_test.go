@@ -43,8 +43,10 @@ var typical = []struct{ name, expr string }{
 func BenchmarkMatch(b *testing.B) {
 	e := env(b, nil)
 	l := e.Catalogue().Lookup
-	r := &fixed{l("http"), l("status_code"), l("dst.pod.namespace"), l("path"), l("elapsed_time"), l("request.headers"),
-		map[string]string{"authorization": "x", "content-type": "application/json", "accept": "*/*"}}
+	r := &fixed{
+		l("http"), l("status_code"), l("dst.pod.namespace"), l("path"), l("elapsed_time"), l("request.headers"),
+		map[string]string{"authorization": "x", "content-type": "application/json", "accept": "*/*"},
+	}
 	for _, q := range typical {
 		p := compile(b, e, q.expr)
 		b.Run(q.name, func(b *testing.B) {

@@ -7,8 +7,10 @@ import (
 )
 
 // linkTypes are those decoded.
-var linkTypes = []packet.LinkType{0, 1, 8, 9, 12, 14, 50, 100, 101, 104, 105, 107, 108, 113, 117, 119, 127, 163, 192,
-	228, 229, 239, 258, 276, 281, 282, 284, 285}
+var linkTypes = []packet.LinkType{
+	0, 1, 8, 9, 12, 14, 50, 100, 101, 104, 105, 107, 108, 113, 117, 119, 127, 163, 192,
+	228, 229, 239, 258, 276, 281, 282, 284, 285,
+}
 
 // FuzzDecode decodes the same bytes behind every link type, cut in two, with a
 // Decoder that keeps fragments in between.

@@ -141,8 +141,8 @@ func (f folder) commit(data []byte) error {
 		err = errors.Join(err, root.Remove(draft))
 	}
 	if d, e := root.Open("."); err == nil && e == nil {
-		d.Sync() // not every system can; the file itself is on the disk
-		d.Close()
+		_ = d.Sync() // not every system can; the file itself is on the disk
+		_ = d.Close()
 	}
 	return err
 }

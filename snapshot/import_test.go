@@ -94,8 +94,10 @@ func checkManifest(t *testing.T, m *Manifest) {
 	for _, c := range m.Coverage {
 		notes = append(notes, fmt.Sprint(c.Kind, " ", c.Node, ": ", c.Text))
 	}
-	want := []string{"drops n1: the capture dropped 6 packets", "cut n1: 3034 of 9100 packets were not captured whole",
-		"drops My Laptop: the capture dropped 3 packets", "cut My Laptop: 17 of 50 packets were not captured whole"}
+	want := []string{
+		"drops n1: the capture dropped 6 packets", "cut n1: 3034 of 9100 packets were not captured whole",
+		"drops My Laptop: the capture dropped 3 packets", "cut My Laptop: 17 of 50 packets were not captured whole",
+	}
 	if !slices.Equal(notes, want) {
 		t.Errorf("coverage %q", notes)
 	}
@@ -334,8 +336,10 @@ func TestImportNames(t *testing.T) {
 			got = append(got, o.Node+" "+o.Path)
 		}
 	}
-	want := []string{"x-2 nodes/x-2/packets.pcapng.zst", "../up nodes/=2e.=2fup/packets.pcapng.zst", "CON nodes/=43=4f=4e/packets.pcapng.zst", "con nodes/=63on/packets.pcapng.zst",
-		"x nodes/x/packets.pcapng.zst", "x-3 nodes/x-3/packets.pcapng.zst", "n1=y nodes/n1=3dy/packets.pcapng.zst"}
+	want := []string{
+		"x-2 nodes/x-2/packets.pcapng.zst", "../up nodes/=2e.=2fup/packets.pcapng.zst", "CON nodes/=43=4f=4e/packets.pcapng.zst", "con nodes/=63on/packets.pcapng.zst",
+		"x nodes/x/packets.pcapng.zst", "x-3 nodes/x-3/packets.pcapng.zst", "n1=y nodes/n1=3dy/packets.pcapng.zst",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

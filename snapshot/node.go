@@ -98,7 +98,7 @@ func (w *nodeWriter) open(path string) error {
 	}
 	in := &inputFile{file: f, sum: sha256.New()}
 	if in.reader, err = pcapng.NewReader(in, path); err != nil {
-		f.Close()
+		_ = f.Close() // it was only read from
 		return err
 	}
 	w.inputs = append(w.inputs, in)
@@ -107,11 +107,10 @@ func (w *nodeWriter) open(path string) error {
 
 func (w *nodeWriter) close() {
 	for _, in := range w.inputs {
-		in.reader.Close()
-		in.file.Close()
+		_, _ = in.reader.Close(), in.file.Close() // they were only read from
 	}
 	if w.zstd != nil {
-		w.zstd.Close()
+		_ = w.zstd.Close() // what was wanted of it was flushed before
 	}
 }
 

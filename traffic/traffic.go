@@ -98,8 +98,10 @@ func (o *Options) complete() error {
 	if o.Pods < 2 {
 		return fmt.Errorf("traffic: one pod has nobody to talk to")
 	}
-	for _, p := range []float64{o.Flaws.Loss, o.Flaws.Reorder, o.Flaws.Duplicate, o.Flaws.Drop, o.Flaws.Midstream,
-		o.IPv6, o.Gzip, o.Chunked, o.Pipelined, o.Continue} {
+	for _, p := range []float64{
+		o.Flaws.Loss, o.Flaws.Reorder, o.Flaws.Duplicate, o.Flaws.Drop, o.Flaws.Midstream,
+		o.IPv6, o.Gzip, o.Chunked, o.Pipelined, o.Continue,
+	} {
 		if !(p >= 0 && p <= 1) {
 			return fmt.Errorf("traffic: a share of %v is not in the range 0 to 1", p)
 		}

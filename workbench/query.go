@@ -46,7 +46,7 @@ func (e *Evidence) Query(ctx context.Context, q Query) (*Answer, error) {
 	a.Rows = func(yield func(*index.Row, error) bool) {
 		u = undecided{}
 		x.db.Query(ctx, plan, opts)(yield)
-		a.Hints = append(a.Hints, u.hints()...)
+		a.Hints = slices.Concat(plan.Hints, u.hints())
 	}
 	return a, nil
 }

@@ -203,7 +203,7 @@ func (a *app) openWith(ctx context.Context, w *workbench.Workbench, refs []strin
 		if isTerminal(a.in) {
 			return nil, usagef("standard input is a terminal: send a capture into it, as in tcpdump -w - | shark query -")
 		}
-		o.Stdin = interruptible(ctx, a.in)
+		o.Stdin = a.in
 	}
 	return w.Open(ctx, refs, o)
 }
@@ -224,18 +224,6 @@ func checkFiles(paths []string) error {
 		}
 	}
 	return nil
-}
-
-// interruptible reads r until ctx ends. Reading from a terminal or a pipe does not
-// end by itself.
-func interruptible(ctx context.Context, r io.Reader) io.Reader {
-	out, in := io.Pipe()
-	context.AfterFunc(ctx, func() { in.CloseWithError(ctx.Err()) })
-	go func() {
-		_, err := io.Copy(in, r)
-		in.CloseWithError(err)
-	}()
-	return out
 }
 
 // likeFile is what cannot be an expression and looks like the name of a file.

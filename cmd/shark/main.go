@@ -18,7 +18,6 @@ func main() { os.Exit(process()) }
 // process is the whole program: a command line in, an exit code out.
 func process() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	context.AfterFunc(ctx, stop) // whoever presses Ctrl-C twice does not want to wait
 	ignoreSignals()
 	return run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})

@@ -125,7 +125,7 @@ func messageNotes(m *workbench.Message) (notes []string) {
 		notes = append(notes, byteCount(m.Lost)+" of the message were never captured")
 	}
 	if m.Note != "" {
-		notes = append(notes, "the body is "+m.Note)
+		notes = append(notes, "the body "+m.Note)
 	}
 	if m.Cut {
 		notes = append(notes, fmt.Sprintf("the body goes on: these are its first %s; --body sets how many, up to %s",

@@ -138,7 +138,7 @@ func variants(t *testing.T, recs []packet.Record, protocols []*dissector.Protoco
 
 // roundsFor keeps the time that a capture takes in bounds.
 func roundsFor(segs []segment) int {
-	return max(4, min(rounds, 20_000_000/(bytesOf(segs)+200*len(segs)+1)))
+	return max(4, min(rounds, 50_000_000/(bytesOf(segs)+200*len(segs)+1)))
 }
 
 func bytesOf(segs []segment) (n int) {

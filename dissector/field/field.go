@@ -61,15 +61,22 @@ const (
 // Unit sets the unit.
 func (f *Field) unit(u string) *Field { f.Unit = u; return f }
 
-// The typed handles.
+// The typed handles: what NewBool and the like return.
 type (
-	BoolField  struct{ *Field }
-	IntField   struct{ *Field }
+	// BoolField is a truth value.
+	BoolField struct{ *Field }
+	// IntField is a whole number.
+	IntField struct{ *Field }
+	// FloatField is a number with a fraction.
 	FloatField struct{ *Field }
-	TextField  struct{ *Field }
+	// TextField is a text.
+	TextField struct{ *Field }
+	// BytesField is a byte string.
 	BytesField struct{ *Field }
-	ListField  struct{ *Field }
-	MapField   struct{ *Field }
+	// ListField is a list of texts.
+	ListField struct{ *Field }
+	// MapField is a map from text to text.
+	MapField struct{ *Field }
 )
 
 func declare(k Kind, name, doc, example string) *Field {

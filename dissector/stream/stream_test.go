@@ -58,8 +58,13 @@ func TestConn(t *testing.T) {
 		want  string // with Flush at the end
 	}{
 		{"handshake and data", []step{
-			{0, seg(100, 0, "S", "")}, {1, seg(900, 101, "SA", "")}, {0, seg(101, 901, "A", "")},
-			{0, seg(101, 901, "A", "ask")}, {1, seg(901, 104, "A", "tell")}, {0, seg(104, 905, "FA", "")}, {1, seg(905, 105, "FA", "")},
+			{0, seg(100, 0, "S", "")},
+			{1, seg(900, 101, "SA", "")},
+			{0, seg(101, 901, "A", "")},
+			{0, seg(101, 901, "A", "ask")},
+			{1, seg(901, 104, "A", "tell")},
+			{0, seg(104, 905, "FA", "")},
+			{1, seg(905, 105, "FA", "")},
 		}, "0:ask 1:tell 0:end 1:end "},
 		{"wraparound", []step{
 			{0, seg(0xfffffffe, 0, "S", "")}, {0, seg(0xffffffff, 0, "A", "ab")}, {0, seg(1, 0, "A", "cd")},
@@ -75,8 +80,11 @@ func TestConn(t *testing.T) {
 			{0, seg(0, 0, "S", "")}, {0, seg(1, 0, "A", "a")}, {0, seg(5, 0, "A", "b")},
 		}, "0:a 0:gap3 0:b "},
 		{"an answer before its question", []step{
-			{0, seg(0, 0, "S", "")}, {1, seg(50, 1, "SA", "")}, {0, seg(1, 51, "A", "")},
-			{1, seg(51, 4, "A", "tell")}, {0, seg(1, 51, "A", "ask")},
+			{0, seg(0, 0, "S", "")},
+			{1, seg(50, 1, "SA", "")},
+			{0, seg(1, 51, "A", "")},
+			{1, seg(51, 4, "A", "tell")},
+			{0, seg(1, 51, "A", "ask")},
 		}, "0:ask 1:tell "},
 		{"an answer to what was not captured", []step{
 			{0, seg(0, 0, "S", "")}, {1, seg(50, 1, "SA", "")}, {0, seg(1, 51, "A", "")}, {1, seg(51, 4, "A", "tell")},

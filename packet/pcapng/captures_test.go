@@ -32,16 +32,26 @@ var accepted = map[string]struct {
 }{
 	"gopacket/test102.pcapng": {5, "tshark counts the 3 custom blocks as frames"},
 	"gopacket/test202.pcapng": {8, "tshark counts the 3 custom blocks as frames"},
-	"formats/pcapng-odd-trailing-length.pcapng": {107,
-		"the block after the wrong second length proves the first; the oracle stops there"},
-	"malformed/gopacket/test901.pcapng": {2,
-		"a section of version 2.0 is passed over; the index counts its packet, tshark ends there with 1"},
-	"malformed/pcapplusplus/crash-8534c61cdf5987482365d7877ade12eef5aaf8b7.pcap": {1,
-		"18 bytes of zeros at the end are no packet"},
-	"malformed/pcapplusplus/crash-pcapng-epb-unbounded-length.pcapng": {0,
-		"the only packet claims more bytes than its block has; the index counts it, tshark reads 0"},
-	"malformed/suricata-verify/bug-1450-04__tls_DER-incomplete-header.pcap": {13,
-		"7 sound packets follow 80 bytes of damage, at which tshark ends"},
+	"formats/pcapng-odd-trailing-length.pcapng": {
+		107,
+		"the block after the wrong second length proves the first; the oracle stops there",
+	},
+	"malformed/gopacket/test901.pcapng": {
+		2,
+		"a section of version 2.0 is passed over; the index counts its packet, tshark ends there with 1",
+	},
+	"malformed/pcapplusplus/crash-8534c61cdf5987482365d7877ade12eef5aaf8b7.pcap": {
+		1,
+		"18 bytes of zeros at the end are no packet",
+	},
+	"malformed/pcapplusplus/crash-pcapng-epb-unbounded-length.pcapng": {
+		0,
+		"the only packet claims more bytes than its block has; the index counts it, tshark reads 0",
+	},
+	"malformed/suricata-verify/bug-1450-04__tls_DER-incomplete-header.pcap": {
+		13,
+		"7 sound packets follow 80 bytes of damage, at which tshark ends",
+	},
 	"malformed/tcpdump/vtp_asan.pcap": {2, "zeros are no packets"},
 }
 

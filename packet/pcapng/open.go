@@ -18,7 +18,7 @@ func Open(path string) (*Reader, error) {
 	}
 	r, err := NewReader(f, path)
 	if err != nil {
-		f.Close()
+		_ = f.Close() // it was only read from
 		return nil, err
 	}
 	r.file = f
@@ -119,7 +119,7 @@ func (r *Reader) readPcapHeader(in *bufio.Reader) error {
 	}
 	p.readHeader(head)
 	r.meta.addInterface(packet.Interface{Link: p.link, SnapLen: p.snapLen})
-	in.Discard(pcapHeader)
+	_, _ = in.Discard(pcapHeader) // as much was peeked at
 	r.base = pcapHeader
 	return nil
 }

@@ -183,7 +183,8 @@ func TestPcapngBlocks(t *testing.T) {
 			t.Errorf("statistics of %+v", i)
 		}
 		names := []Name{
-			{packet.AddrFrom4([]byte{10, 0, 0, 1}), "a.local"}, {packet.AddrFrom4([]byte{10, 0, 0, 1}), "b.local"},
+			{packet.AddrFrom4([]byte{10, 0, 0, 1}), "a.local"},
+			{packet.AddrFrom4([]byte{10, 0, 0, 1}), "b.local"},
 			{packet.AddrFrom16(bytes.Repeat([]byte{0xfd}, 16)), "six"},
 		}
 		if !slices.Equal(r.Names(), names) {

@@ -130,7 +130,7 @@ func (w *Writer) Close() error {
 // room makes place for n bytes in the buffer.
 func (w *Writer) room(n int) {
 	if len(w.buf)+n > cap(w.buf) {
-		w.Flush()
+		_ = w.Flush() // its error stays in w
 	}
 }
 

@@ -43,8 +43,10 @@ func encode(t testing.TB, records ...Record) []byte {
 }
 
 func pod(s int, name, node string, addrs ...string) Record {
-	return Record{Time: at(s), Op: Upsert, Source: "kubernetes", Kind: Pod, UID: "uid-" + name, Namespace: "shop", Name: name, Node: node, Addresses: addrs,
-		Workload: &WorkloadRef{"Deployment", strings.TrimRight(name, "-0123456789")}, Labels: map[string]string{"app": name}}
+	return Record{
+		Time: at(s), Op: Upsert, Source: "kubernetes", Kind: Pod, UID: "uid-" + name, Namespace: "shop", Name: name, Node: node, Addresses: addrs,
+		Workload: &WorkloadRef{"Deployment", strings.TrimRight(name, "-0123456789")}, Labels: map[string]string{"app": name},
+	}
 }
 
 func service(s int, name string, addrs ...string) Record {

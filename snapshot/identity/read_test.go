@@ -201,8 +201,12 @@ func TestWriter(t *testing.T) {
 	if buf.String() != want {
 		t.Errorf("got  %swant %s", buf.String(), want)
 	}
-	for _, bad := range []Record{{}, {Time: at(0), Op: "move", Kind: Pod, Name: "x"}, {Time: at(0), Op: Upsert, Kind: Pod},
-		{Time: at(0), Op: Upsert, Kind: Pod, Name: "x", Cgroup: strings.Repeat("x", maxLine)}} {
+	for _, bad := range []Record{
+		{},
+		{Time: at(0), Op: "move", Kind: Pod, Name: "x"},
+		{Time: at(0), Op: Upsert, Kind: Pod},
+		{Time: at(0), Op: Upsert, Kind: Pod, Name: "x", Cgroup: strings.Repeat("x", maxLine)},
+	} {
 		if err := w.Write(&bad); err == nil {
 			t.Errorf("written: %.80v", bad)
 		}

@@ -59,8 +59,15 @@ func read(t *testing.T, name string, f func([]byte) error) {
 
 func TestRunRefuses(t *testing.T) {
 	for _, args := range [][]string{
-		{}, {"-o"}, {"-o", "x", "y"}, {"-size", "many", "-o", "x"}, {"-size", "-1", "-o", "x"}, {"-mix", "ftp=1", "-o", "x"},
-		{"-mix", "http=lots", "-o", "x"}, {"-loss", "2", "-o", filepath.Join(t.TempDir(), "x")}, {"-o", filepath.Join(t.TempDir(), "no", "x")},
+		{},
+		{"-o"},
+		{"-o", "x", "y"},
+		{"-size", "many", "-o", "x"},
+		{"-size", "-1", "-o", "x"},
+		{"-mix", "ftp=1", "-o", "x"},
+		{"-mix", "http=lots", "-o", "x"},
+		{"-loss", "2", "-o", filepath.Join(t.TempDir(), "x")},
+		{"-o", filepath.Join(t.TempDir(), "no", "x")},
 	} {
 		if err := run(args); err == nil {
 			t.Errorf("%q: no error", args)

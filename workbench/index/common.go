@@ -36,7 +36,8 @@ func (s *Schema) addCommons() {
 	text := func(name, sql string) common { return common{name: name, sql: sql, kind: field.Text} }
 	truth := func(name, sql string) common { return common{name: name, sql: sql, kind: field.Bool} }
 	out := []common{
-		integer("id", "e.id"), {name: "timestamp", sql: "e.ts", kind: field.Time},
+		integer("id", "e.id"),
+		{name: "timestamp", sql: "e.ts", kind: field.Time},
 		integer("elapsed_time", "e.elapsed"), integer("first_byte_time", "e.first_byte"),
 		text("protocol", s.labelSQL()), text("transport", transportSQL()),
 		integer("conn_id", "e.conn"), integer("flow_id", "e.flow"), integer("index", "e.idx"),
@@ -59,8 +60,10 @@ func (s *Schema) addCommons() {
 		name string
 		mark dissector.Marks
 	}{
-		{"truncated", dissector.MarkTruncated}, {"resumed", dissector.MarkResumed},
-		{"unpaired", dissector.MarkUnpaired}, {"evicted", dissector.MarkEvicted},
+		{"truncated", dissector.MarkTruncated},
+		{"resumed", dissector.MarkResumed},
+		{"unpaired", dissector.MarkUnpaired},
+		{"evicted", dissector.MarkEvicted},
 	} {
 		out = append(out, truth(m.name, fmt.Sprintf("e.marks & %d <> 0", m.mark)))
 	}

@@ -250,7 +250,7 @@ func (db *DB) release(s *session) {
 	s.conn.SetInterrupt(nil)
 	for _, x := range s.sections {
 		x.at = 0
-		x.stmt.Reset() // an error was already told by Step
+		_ = x.stmt.Reset() // an error was already told by Step
 	}
 	db.mu.Lock()
 	keep := !db.closed && len(db.idle) < maxIdle
@@ -259,7 +259,7 @@ func (db *DB) release(s *session) {
 	}
 	db.mu.Unlock()
 	if !keep {
-		s.close() // it was only read from: nothing can be lost
+		_ = s.close() // it was only read from: nothing can be lost
 	}
 }
 

@@ -57,8 +57,10 @@ func testSchema(t testing.TB) *Schema {
 	groups := []field.Group{field.EntryGroup(), {
 		Name: "message", Label: "Message", Doc: "Fields of every message.",
 		Fields: field.Fields(dissector.Operation, dissector.Summary, dissector.Status, dissector.StatusCode, dissector.Failed),
-	}, {Name: "db", Label: "Database", Doc: "A database.", Flag: true}, {Name: "ldap", Label: "LDAP", Doc: "Not dissected.", Flag: true, Reserved: true,
-		Fields: field.Fields(field.NewText("ldap_type", "Not dissected.", `ldap_type == ""`))}}
+	}, {Name: "db", Label: "Database", Doc: "A database.", Flag: true}, {
+		Name: "ldap", Label: "LDAP", Doc: "Not dissected.", Flag: true, Reserved: true,
+		Fields: field.Fields(field.NewText("ldap_type", "Not dissected.", `ldap_type == ""`)),
+	}}
 	for _, p := range protocols {
 		groups = append(groups, field.Group{Name: p.Name, Label: p.Label, Doc: p.Doc, Flag: true, Fields: p.Fields})
 	}
@@ -142,8 +144,10 @@ type owners struct{ pods [2]identity.Owner }
 
 func newOwners() *owners {
 	return &owners{[2]identity.Owner{
-		{Pod: "cart-1", PodNamespace: "shop", Service: "cart", ServiceNamespace: "shop", Node: "n1", NodeIP: "192.168.0.1", WorkloadKind: "Deployment",
-			Workload: "cart", Labels: map[string]string{"app": "cart", "<b>": "\"x\""}},
+		{
+			Pod: "cart-1", PodNamespace: "shop", Service: "cart", ServiceNamespace: "shop", Node: "n1", NodeIP: "192.168.0.1", WorkloadKind: "Deployment",
+			Workload: "cart", Labels: map[string]string{"app": "cart", "<b>": "\"x\""},
+		},
 		{Service: "payment", ServiceNamespace: "bank", Process: "java"},
 	}}
 }

@@ -83,8 +83,10 @@ type node struct {
 var identifiers = []string{"id", "conn_id", "flow_id", "conn_group_id", "flow_group_id"}
 
 // telling are the variables of every entry whose zero says something.
-var telling = []string{"index", "failed", "has_request", "has_response", "complete", "elapsed_time", "first_byte_time",
-	"request_size", "response_size", "total_size"}
+var telling = []string{
+	"index", "failed", "has_request", "has_response", "complete", "elapsed_time", "first_byte_time",
+	"request_size", "response_size", "total_size",
+}
 
 // JSON returns an Encoder for some fields; for all of them when none is given.
 func (s *Schema) JSON(fields ...*field.Field) *Encoder {

@@ -59,8 +59,10 @@ func (s *Schema) writeMeta(rows *tables, m *Meta) error {
 		}
 	}
 	for i, f := range m.Interfaces {
-		cells := []cell{textCell(f.Node), intCell(int64(f.Link)), intCell(int64(f.SnapLen)), textCell(f.Name), textCell(f.Description), textCell(f.Filter), textCell(f.OS),
-			countCell(f.Received), countCell(f.Dropped)}
+		cells := []cell{
+			textCell(f.Node), intCell(int64(f.Link)), intCell(int64(f.SnapLen)), textCell(f.Name), textCell(f.Description), textCell(f.Filter), textCell(f.OS),
+			countCell(f.Received), countCell(f.Dropped),
+		}
 		if err := rows.insert(tableInterfaces, int64(i), cells); err != nil {
 			return err
 		}
@@ -69,8 +71,14 @@ func (s *Schema) writeMeta(rows *tables, m *Meta) error {
 		return err
 	}
 	for i, kv := range [][2]string{
-		{keySource, m.Source}, {keyVersion, m.Version}, {keyOptions, m.Options}, {keyCoverage, string(m.Coverage)}, {keySchema, s.hash},
-		{keyEntries, strconv.FormatInt(m.Entries, 10)}, {keyFirst, strconv.FormatInt(m.First, 10)}, {keyLast, strconv.FormatInt(m.Last, 10)},
+		{keySource, m.Source},
+		{keyVersion, m.Version},
+		{keyOptions, m.Options},
+		{keyCoverage, string(m.Coverage)},
+		{keySchema, s.hash},
+		{keyEntries, strconv.FormatInt(m.Entries, 10)},
+		{keyFirst, strconv.FormatInt(m.First, 10)},
+		{keyLast, strconv.FormatInt(m.Last, 10)},
 		{keyFinished, "1"},
 	} {
 		if err := rows.insert(tableMeta, int64(i)+1, []cell{textCell(kv[0]), textCell(kv[1])}); err != nil {

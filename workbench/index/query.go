@@ -67,7 +67,7 @@ func (db *DB) query(ctx context.Context, plan *kfl.Plan, opts QueryOptions, yiel
 	if err != nil {
 		return err
 	}
-	defer stmt.Finalize() // an error was already told by Step
+	defer func() { _ = stmt.Finalize() }() // an error was already told by Step
 	if err := bind(stmt, 1, q.args); err != nil {
 		return err
 	}

@@ -360,10 +360,11 @@ func (s *Schema) decode(row []byte, r *record) error {
 		if t == 0 || d.short {
 			break
 		}
-		at := spot{int(t), int(d.uvarint())}
-		if t < fixedTables || at.table >= len(s.tables) || at.column >= len(s.tables[at.table].columns) {
+		column := d.uvarint()
+		if t < fixedTables || t >= uint64(len(s.tables)) || column >= uint64(len(s.tables[t].columns)) {
 			return errRow
 		}
+		at := spot{int(t), int(column)}
 		v := stored{at: at}
 		switch s.kind(at) {
 		case field.Bool, field.Int, field.Time, field.Float:

@@ -299,8 +299,10 @@ func (s *Schema) view(i int) string {
 		}
 	}
 	add("timestamp", timeText("e.ts"))
-	for _, c := range []string{"protocol", "src.name", "src.namespace", "src.ip", "src.port", "dst.name", "dst.namespace", "dst.ip", "dst.port",
-		"operation", "summary", "status", "status_code", "failed"} {
+	for _, c := range []string{
+		"protocol", "src.name", "src.namespace", "src.ip", "src.port", "dst.name", "dst.namespace", "dst.ip", "dst.port",
+		"operation", "summary", "status", "status_code", "failed",
+	} {
 		add(c, s.commons[s.byName[c]].sql)
 	}
 	add("elapsed_time", "e.elapsed")

@@ -114,7 +114,7 @@ const (
 // oneLine returns b with blanks for the bytes of odd, which no correct sender
 // sends (section 8.2.1): they would make it look like other headers.
 func (l *list) oneLine(b []byte, odd string) []byte {
-	if bytes.IndexAny(b, odd) < 0 {
+	if !bytes.ContainsAny(b, odd) {
 		return b
 	}
 	http.Anomaly.SetString(&l.m.Values, forged)

@@ -92,8 +92,10 @@ func TestPieces(t *testing.T) {
 			{s, 0, raw(frameData, 0, 1, "abc") + raw(frameData, 1, 1, ""), "[1] open | [1] response_body_size=3"},
 		}},
 		{"interim responses", []turn{
-			{s, 0, settings + raw(frameHeaders, 4, 1, "\x08\x03103"+lit("link", "x")) + raw(frameHeaders, 5, 1, "\x8d"),
-				"response.headers{link: x} status_code=103 [1] interim | status_code=404 failed=1 response_body_size=0 [1]"},
+			{
+				s, 0, settings + raw(frameHeaders, 4, 1, "\x08\x03103"+lit("link", "x")) + raw(frameHeaders, 5, 1, "\x8d"),
+				"response.headers{link: x} status_code=103 [1] interim | status_code=404 failed=1 response_body_size=0 [1]",
+			},
 		}},
 		{"head of several frames, padded, with priority", []turn{
 			{c, 0, preface + raw(frameHeaders, 0x29, 1, "\x01\x00\x00\x00\x03\x10\x82\x86\x00") + raw(frameContinuation, 0, 1, "\x44\x02") + raw(frameContinuation, 4, 1, "/b"), "method=GET url=/b request_body_size=0 [1]"},

@@ -149,9 +149,19 @@ func TestMalformed(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	for _, c := range []struct{ command, key string }{
-		{"GET user:1", "user:1"}, {"PING", ""}, {"PING hello", ""}, {"AUTH secret", ""}, {"EVAL script 2 k1 k2", "k1"},
-		{"EVAL script 0 arg", ""}, {"XREAD COUNT 2 STREAMS s1 s2 0 0", "s1"}, {"OBJECT ENCODING k", "k"},
-		{"BITOP AND dest a b", "dest"}, {"ZUNION 2 a b", "a"}, {"NOSUCH k", ""}, {"FT.SEARCH idx q", "idx"}, {"CONFIG GET maxmemory", ""},
+		{"GET user:1", "user:1"},
+		{"PING", ""},
+		{"PING hello", ""},
+		{"AUTH secret", ""},
+		{"EVAL script 2 k1 k2", "k1"},
+		{"EVAL script 0 arg", ""},
+		{"XREAD COUNT 2 STREAMS s1 s2 0 0", "s1"},
+		{"OBJECT ENCODING k", "k"},
+		{"BITOP AND dest a b", "dest"},
+		{"ZUNION 2 a b", "a"},
+		{"NOSUCH k", ""},
+		{"FT.SEARCH idx q", "idx"},
+		{"CONFIG GET maxmemory", ""},
 		{"GET " + strings.Repeat("x", 100), strings.Repeat("x", 64)},
 	} {
 		var m dissector.Message
@@ -180,9 +190,14 @@ func TestUnansweredCommands(t *testing.T) {
 		command string
 		role    dissector.Role
 	}{
-		{"CLIENT REPLY SKIP", dissector.OneWay}, {"GET a", dissector.OneWay}, {"GET b", dissector.BySide},
-		{"client reply off", dissector.OneWay}, {"GET c", dissector.OneWay}, {"GET d", dissector.OneWay},
-		{"CLIENT REPLY ON", dissector.BySide}, {"GET e", dissector.BySide},
+		{"CLIENT REPLY SKIP", dissector.OneWay},
+		{"GET a", dissector.OneWay},
+		{"GET b", dissector.BySide},
+		{"client reply off", dissector.OneWay},
+		{"GET c", dissector.OneWay},
+		{"GET d", dissector.OneWay},
+		{"CLIENT REPLY ON", dissector.BySide},
+		{"GET e", dissector.BySide},
 	} {
 		var m dissector.Message
 		if _, err := parse(dissector.Client, encode(strings.Fields(c.command)...), &m); err != nil || m.Role != c.role {

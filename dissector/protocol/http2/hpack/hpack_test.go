@@ -52,35 +52,66 @@ func TestExamplesOfTheRFC(t *testing.T) {
 	}{
 		{"C.2.1 literal with indexing", 4096, []example{{
 			"400a 6375 7374 6f6d 2d6b 6579 0d63 7573 746f 6d2d 6865 6164 6572",
-			[]string{"custom-key: custom-header"}, 55}}},
+			[]string{"custom-key: custom-header"},
+			55,
+		}}},
 		{"C.2.2 literal without indexing", 4096, []example{{
-			"040c 2f73 616d 706c 652f 7061 7468", []string{":path: /sample/path"}, 0}}},
+			"040c 2f73 616d 706c 652f 7061 7468", []string{":path: /sample/path"}, 0,
+		}}},
 		{"C.2.3 literal never indexed", 4096, []example{{
-			"1008 7061 7373 776f 7264 0673 6563 7265 74", []string{"password: secret"}, 0}}},
+			"1008 7061 7373 776f 7264 0673 6563 7265 74", []string{"password: secret"}, 0,
+		}}},
 		{"C.2.4 indexed", 4096, []example{{"82", []string{":method: GET"}, 0}}},
 		{"C.3 requests", 4096, []example{
-			{"8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d",
-				[]string{":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com"}, 57},
-			{"8286 84be 5808 6e6f 2d63 6163 6865",
-				[]string{":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com", "cache-control: no-cache"}, 110},
-			{"8287 85bf 400a 6375 7374 6f6d 2d6b 6579 0c63 7573 746f 6d2d 7661 6c75 65",
-				[]string{":method: GET", ":scheme: https", ":path: /index.html", ":authority: www.example.com", "custom-key: custom-value"}, 164},
+			{
+				"8286 8441 0f77 7777 2e65 7861 6d70 6c65 2e63 6f6d",
+				[]string{":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com"},
+				57,
+			},
+			{
+				"8286 84be 5808 6e6f 2d63 6163 6865",
+				[]string{":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com", "cache-control: no-cache"},
+				110,
+			},
+			{
+				"8287 85bf 400a 6375 7374 6f6d 2d6b 6579 0c63 7573 746f 6d2d 7661 6c75 65",
+				[]string{":method: GET", ":scheme: https", ":path: /index.html", ":authority: www.example.com", "custom-key: custom-value"},
+				164,
+			},
 		}},
 		{"C.4 requests, Huffman", 4096, []example{
-			{"8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff",
-				[]string{":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com"}, 57},
-			{"8286 84be 5886 a8eb 1064 9cbf",
-				[]string{":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com", "cache-control: no-cache"}, 110},
-			{"8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf",
-				[]string{":method: GET", ":scheme: https", ":path: /index.html", ":authority: www.example.com", "custom-key: custom-value"}, 164},
+			{
+				"8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff",
+				[]string{":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com"},
+				57,
+			},
+			{
+				"8286 84be 5886 a8eb 1064 9cbf",
+				[]string{":method: GET", ":scheme: http", ":path: /", ":authority: www.example.com", "cache-control: no-cache"},
+				110,
+			},
+			{
+				"8287 85bf 4088 25a8 49e9 5ba9 7d7f 8925 a849 e95b b8e8 b4bf",
+				[]string{":method: GET", ":scheme: https", ":path: /index.html", ":authority: www.example.com", "custom-key: custom-value"},
+				164,
+			},
 		}},
 		{"C.6 responses, Huffman, evictions", 256, []example{
-			{"4882 6402 5885 aec3 771a 4b61 96d0 7abe 9410 54d4 44a8 2005 9504 0b81 66e0 82a6 2d1b ff6e 919d 29ad 1718 63c7 8f0b 97c8 e9ae 82ae 43d3",
-				[]string{":status: 302", "cache-control: private", "date: Mon, 21 Oct 2013 20:13:21 GMT", "location: https://www.example.com"}, 222},
-			{"4883 640e ffc1 c0bf",
-				[]string{":status: 307", "cache-control: private", "date: Mon, 21 Oct 2013 20:13:21 GMT", "location: https://www.example.com"}, 222},
-			{"88c1 6196 d07a be94 1054 d444 a820 0595 040b 8166 e084 a62d 1bff c05a 839b d9ab 77ad 94e7 821d d7f2 e6c7 b335 dfdf cd5b 3960 d5af 2708 7f36 72c1 ab27 0fb5 291f 9587 3160 65c0 03ed 4ee5 b106 3d50 07",
-				[]string{":status: 200", "cache-control: private", "date: Mon, 21 Oct 2013 20:13:22 GMT", "location: https://www.example.com", "content-encoding: gzip", "set-cookie: foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1"}, 215},
+			{
+				"4882 6402 5885 aec3 771a 4b61 96d0 7abe 9410 54d4 44a8 2005 9504 0b81 66e0 82a6 2d1b ff6e 919d 29ad 1718 63c7 8f0b 97c8 e9ae 82ae 43d3",
+				[]string{":status: 302", "cache-control: private", "date: Mon, 21 Oct 2013 20:13:21 GMT", "location: https://www.example.com"},
+				222,
+			},
+			{
+				"4883 640e ffc1 c0bf",
+				[]string{":status: 307", "cache-control: private", "date: Mon, 21 Oct 2013 20:13:21 GMT", "location: https://www.example.com"},
+				222,
+			},
+			{
+				"88c1 6196 d07a be94 1054 d444 a820 0595 040b 8166 e084 a62d 1bff c05a 839b d9ab 77ad 94e7 821d d7f2 e6c7 b335 dfdf cd5b 3960 d5af 2708 7f36 72c1 ab27 0fb5 291f 9587 3160 65c0 03ed 4ee5 b106 3d50 07",
+				[]string{":status: 200", "cache-control: private", "date: Mon, 21 Oct 2013 20:13:22 GMT", "location: https://www.example.com", "content-encoding: gzip", "set-cookie: foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1"},
+				215,
+			},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

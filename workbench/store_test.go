@@ -1,0 +1,170 @@
+package workbench
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"shark/packet/pcapng"
+	"shark/snapshot"
+)
+
+func importSnapshot(t testing.TB, w *Workbench, o snapshot.ImportOptions) *snapshot.Manifest {
+	t.Helper()
+	return must(w.ImportSnapshot(t.Context(), o))(t)
+}
+
+// nodeless returns entries without what only a snapshot knows.
+func nodeless(t testing.TB, lines []byte) []byte {
+	t.Helper()
+	var out []byte
+	for line := range bytes.Lines(lines) {
+		var v map[string]any
+		if err := json.Unmarshal(line, &v); err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range []string{"node", "node_name", "node_ip", "node_id", "worker"} {
+			delete(v, k)
+		}
+		out = append(append(out, must(json.Marshal(v))(t)...), '\n')
+	}
+	return out
+}
+
+// TestSnapshotAnswersLikeItsFiles: import and query is query, to the ids.
+func TestSnapshotAnswersLikeItsFiles(t *testing.T) {
+	w := newBench(t)
+	for name, refs := range map[string][]string{
+		"http":  {"../testdata/http/server.pcap"},
+		"large": {large(t, pcapng.Pcapng, 0)},
+		"rich":  {rich(t)},
+		"three": {"../testdata/http/server.pcap", "../testdata/dns/records.pcap", "../testdata/http2/web.pcap"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := importSnapshot(t, w, snapshot.ImportOptions{Files: refs, Name: name})
+			for _, ref := range []string{m.ID, name, filepath.Join(w.cfg.Store, m.ID)} {
+				e := open(t, w, ref)
+				got := nodeless(t, must(entries(e, Query{}))(t))
+				want := nodeless(t, must(entries(open(t, w, refs...), Query{}))(t))
+				if !bytes.Equal(got, want) || len(got) == 0 {
+					t.Errorf("%s: %s", ref, firstDifference(got, want))
+				}
+				if e.Name != name {
+					t.Errorf("is called %s", e.Name)
+				}
+			}
+			e := open(t, w, name)
+			if d := must(e.Dissect(t.Context(), DissectOptions{}))(t); !d.Cached || len(d.Coverage.Nodes) != len(refs) {
+				t.Errorf("%+v", d)
+			}
+			out, _ := export(t, e, Export{})
+			got, want := packetsOf(t, out), byTime(packetsOf(t, refs...))
+			if d := differ(got, want); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}
+
+// TestExportOfNodes: by the node that captured, whose interfaces are described once.
+func TestExportOfNodes(t *testing.T) {
+	w := newBench(t)
+	a, b := large(t, pcapng.Pcapng, 0), large(t, pcapng.Pcapng, 1000)
+	importSnapshot(t, w, snapshot.ImportOptions{Files: []string{"worker-1=" + a, "worker-2=" + b}, Name: "two"})
+	e := open(t, w, "two")
+	for node, path := range map[string]string{"worker-1": a, "worker-2": b} {
+		for _, kfl := range []string{"", "conn"} {
+			out, _ := export(t, e, Export{Node: node, KFL: kfl})
+			if d := differ(packetsOf(t, out), packetsOf(t, path)); d != "" {
+				t.Errorf("%s %q: %s", node, kfl, d)
+			}
+			r := must(pcapng.OpenFiles(out))(t)
+			readToEnd(t, r)
+			if i := r.Interfaces(); len(i) != 2 || i[0].Name != "eth0" || i[1].Name != "eth1" || i[0].Description != "node "+node {
+				t.Errorf("%s %q: interfaces %+v", node, kfl, i)
+			}
+			r.Close()
+		}
+	}
+	_, err := e.Export(t.Context(), Export{Node: "worker-3"}, new(bytes.Buffer))
+	if !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "worker-1, worker-2") {
+		t.Errorf("a node that is not there: %v", err)
+	}
+}
+
+// TestSnapshotRemembersDamage: what was damaged when it was imported is missing
+// ever after.
+func TestSnapshotRemembersDamage(t *testing.T) {
+	w := newBench(t)
+	path := filepath.Join(t.TempDir(), "cut.pcap")
+	b := must(os.ReadFile("../testdata/http/server.pcap"))(t)
+	replace(t, path, b[:len(b)-10], time.Now())
+	importSnapshot(t, w, snapshot.ImportOptions{Files: []string{"worker-1=" + path}, Name: "cut"})
+	e := open(t, w, "cut")
+	a := must(e.Query(t.Context(), Query{}))(t)
+	_, x := export(t, e, Export{})
+	for _, c := range []Coverage{a.Coverage, x.Coverage} {
+		if !c.Partial || !strings.Contains(strings.Join(c.Notes, "\n"), "worker-1: cut.pcap, byte") {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
+// TestSnapshotWithNames: its identity log answers, and another one in its stead.
+func TestSnapshotWithNames(t *testing.T) {
+	w := newBench(t)
+	path := conversationOf(t, nil, "GET /pay HTTP/1.1\r\nHost: x\r\n\r\n")
+	importSnapshot(t, w, snapshot.ImportOptions{Files: []string{path}, Identity: cluster(t), Name: "named"})
+	if e := open(t, w, "named"); len(ids(t, e, `http && src.pod.name == "cart-1"`)) != 1 {
+		t.Error("the name is not there")
+	}
+	e := must(w.Open(t.Context(), []string{"named"}, OpenOptions{Identity: identityLog(t, "other", "10.0.0.1")}))(t)
+	defer e.Close()
+	if len(ids(t, e, `http && src.pod.name == "other"`)) != 1 {
+		t.Error("the other log is not asked")
+	}
+}
+
+func TestStore(t *testing.T) {
+	w := newBench(t)
+	m := importSnapshot(t, w, snapshot.ImportOptions{Files: []string{"../testdata/http/server.pcap"}, Name: "a", Created: time.Unix(1e9, 0)})
+	importSnapshot(t, w, snapshot.ImportOptions{Files: []string{"../testdata/dns/records.pcap"}, Name: "b", Created: time.Unix(2e9, 0)})
+	if m.Creator != "shark test" {
+		t.Errorf("made by %s", m.Creator)
+	}
+	list := must(w.Snapshots(t.Context()))(t)
+	if len(list) != 2 || list[0].ID != m.ID {
+		t.Errorf("%+v", list)
+	}
+	if got := must(w.Snapshot(t.Context(), "a"))(t); got.ID != m.ID {
+		t.Errorf("%+v", got)
+	}
+	if v := must(w.VerifySnapshot(t.Context(), "a"))(t); v.Objects == 0 || len(v.Problems) > 0 {
+		t.Errorf("%+v", v)
+	}
+	for _, name := range []string{"a", "b"} {
+		dissect(t, w, DissectOptions{}, name)
+	}
+	other := filepath.Join(t.TempDir(), "kept.db")
+	dissect(t, w, DissectOptions{Output: other}, "a")
+	if err := w.DeleteSnapshot(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(files(t, filepath.Join(w.cfg.Cache, "index"))); n != 1 {
+		t.Errorf("%d indexes are left of two", n)
+	}
+	if _, err := os.Stat(other); err != nil {
+		t.Errorf("an index elsewhere is gone: %v", err)
+	}
+	if _, err := w.Open(t.Context(), []string{"a"}, OpenOptions{}); !errors.Is(err, ErrNotFound) {
+		t.Errorf("after it is deleted: %v", err)
+	}
+	if err := w.DeleteSnapshot(t.Context(), "a"); !errors.Is(err, snapshot.ErrNotFound) {
+		t.Errorf("deleted twice: %v", err)
+	}
+}
