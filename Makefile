@@ -33,6 +33,7 @@ test: tidy vet lint scripts fresh unit cross ## all checks, just as CI runs them
 unit: ## run the tests alone, with the race detector
 	tools/need.sh gcc tcpdump tshark zstd
 	CGO_ENABLED=1 go run ./tools/gotest -race -timeout $(TIMEOUT) ./...
+	go run ./tools/gotest -timeout $(TIMEOUT) ./workbench ./cmd/shark
 
 tidy:
 	go mod tidy -diff

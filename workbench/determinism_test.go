@@ -35,13 +35,15 @@ func TestEveryCapture(t *testing.T) {
 			}
 		})
 	}
-	for _, path := range all(t) {
-		paths <- path
+	for i, path := range all(t) {
+		if i%stride == 0 {
+			paths <- path
+		}
 	}
 	close(paths)
 	wg.Wait()
 	t.Logf("%d entries of %d captures", total, files)
-	if total < 500 {
+	if total < 500/stride {
 		t.Errorf("%d entries are too few to say anything", total)
 	}
 }
@@ -50,7 +52,10 @@ func TestEveryCapture(t *testing.T) {
 // little memory that connections are cut short.
 func TestEverythingAtOnce(t *testing.T) {
 	var refs []string
-	for _, path := range all(t) {
+	for i, path := range all(t) {
+		if i%stride != 0 {
+			continue
+		}
 		if r, err := pcapng.Open(path); err == nil {
 			r.Close()
 			refs = append(refs, path)
