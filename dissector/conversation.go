@@ -68,6 +68,9 @@ func (c *conn) emitConn(evicted bool) {
 	}
 	c.describe(m, client, evicted)
 	c.group.add(c, client)
+	if len(c.spoken) == 0 && c.dirs[0].payload+c.dirs[1].payload > 0 && c.transport&(TCP|UDP|SCTP) != 0 {
+		p.report.Unknown++
+	}
 	p.report.Missing += c.missing[0] + c.missing[1]
 	p.report.Skipped += c.skipped[0] + c.skipped[1]
 	p.put(e)

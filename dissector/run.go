@@ -34,6 +34,7 @@ type Report struct {
 	Malformed      int64
 	Fragments      int64 // records held for their datagram that never was complete
 	Connections    int64
+	Unknown        int64 // connections with payload whose protocol is not known
 	Entries        int64
 	ParseErrors    int64
 	Evicted        int64 // connections and exchanges cut short by a memory limit
@@ -43,6 +44,7 @@ type Report struct {
 
 func (r *Report) add(o *Report) {
 	r.Connections += o.Connections
+	r.Unknown += o.Unknown
 	r.Entries += o.Entries
 	r.ParseErrors += o.ParseErrors
 	r.Evicted += o.Evicted

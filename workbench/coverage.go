@@ -12,8 +12,8 @@ import (
 
 // Coverage says what an answer is about and what of it was not there to be asked.
 type Coverage struct {
-	From    time.Time       `json:"from"` // of the first packet
-	To      time.Time       `json:"to"`   // of the last
+	From    time.Time       `json:"from,omitzero"` // of the first packet; absent without packets
+	To      time.Time       `json:"to,omitzero"`   // of the last
 	Packets int64           `json:"packets"`
 	Bytes   int64           `json:"bytes"`
 	Nodes   []string        `json:"nodes,omitempty"`
@@ -33,16 +33,19 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	c.nodes(a.Nodes)
 	c.damage(e.renamed(a))
 	c.recorded(a.Notes, a.Partial)
-	c.count(int64(a.Dropped), "packets were dropped by the capture itself")
-	c.count(r.Cut, "packets were cut short by the capture's snap length")
-	c.count(r.Missing, "bytes of TCP streams were never captured")
-	c.count(r.Malformed, "packets are malformed or end before their transport header does")
-	c.count(r.Fragments, "IP fragments belong to datagrams that never became whole")
-	c.count(r.ParseErrors, "times a stream did not parse as its protocol")
-	c.count(r.Skipped, "bytes of streams made no sense to their protocol")
-	c.count(r.Evicted, "connections or calls were cut short by the memory limit")
+	c.count(int64(a.Dropped), "packets that the capture itself dropped")
+	c.count(r.Cut, "packets cut short by the capture's snap length")
+	c.count(r.Missing, "bytes of TCP streams that were never captured")
+	c.count(r.Malformed, "packets that are malformed or end before their transport header does")
+	c.count(r.Other, "packets without IP inside, or of a link type that is not known")
+	c.count(r.NoTransport, "IP packets of transports that are not looked into")
+	c.count(r.Fragments, "IP fragments whose datagram never became whole")
+	c.count(r.Unknown, "connections with payload of no protocol that is known here; query conn lists them")
+	c.count(r.ParseErrors, "messages that did not parse as their protocol")
+	c.count(r.Skipped, "bytes of streams that made no sense to their protocol")
+	c.count(r.Evicted, "connections or calls cut short by the memory limit")
 	if !a.Named {
-		c.note("no identity log: addresses have no names")
+		c.note("no identity log: addresses are not known as pods or services")
 	}
 	c.recorded(a.Identity, len(a.Identity) > 0)
 	c.Partial = c.Partial || r.Evicted > 0
@@ -63,7 +66,7 @@ func (e *Evidence) readCoverage(src *pcapng.Merged) Coverage {
 			dropped += *i.Dropped
 		}
 	}
-	c.count(int64(dropped), "packets were dropped by the capture itself")
+	c.count(int64(dropped), "packets that the capture itself dropped")
 	return c
 }
 

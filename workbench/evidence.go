@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -121,15 +122,19 @@ func (e *Evidence) addStdin(ctx context.Context, in io.Reader, alone bool) error
 
 // copyContext is io.Copy until the end of ctx. A Read that waits then, such as for
 // what a person will type, is left behind; what it gives is lost.
-func copyContext(ctx context.Context, out io.Writer, in io.Reader) (n int64, err error) {
-	done := make(chan struct{})
+func copyContext(ctx context.Context, out io.Writer, in io.Reader) (int64, error) {
+	type copied struct {
+		n   int64
+		err error
+	}
+	done := make(chan copied, 1)
 	go func() {
-		defer close(done)
-		n, err = io.Copy(out, in)
+		n, err := io.Copy(out, in)
+		done <- copied{n, err}
 	}()
 	select {
-	case <-done:
-		return n, err
+	case c := <-done:
+		return c.n, c.err
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
@@ -194,8 +199,21 @@ func (e *Evidence) packets() (*pcapng.Merged, error) {
 	if len(e.inputs) == 0 {
 		return nil, e.packetless()
 	}
-	return pcapng.OpenFiles(e.paths()...)
+	src, err := pcapng.OpenFiles(e.paths()...)
+	if err != nil && e.spool != "" {
+		err = retold{err, strings.ReplaceAll(err.Error(), e.spool, e.Name)} // nobody knows the copy
+	}
+	return src, err
 }
+
+// retold is an error in other words.
+type retold struct {
+	error
+	text string
+}
+
+func (r retold) Error() string { return r.text }
+func (r retold) Unwrap() error { return r.error }
 
 func (e *Evidence) packetless() error { return fmt.Errorf("%s: %w", e.Name, ErrNoPackets) }
 

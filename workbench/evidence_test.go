@@ -366,6 +366,13 @@ func TestStdinEnds(t *testing.T) {
 	if _, err := w.Open(t.Context(), []string{"-", "-"}, OpenOptions{Stdin: strings.NewReader("")}); !errors.Is(err, ErrUsage) {
 		t.Errorf("twice: %v", err)
 	}
+	e := must(w.Open(t.Context(), []string{"-"}, OpenOptions{Stdin: strings.NewReader("nonsense")}))(t)
+	if _, err := e.Query(t.Context(), Query{}); err == nil || !strings.HasPrefix(err.Error(), "standard input: not a pcap") {
+		t.Errorf("no capture: %v", err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
 	if left := files(t, os.TempDir()); len(left) > 0 {
 		t.Errorf("left are %v", left)
 	}

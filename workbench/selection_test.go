@@ -22,7 +22,8 @@ func large(t testing.TB, format pcapng.Format, from int64) string {
 	t.Helper()
 	var list []packet.Record
 	filler := strings.Repeat("x", 900)
-	interfaces := []packet.Interface{{Link: 1, Name: "eth0"}, {Link: 1, Name: "eth1"}}
+	dropped := uint64(9)
+	interfaces := []packet.Interface{{Link: 1, Name: "eth0"}, {Link: 1, Name: "eth1", Dropped: &dropped}}
 	for i := range 4000 {
 		r := packet.Record{Time: 1e18 + from + int64(i)*2000, Link: 1, Number: uint64(i + 1)}
 		r.Data = segment(uint16(20000+i%500), 9, uint32(1000+i/500*900), 1, 0x18, filler)
@@ -137,6 +138,29 @@ func TestSelectionPassesOver(t *testing.T) {
 	}
 	if err := s.ReadBatch(&b); !errors.Is(err, io.EOF) || s.at > 4000 && last < 3000 {
 		t.Errorf("then %v at %d", err, s.at)
+	}
+}
+
+// TestExportOfASelection: what lies between is not read, and yet the interfaces are
+// described as they are, with their statistics.
+func TestExportOfASelection(t *testing.T) {
+	path := large(t, pcapng.Pcapng, 0)
+	e := open(t, newBench(t), path)
+	var want []pkt
+	for i, p := range packetsOf(t, path) {
+		if i%500 == 499 {
+			want = append(want, p)
+		}
+	}
+	out, x := export(t, e, Export{KFL: "conn && conn_id == 500"})
+	if d := differ(packetsOf(t, out), want); d != "" || x.Conns != 1 {
+		t.Errorf("%d connections, %s", x.Conns, d)
+	}
+	r := must(pcapng.OpenFiles(out))(t)
+	defer r.Close()
+	readToEnd(t, r)
+	if i := r.Interfaces(); len(i) != 2 || i[0].Name != "eth0" || i[1].Name != "eth1" || i[0].Dropped != nil || i[1].Dropped == nil || *i[1].Dropped != 9 {
+		t.Errorf("interfaces %+v", i)
 	}
 }
 

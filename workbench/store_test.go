@@ -47,10 +47,10 @@ func TestSnapshotAnswersLikeItsFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := importSnapshot(t, w, snapshot.ImportOptions{Files: refs, Name: name})
+			want := nodeless(t, must(entries(open(t, w, refs...), Query{}))(t))
 			for _, ref := range []string{m.ID, name, filepath.Join(w.cfg.Store, m.ID)} {
 				e := open(t, w, ref)
 				got := nodeless(t, must(entries(e, Query{}))(t))
-				want := nodeless(t, must(entries(open(t, w, refs...), Query{}))(t))
 				if !bytes.Equal(got, want) || len(got) == 0 {
 					t.Errorf("%s: %s", ref, firstDifference(got, want))
 				}
@@ -63,8 +63,7 @@ func TestSnapshotAnswersLikeItsFiles(t *testing.T) {
 				t.Errorf("%+v", d)
 			}
 			out, _ := export(t, e, Export{})
-			got, want := packetsOf(t, out), byTime(packetsOf(t, refs...))
-			if d := differ(got, want); d != "" {
+			if d := differ(packetsOf(t, out), byTime(packetsOf(t, refs...))); d != "" {
 				t.Error(d)
 			}
 		})

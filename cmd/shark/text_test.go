@@ -124,7 +124,8 @@ func FuzzJSON(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if line := string(bytes.TrimSuffix(b, []byte("\n"))); sanitize(line, false) != line {
+		line := string(bytes.TrimSuffix(b, []byte("\n")))
+		if strings.ContainsFunc(line, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }) {
 			t.Errorf("%q is not fit for a terminal", line)
 		}
 		var back map[string]string

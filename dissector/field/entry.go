@@ -47,7 +47,7 @@ var (
 	ResponseSeen  = NewAlias("has_response", HasResponse, "The response was captured.", `http && !has_response`)
 
 	OneWay    = NewBool("one_way", "A message that nothing answers.", `one_way`)
-	Complete  = NewBool("complete", "Nothing of the entry is missing or uncertain: none of truncated, resumed, unpaired and evicted, and no lost_bytes.", `http && !complete`)
+	Complete  = NewBool("complete", "Nothing of the entry is missing or uncertain: request and response were seen, or it is one_way; none of truncated, resumed, unpaired and evicted; no lost_bytes.", `http && !complete`)
 	LostBytes = NewInt("lost_bytes", "bytes", "Bytes inside the entry that were never captured.", `lost_bytes > 0`)
 	Truncated = NewBool("truncated", "The entry ended before it was complete.", `truncated`)
 	Resumed   = NewBool("resumed", "It is the first message after a loss, or its beginning was not captured.", `resumed`)

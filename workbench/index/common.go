@@ -55,7 +55,7 @@ func (s *Schema) addCommons() {
 		text("node_name", "(SELECT nullif(node, '') FROM interfaces WHERE interfaces.id = e.interface)"),
 	}
 	const doubts = dissector.MarkTruncated | dissector.MarkResumed | dissector.MarkUnpaired | dissector.MarkEvicted
-	out = append(out, truth("complete", fmt.Sprintf("e.marks & %d = 0 AND e.lost = 0", doubts)))
+	out = append(out, truth("complete", fmt.Sprintf("e.marks & %d = 0 AND e.lost = 0 AND (e.one_way <> 0 OR e.has_request <> 0 AND e.has_response <> 0)", doubts)))
 	for _, m := range []struct {
 		name string
 		mark dissector.Marks
