@@ -154,6 +154,18 @@ func TestExportOfCalls(t *testing.T) {
 				t.Fatalf("%s: tshark finds none of %s", path, c.display)
 			}
 			checkExport(t, w, path, c.kfl, frames)
+			out, _ := export(t, open(t, w, path), Export{KFL: c.kfl})
+			calls := func(path string) string {
+				var lines []string
+				for _, row := range tshark(t, path, c.display, "frame.time_epoch", "http.response.code", "http2.headers.status", "dns.qry.name") {
+					lines = append(lines, strings.Join(row, " "))
+				}
+				slices.Sort(lines)
+				return strings.Join(lines, "\n")
+			}
+			if got, want := calls(out), calls(path); got != want {
+				t.Errorf("tshark finds other calls in the export:\n%s\nnot\n%s", got, want)
+			}
 		})
 	}
 }
@@ -500,7 +512,7 @@ func TestExportKeepsWhatIsSaid(t *testing.T) {
 			i[0].Received == nil || *i[0].Received != 1000 || *i[0].Dropped != 5 || i[1].Name != "tun0" || i[1].Link != 101 || i[1].Dropped != nil {
 			t.Errorf("%q: interfaces %+v", kfl, i)
 		}
-		if !strings.Contains(strings.Join(x.Coverage.Notes, "\n"), "5 packets were dropped by the capture itself") {
+		if !strings.Contains(strings.Join(x.Coverage.Notes, "\n"), "5 packets that the capture itself dropped") {
 			t.Errorf("%q: coverage %+v", kfl, x.Coverage)
 		}
 		command(t, "tshark", "-n", "-r", out, "-q")

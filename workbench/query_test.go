@@ -178,7 +178,7 @@ func TestCoverage(t *testing.T) {
 	lossy := conversationOf(t, func(n int) bool { return n == 4 }, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", strings.Repeat("z", 3000))
 	c := must(open(t, w, lossy, rich(t)).Query(t.Context(), Query{}))(t).Coverage
 	text := strings.Join(c.Notes, "\n")
-	for _, want := range []string{"bytes of TCP streams were never captured", "5 packets were dropped by the capture itself", "no identity log"} {
+	for _, want := range []string{"bytes of TCP streams that were never captured", "5 packets that the capture itself dropped", "no identity log"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in:\n%s", want, text)
 		}

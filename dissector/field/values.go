@@ -142,13 +142,11 @@ func (h ListField) Each(v *Values) iter.Seq[[]byte] { return v.each(h.Field) }
 // blank: it must not forge another line.
 func (h MapField) Add(v *Values, name, value []byte) {
 	off, end := v.keep(name, sep, value, eol)
-	for line, i := v.arena[off:end-1], 0; ; i++ {
-		n := bytes.IndexAny(line[i:], "\r\n")
-		if n < 0 {
-			break
+	line := v.arena[off : end-1]
+	for _, c := range []byte("\r\n") {
+		for i := bytes.IndexByte(line, c); i >= 0; i = bytes.IndexByte(line, c) {
+			line[i] = ' '
 		}
-		i += n
-		line[i] = ' '
 	}
 	v.slots = append(v.slots, slot{f: h.Field, off: off, end: end})
 }

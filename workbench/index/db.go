@@ -164,7 +164,7 @@ var statTables = []string{"CREATE TABLE sqlite_stat1(tbl,idx,stat)", "CREATE TAB
 // and nothing else, and whether at least meta is ours. It runs nothing of the file.
 func (s *Schema) matches(conn *sqlite.Conn) (same, meta bool, err error) {
 	want := make(map[string]bool)
-	for _, sql := range slices.Concat(s.statements(), indexes, statTables) {
+	for _, sql := range slices.Concat(s.statements(), indexSQL(), statTables) {
 		want[sql] = true
 	}
 	same = true

@@ -197,6 +197,7 @@ func (s *Schema) dnsFields() dnsFields {
 		if p.Name != "dns" {
 			continue
 		}
+		d.protocol = int64(i)
 		for _, f := range p.Fields {
 			switch f.Name {
 			case "dns_questions":
@@ -205,27 +206,16 @@ func (s *Schema) dnsFields() dnsFields {
 				d.answers = s.stored[f]
 			}
 		}
-		if d.questions.table != 0 && d.answers.table != 0 {
-			d.protocol = int64(i)
-		}
 	}
 	return d
 }
 
 // read notes the addresses that a DNS entry gave the name it was asked for.
-func (d dnsFields) read(r *record, n *names) {
-	if r.num[numProtocol] != d.protocol || dissector.Marks(r.num[numMarks])&dissector.MarkUnpaired != 0 {
+func (n *names) read(r *record) {
+	if len(r.questions) == 0 || dissector.Marks(r.num[numMarks])&dissector.MarkUnpaired != 0 {
 		return
 	}
-	var questions, answers []string
-	for _, v := range r.fields {
-		switch v.at {
-		case d.questions:
-			questions = listOf(v.b)
-		case d.answers:
-			answers = listOf(v.b)
-		}
-	}
+	questions := listOf(r.questions)
 	if len(questions) == 0 {
 		return
 	}
@@ -233,7 +223,7 @@ func (d dnsFields) read(r *record, n *names) {
 	if name == "" || len(name) > maxName {
 		return
 	}
-	for _, text := range answers {
+	for _, text := range listOf(r.answers) {
 		if ip, err := netip.ParseAddr(text); err == nil {
 			n.expect(answer{from: r.time + r.num[numDuration], name: name, addr: packet.AddrFrom(ip)})
 		}

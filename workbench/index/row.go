@@ -2,7 +2,6 @@ package index
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -24,7 +23,8 @@ import (
 //	numbers                                  a varint for each
 //	source, destination                      16 bytes each
 //	operation, summary, status               length and bytes each
-//	fields                                   count; then, by table and column: table, column, value
+//	fields                                   for each table: its number, length and bytes of its row; then 0
+//	DNS questions, answers                   length and bytes each; only of DNS
 //	packets                                  length and bytes: the deltas of a connection's packet numbers
 const keySize = 28
 
@@ -64,8 +64,15 @@ type record struct {
 	num                        [numbers]int64
 	src, dst                   packet.Addr
 	operation, summary, status []byte
-	fields                     []stored
+	fields                     []ownRow
+	questions, answers         []byte // JSON lists
 	packets                    []byte
+}
+
+// ownRow is the row of an entry in a protocol's table, as it is to stand there.
+type ownRow struct {
+	table int
+	row   []byte
 }
 
 // The bits of numBits.
@@ -92,11 +99,24 @@ type encoder struct {
 	vals   []stored
 	arena  []byte
 	row    []byte
+	layout layout
+	dns    dnsFields
 	err    error
+
+	recent [][]placed // by protocol, the fields of the entry before
+}
+
+// placed is a field and where it stands.
+type placed struct {
+	f  *field.Field
+	at spot
 }
 
 // encode returns e as a row, which is valid until the next call.
 func (c *encoder) encode(e *dissector.Entry) ([]byte, error) {
+	if c.recent == nil {
+		c.recent = make([][]placed, len(c.schema.protocols))
+	}
 	id, known := c.schema.ids[e.Protocol]
 	if !known {
 		return nil, errors.New("an entry of a protocol that the index was not made for")
@@ -168,21 +188,18 @@ func (c *encoder) values(r *record, e *dissector.Entry) error {
 				r.num[numBits] |= bitFailed
 			}
 		default:
-			c.value(f, v, e)
+			c.value(r.num[numProtocol], f, v, e)
 		}
 	})
 	if c.err != nil {
 		return c.err
 	}
-	slices.SortStableFunc(c.vals, func(a, b stored) int {
-		return cmp.Or(cmp.Compare(a.at.table, b.at.table), cmp.Compare(a.at.column, b.at.column))
-	})
-	r.fields = c.vals
+	slices.SortStableFunc(c.vals, func(a, b stored) int { return a.at.order() - b.at.order() })
 	return nil
 }
 
-func (c *encoder) value(f *field.Field, v field.Value, e *dissector.Entry) {
-	at, known := c.schema.stored[f]
+func (c *encoder) value(protocol int64, f *field.Field, v field.Value, e *dissector.Entry) {
+	at, known := c.place(protocol, f)
 	if !known {
 		c.err = fmt.Errorf("an entry of protocol %s sets field %s, which no protocol declares as stored", e.Protocol.Name, f.Name)
 		return
@@ -198,6 +215,20 @@ func (c *encoder) value(f *field.Field, v field.Value, e *dissector.Entry) {
 		s.b = c.keepText(v.Bytes)
 	}
 	c.vals = append(c.vals, s)
+}
+
+// place returns where a field of an entry stands. Entries of one protocol mostly
+// have the same fields in the same order, so that the one before tells.
+func (c *encoder) place(protocol int64, f *field.Field) (spot, bool) {
+	recent, i := c.recent[protocol], len(c.vals)
+	if i < len(recent) && recent[i].f == f {
+		return recent[i].at, true
+	}
+	at, known := c.schema.stored[f]
+	if known && i <= len(recent) {
+		c.recent[protocol] = append(recent[:i], placed{f, at})
+	}
+	return at, known
 }
 
 // keepText returns b as text that may be stored. It copies only where b is not.
@@ -250,7 +281,9 @@ func (c *encoder) append(r *record, packets []uint64) []byte {
 	b = appendBytes(b, r.operation)
 	b = appendBytes(b, r.summary)
 	b = appendBytes(b, r.status)
-	b = c.appendFields(b)
+	b = c.appendFields(b, r)
+	b = appendBytes(b, r.questions)
+	b = appendBytes(b, r.answers)
 	c.row = appendPackets(b, packets)
 	return c.row
 }
@@ -259,34 +292,68 @@ func appendBytes(b, v []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(v))), v...)
 }
 
-// appendFields writes the values, those of one list or map as one. They end with
-// a table 0, which holds no fields.
-func (c *encoder) appendFields(b []byte) []byte {
-	for i := 0; i < len(c.vals); {
-		v := c.vals[i]
-		same := i + 1
-		for same < len(c.vals) && c.vals[same].at == v.at {
-			same++
-		}
-		b = binary.AppendUvarint(b, uint64(v.at.table))
-		b = binary.AppendUvarint(b, uint64(v.at.column))
-		switch kind := c.schema.kind(v.at); kind {
-		case field.Bool, field.Int, field.Time, field.Float:
-			b = binary.AppendVarint(b, v.n)
-		case field.List, field.Map:
-			from := len(c.arena)
-			if kind == field.List {
-				c.arena = appendList(c.arena, c.vals[i:same])
-			} else {
-				c.arena = appendLines(c.arena, c.vals[i:same])
-			}
-			b = appendBytes(b, c.arena[from:])
-		default:
-			b = appendBytes(b, v.b)
-		}
-		i = same
+// appendFields writes the rows of the protocols' tables. They end with a table 0,
+// which holds no fields.
+func (c *encoder) appendFields(b []byte, r *record) []byte {
+	for rest := c.vals; len(rest) > 0; {
+		table := rest[0].at.table
+		rest = c.fill(rest, r)
+		b = binary.AppendUvarint(b, uint64(table))
+		b = binary.AppendUvarint(b, uint64(c.layout.size()))
+		b = c.layout.append(b)
 	}
 	return append(b, 0)
+}
+
+// fill lays out the row of the table that the first of vals is of, and returns
+// what is of the next.
+func (c *encoder) fill(vals []stored, r *record) []stored {
+	table, column := vals[0].at.table, 0
+	c.layout.begin()
+	for len(vals) > 0 && vals[0].at.table == table {
+		v, same := vals[0], 1
+		for same < len(vals) && vals[same].at == v.at {
+			same++
+		}
+		c.layout.nulls(v.at.column - column)
+		column = v.at.column + 1
+		switch kind := c.schema.kind(v.at); kind {
+		case field.Bool, field.Int, field.Time:
+			c.layout.int(v.n)
+		case field.Float:
+			c.layout.float(v.n)
+		case field.Bytes:
+			c.layout.bytes(serialBlob, v.b)
+		case field.List, field.Map:
+			c.layout.bytes(serialText, c.joined(kind, vals[:same], r))
+		default:
+			c.layout.bytes(serialText, v.b)
+		}
+		vals = vals[same:]
+	}
+	c.layout.nulls(len(c.schema.tables[table].columns) - column)
+	return vals
+}
+
+// joined makes one text of the values of a list or map.
+func (c *encoder) joined(kind field.Kind, vals []stored, r *record) []byte {
+	from := len(c.arena)
+	if kind == field.Map {
+		c.arena = appendLines(c.arena, vals)
+		return c.arena[from:]
+	}
+	c.arena = appendList(c.arena, vals)
+	list := c.arena[from:]
+	if r.num[numProtocol] != c.dns.protocol {
+		return list // other protocols may share the fields
+	}
+	switch vals[0].at {
+	case c.dns.questions:
+		r.questions = list
+	case c.dns.answers:
+		r.answers = list
+	}
+	return list
 }
 
 // kind is the kind of the field that stands at a spot.
@@ -360,20 +427,13 @@ func (s *Schema) decode(row []byte, r *record) error {
 		if t == 0 || d.short {
 			break
 		}
-		column := d.uvarint()
-		if t < fixedTables || t >= uint64(len(s.tables)) || column >= uint64(len(s.tables[t].columns)) {
+		own := ownRow{int(t), d.bytes()}
+		if t < fixedTables || t >= uint64(len(s.tables)) {
 			return errRow
 		}
-		at := spot{int(t), int(column)}
-		v := stored{at: at}
-		switch s.kind(at) {
-		case field.Bool, field.Int, field.Time, field.Float:
-			v.n = d.varint()
-		default:
-			v.b = d.bytes()
-		}
-		r.fields = append(r.fields, v)
+		r.fields = append(r.fields, own)
 	}
+	r.questions, r.answers = d.bytes(), d.bytes()
 	r.packets = d.bytes()
 	if d.short || len(d.b) > 0 || r.num[numProtocol] < 0 || r.num[numProtocol] >= int64(len(s.protocols)) {
 		return errRow

@@ -261,21 +261,9 @@ func merge(ctx context.Context, sources []source, yield func(row []byte) error) 
 	return nil
 }
 
-// sources opens all that the shards hold and have spilled, after merging runs
-// until few enough are left to be merged at once.
+// sources opens all that the shards hold and have spilled.
 func (w *Writer) sources(ctx context.Context) ([]source, error) {
-	for len(w.runs) > fanIn {
-		some, err := openRuns(w.runs[:fanIn])
-		if err != nil {
-			return nil, err
-		}
-		path, err := w.newRun(func(add func([]byte) error) error { return merge(ctx, some, add) })
-		if err != nil {
-			return nil, err
-		}
-		w.runs = append(w.runs[fanIn:], path)
-	}
-	out, err := openRuns(w.runs)
+	out, err := w.open(ctx, w.runs)
 	if err != nil {
 		return nil, err
 	}
@@ -283,6 +271,23 @@ func (w *Writer) sources(ctx context.Context) ([]source, error) {
 		out = append(out, &heldRows{s: s})
 	}
 	return out, nil
+}
+
+// open opens runs, after merging some until few enough are left to be merged at
+// once.
+func (w *Writer) open(ctx context.Context, runs []string) ([]source, error) {
+	for len(runs) > fanIn {
+		some, err := openRuns(runs[:fanIn])
+		if err != nil {
+			return nil, err
+		}
+		path, err := w.newRun(func(add func([]byte) error) error { return merge(ctx, some, add) })
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs[fanIn:], path)
+	}
+	return openRuns(runs)
 }
 
 // openRuns opens the runs, all or none.

@@ -66,11 +66,23 @@ type column struct {
 // spot is a column of a table.
 type spot struct{ table, column int }
 
-// indexes are built after the rows.
-var indexes = []string{
-	`CREATE INDEX entries_conn ON entries(conn)`,
-	`CREATE INDEX connections_conn ON connections(conn)`,
+// order is a number by which spots come by table and column.
+func (s spot) order() int { return s.table<<16 | s.column }
+
+// indexes are built after the rows. Their columns are whole numbers.
+var indexes = []struct {
+	sql, name     string
+	table, column int // the column without the id
+}{
+	{`CREATE INDEX entries_conn ON entries(conn)`, "entries_conn", tableEntries, entriesConn},
+	{`CREATE INDEX connections_conn ON connections(conn)`, "connections_conn", tableConnections, connectionsConn},
 }
+
+// Positions of columns that have an index.
+const (
+	entriesConn     = 11
+	connectionsConn = 0
+)
 
 // NewSchema lays out a database for the entries of protocols, in the order in
 // which they are listed. A field that several protocols declare stands in the
@@ -267,10 +279,17 @@ func (s *Schema) statements() []string {
 	return append(out, s.views...)
 }
 
+func indexSQL() (out []string) {
+	for _, x := range indexes {
+		out = append(out, x.sql)
+	}
+	return out
+}
+
 // digest covers all that decides what a row means.
 func (s *Schema) digest() string {
 	h := sha256.New()
-	for _, sql := range append(s.statements(), indexes...) {
+	for _, sql := range append(s.statements(), indexSQL()...) {
 		fmt.Fprintln(h, sql)
 	}
 	for i, p := range s.protocols {

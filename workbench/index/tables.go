@@ -1,11 +1,11 @@
 package index
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"strings"
+	"slices"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -49,55 +49,95 @@ func textCell(s string) cell {
 }
 
 // tables puts rows into a new database file. In every table ids come in
-// ascending order: pages could be written one after the other.
+// ascending order. SQLite makes the tables, we fill them.
 type tables struct {
-	conn    *sqlite.Conn
-	inserts []*sqlite.Stmt
+	ctx     context.Context
+	path    string
+	pages   *pages
+	trees   []*tableTree // by table
+	indexes []*columnIndex
+	layout  layout
+	row     []byte
+}
+
+// columnIndex is an index on its way.
+type columnIndex struct {
+	table, column int
+	keys          keys
+	tree          *indexTree
 }
 
 // pageSize is that of the database, in bytes; cacheSize what SQLite may hold of
-// it and of an index being sorted, in KiB.
+// it, in KiB.
 const (
 	pageSize  = 16384
 	cacheSize = 16 << 10
 )
 
-// createTables makes the file. Nothing but this program reads it before it is
-// finished, so it keeps no journal.
-func createTables(ctx context.Context, path string, s *Schema) (*tables, error) {
-	conn, err := sqlite.OpenConn(path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+// createTables makes the file, with tables and indexes that are empty.
+func (w *Writer) createTables(ctx context.Context, path string) (*tables, error) {
+	t := &tables{ctx: ctx, path: path}
+	roots, err := t.create(w.opts.Schema)
 	if err != nil {
 		return nil, err
 	}
-	conn.SetInterrupt(ctx.Done())
-	t := &tables{conn: conn}
-	setup := []string{
-		fmt.Sprintf(`PRAGMA page_size=%d`, pageSize), `PRAGMA encoding='UTF-8'`,
-		`PRAGMA journal_mode=off`, `PRAGMA synchronous=off`, `PRAGMA locking_mode=exclusive`,
-		fmt.Sprintf(`PRAGMA cache_size=-%d`, cacheSize),
-		fmt.Sprintf(`PRAGMA application_id=%d`, applicationID), fmt.Sprintf(`PRAGMA user_version=%d`, formatVersion),
-		`BEGIN EXCLUSIVE`,
+	for _, table := range w.opts.Schema.tables {
+		t.trees = append(t.trees, newTableTree(t.pages, roots[table.name]))
 	}
-	if err := t.run(append(setup, s.statements()...)); err != nil {
-		return nil, errors.Join(err, t.close())
-	}
-	for i := range s.tables {
-		stmt, err := conn.Prepare(insertSQL(&s.tables[i]))
-		if err != nil {
-			return nil, errors.Join(err, t.close())
-		}
-		t.inserts = append(t.inserts, stmt)
+	for _, x := range indexes {
+		t.indexes = append(t.indexes, &columnIndex{x.table, x.column, keys{w: w, max: maxKeys}, newIndexTree(t.pages, roots[x.name])})
 	}
 	return t, nil
 }
 
-func insertSQL(t *table) string {
-	return fmt.Sprintf("INSERT INTO %s VALUES (?%s)", quote(t.name), strings.Repeat(",?", len(t.columns)))
+// create has SQLite make the file and opens it to be filled. It returns the root
+// page of everything that has one.
+func (t *tables) create(s *Schema) (map[string]uint32, error) {
+	conn, err := t.open(
+		fmt.Sprintf(`PRAGMA page_size=%d`, pageSize), `PRAGMA encoding='UTF-8'`,
+		fmt.Sprintf(`PRAGMA application_id=%d`, applicationID), fmt.Sprintf(`PRAGMA user_version=%d`, formatVersion),
+	)
+	if err != nil {
+		return nil, err
+	}
+	roots, size := make(map[string]uint32), uint32(0)
+	err = execute(conn, slices.Concat([]string{`BEGIN`}, s.statements(), indexSQL(), []string{`COMMIT`})...)
+	err = cmp.Or(err, query(conn, `SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0`, func(r *sqlite.Stmt) error {
+		roots[r.ColumnText(0)] = uint32(r.ColumnInt64(1))
+		return nil
+	}))
+	err = cmp.Or(err, query(conn, `PRAGMA page_count`, func(r *sqlite.Stmt) error {
+		size = uint32(r.ColumnInt64(0))
+		return nil
+	}))
+	if err := errors.Join(err, conn.Close()); err != nil {
+		return nil, err
+	}
+	t.pages, err = openPages(t.path, size)
+	return roots, err
 }
 
-func (t *tables) run(statements []string) error {
+// open lets SQLite have the file. Nothing but this program reads it before it is
+// finished, so it keeps no journal.
+func (t *tables) open(statements ...string) (*sqlite.Conn, error) {
+	conn, err := sqlite.OpenConn(t.path, sqlite.OpenReadWrite|sqlite.OpenCreate)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetInterrupt(t.ctx.Done())
+	setup := []string{
+		`PRAGMA journal_mode=off`, `PRAGMA synchronous=off`, `PRAGMA locking_mode=exclusive`,
+		fmt.Sprintf(`PRAGMA cache_size=-%d`, cacheSize),
+	}
+	if err := execute(conn, append(setup, statements...)...); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return conn, nil
+}
+
+func execute(conn *sqlite.Conn, statements ...string) error {
 	for _, sql := range statements {
-		if err := sqlitex.ExecuteTransient(t.conn, sql, nil); err != nil {
+		if err := sqlitex.ExecuteTransient(conn, sql, nil); err != nil {
 			return err
 		}
 	}
@@ -106,36 +146,55 @@ func (t *tables) run(statements []string) error {
 
 // insert adds a row; cells are all columns but the id.
 func (t *tables) insert(table int, id int64, cells []cell) error {
-	stmt := t.inserts[table]
-	stmt.BindInt64(1, id)
-	for i, c := range cells {
-		switch at := i + 2; c.kind {
-		case cellInt:
-			stmt.BindInt64(at, c.n)
-		case cellFloat:
-			stmt.BindFloat(at, math.Float64frombits(uint64(c.n)))
-		case cellText:
-			stmt.BindText(at, string(c.b))
-		case cellBlob:
-			stmt.BindBytes(at, c.b)
-		default:
-			stmt.BindNull(at)
+	for _, x := range t.indexes {
+		if x.table != table {
+			continue
+		}
+		if err := x.keys.add(cells[x.column].n, id); err != nil {
+			return err
 		}
 	}
-	if _, err := stmt.Step(); err != nil {
-		return err
+	t.layout.begin()
+	for i := range cells {
+		t.layout.cell(&cells[i])
 	}
-	return stmt.Reset()
+	t.row = t.layout.append(t.row[:0])
+	return t.trees[table].insert(id, t.row)
 }
 
-// finish builds the indexes and closes the file.
+// insertRow adds a row that a layout has made, to a table without index.
+func (t *tables) insertRow(table int, id int64, row []byte) error {
+	return t.trees[table].insert(id, row)
+}
+
+// finish completes the tables, builds the indexes and closes the file.
 func (t *tables) finish() error {
-	err := t.run(append(append([]string{}, indexes...), `PRAGMA analysis_limit=1000`, `ANALYZE`, `COMMIT`))
-	return errors.Join(err, t.close())
+	if err := errors.Join(t.fill(), t.close()); err != nil {
+		return err
+	}
+	conn, err := t.open(`PRAGMA analysis_limit=1000`, `ANALYZE`)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+func (t *tables) fill() error {
+	for _, x := range t.indexes {
+		if err := x.keys.each(t.ctx, x.tree.insert); err != nil {
+			return err
+		}
+		if err := x.tree.finish(); err != nil {
+			return err
+		}
+	}
+	for _, tree := range t.trees {
+		if err := tree.finish(); err != nil {
+			return err
+		}
+	}
+	return t.pages.finish()
 }
 
 // close closes the file as it is.
-func (t *tables) close() error {
-	t.conn.SetInterrupt(nil)
-	return t.conn.Close()
-}
+func (t *tables) close() error { return t.pages.close() }

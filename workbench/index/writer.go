@@ -53,7 +53,7 @@ func Create(path string, opts Options) (*Writer, error) {
 
 // Shard returns a sink for one worker.
 func (w *Writer) Shard() *Shard {
-	s := &Shard{w: w, enc: encoder{schema: w.opts.Schema}}
+	s := &Shard{w: w, enc: encoder{schema: w.opts.Schema, dns: w.opts.Schema.dnsFields()}}
 	w.count.Add(1)
 	w.mu.Lock()
 	w.shards = append(w.shards, s)
@@ -91,7 +91,7 @@ func (w *Writer) finish(ctx context.Context, m Meta) error {
 	}
 	sorting.Wait()
 	tmp := filepath.Join(w.dir, "index.db")
-	rows, err := createTables(ctx, tmp, w.opts.Schema)
+	rows, err := w.createTables(ctx, tmp)
 	if err != nil {
 		return err
 	}
@@ -119,10 +119,7 @@ func (w *Writer) fill(ctx context.Context, rows *tables, m *Meta) error {
 	if err != nil {
 		return err
 	}
-	f := filler{schema: w.opts.Schema, rows: rows, ends: newEndpoints(w.opts.Resolver, rows), dns: w.opts.Schema.dnsFields()}
-	for _, t := range w.opts.Schema.tables {
-		f.cells = append(f.cells, make([]cell, len(t.columns)))
-	}
+	f := filler{schema: w.opts.Schema, rows: rows, ends: newEndpoints(w.opts.Resolver, rows)}
 	if err := merge(ctx, sources, f.row); err != nil {
 		return err
 	}
@@ -135,11 +132,10 @@ type filler struct {
 	schema      *Schema
 	rows        *tables
 	ends        *endpoints
-	dns         dnsFields
 	id          int64
 	first, last int64
 	rec         record
-	cells       [][]cell // by table
+	cells       []cell
 }
 
 func (f *filler) row(row []byte) error {
@@ -162,13 +158,15 @@ func (f *filler) row(row []byte) error {
 		return err
 	}
 	f.entry(r, src, dst)
-	if err := f.rows.insert(tableEntries, f.id, f.cells[tableEntries]); err != nil {
+	if err := f.rows.insert(tableEntries, f.id, f.cells); err != nil {
 		return err
 	}
-	if err := f.fields(r); err != nil {
-		return err
+	for _, own := range r.fields {
+		if err := f.rows.insertRow(own.table, f.id, own.row); err != nil {
+			return err
+		}
 	}
-	f.dns.read(r, &f.ends.names)
+	f.ends.names.read(r)
 	if n := r.num[numPackets]; n > 0 {
 		return f.rows.insert(tableConnections, f.id, []cell{intCell(int64(r.conn)), intCell(n), blobCell(r.packets)})
 	}
@@ -186,7 +184,7 @@ func (f *filler) entry(r *record, src, dst int64) {
 		return intCell(v)
 	}
 	text := func(b []byte) cell { return cell{kind: cellText, b: b} }
-	f.cells[tableEntries] = append(f.cells[tableEntries][:0],
+	f.cells = append(f.cells[:0],
 		intCell(r.time), intCell(r.time+n[numDuration]), unless(n[numElapsed] < 0, n[numElapsed]), unless(n[numFirstByte] < 0, n[numFirstByte]),
 		intCell(n[numProtocol]), intCell(n[numFlags]), intCell(src), intCell(dst), intCell(n[numSrcPort]), intCell(n[numDstPort]),
 		intCell(n[numTransport]), intCell(int64(r.conn)), intCell(n[numGroup]), intCell(int64(r.index)),
@@ -196,34 +194,6 @@ func (f *filler) entry(r *record, src, dst int64) {
 		intCell(n[numMarks]), intCell(n[numLost]), intCell(int64(r.first)), intCell(n[numLast]),
 		intCell(n[numVLAN]), intCell(n[numTunnel]), intCell(n[numTunnelID]), intCell(n[numInterface]),
 	)
-}
-
-// fields adds a row to each table that the entry has fields in.
-func (f *filler) fields(r *record) error {
-	for i := 0; i < len(r.fields); {
-		t := r.fields[i].at.table
-		cells := f.cells[t]
-		clear(cells)
-		for ; i < len(r.fields) && r.fields[i].at.table == t; i++ {
-			v := r.fields[i]
-			c := cell{n: v.n, b: v.b}
-			switch f.schema.tables[t].columns[v.at.column].decl {
-			case "INTEGER":
-				c.kind = cellInt
-			case "REAL":
-				c.kind = cellFloat
-			case "BLOB":
-				c.kind = cellBlob
-			default:
-				c.kind = cellText
-			}
-			cells[v.at.column] = c
-		}
-		if err := f.rows.insert(t, f.id, cells); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func syncFile(path string) error {

@@ -114,7 +114,7 @@ const (
 // oneLine returns b with blanks for the bytes of odd, which no correct sender
 // sends (section 8.2.1): they would make it look like other headers.
 func (l *list) oneLine(b []byte, odd string) []byte {
-	if !bytes.ContainsAny(b, odd) {
+	if !hasAny(b, odd) {
 		return b
 	}
 	http.Anomaly.SetString(&l.m.Values, forged)
@@ -123,6 +123,17 @@ func (l *list) oneLine(b []byte, odd string) []byte {
 		b[i] = ' '
 	}
 	return b
+}
+
+// hasAny is bytes.ContainsAny for a few bytes, which it looks for one by one: that
+// is faster than making a set of them.
+func hasAny(b []byte, few string) bool {
+	for i := range len(few) {
+		if bytes.IndexByte(b, few[i]) >= 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // interim tells whether the list is the head of an informational response.
