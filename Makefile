@@ -25,7 +25,7 @@ help: ## list the targets
 build: ## build bin/shark
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/shark$(shell go env GOEXE) ./cmd/shark
 
-demo: build ## make a little traffic and ask shark about it
+demo: build ## walk through an outage of a small shop
 	demo/demo.sh
 
 test: tidy vet lint scripts fresh unit cross ## all checks, just as CI runs them

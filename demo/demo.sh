@@ -23,7 +23,7 @@ run() {
 	shark "$@"
 }
 
-say 'Two nodes of a shop were recorded while customers complained. Keep the recording as a snapshot.'
+say 'A shop was recorded while customers complained. Keep the recording as a snapshot.'
 run snapshot import testdata/shop/shop.pcapng.zst --identity testdata/shop/identity.jsonl --name shop
 
 say 'What fails, and where?'
@@ -32,7 +32,7 @@ run stats shop failed --by protocol,dst.service.name,operation,status
 say 'Customers see 503 on checkout, and checkout cannot reach payment. What does payment itself do at that time?'
 run query shop 'src.workload.name == "payment" && failed' -n 4
 
-say 'It asks for a name that does not exist. Since when, and who asked for the right one?'
+say 'It asks for a name that does not exist. Did it always?'
 run stats shop 'dns && src.workload.name == "payment"' --by src.pod.name,summary,status
 
 say 'Another pod, another name: the new payment pod came with a typing error in its configuration.'
@@ -44,3 +44,6 @@ run query shop 'redis && elapsed_time > 300000' -n 5
 
 say 'The packets of the failed checkouts, for Wireshark, and nothing else:'
 run export shop 'http && path == "/checkout" && status_code == 503' -w "$work/checkout.pcapng"
+
+say 'The snapshot of this walk is removed again. To go on by yourself:'
+printf '\n  bin/shark query testdata/shop/shop.pcapng.zst --identity testdata/shop/identity.jsonl failed\n'

@@ -28,20 +28,22 @@ type flowGroup struct {
 	spoken      []*Protocol
 	open        bool // a connection without its end
 	begun       bool // a connection with its beginning
+	firstPacket uint64
 	lastPacket  uint64
 }
 
-// groupOf returns the id of the flow that the connection belongs to. The first
-// answer stands, even if who asks whom changes later.
+// groupOf returns the id of the flow that the connection belongs to: that of the
+// first connection that asked. Entries already have it, so it does not change, even
+// if an older connection joins later. The first answer stands, even if who asks
+// whom changes.
 func (c *conn) groupOf(f packet.Flow) uint64 {
 	if c.group == nil {
 		f.SrcPort = 0
 		g := c.p.flows[f]
 		if g == nil {
-			g = &flowGroup{id: c.id, flow: f, first: c.first}
+			g = &flowGroup{id: c.id, flow: f, first: c.first, firstPacket: c.id}
 			c.p.flows[f] = g
 		}
-		g.id = min(g.id, c.id)
 		c.group = g
 	}
 	return c.group.id
@@ -128,6 +130,7 @@ func (g *flowGroup) add(c *conn, client int) {
 	}
 	g.open = g.open || state != "closed"
 	g.begun = g.begun || state != "in_progress"
+	g.firstPacket = min(g.firstPacket, c.id)
 	g.lastPacket = max(g.lastPacket, c.numbers.last)
 }
 
@@ -142,7 +145,7 @@ func (p *partition) emitFlows() {
 		m := p.message()
 		p.entry = Entry{
 			Protocol: FlowProtocol, Carriers: p.entry.Carriers[:0], Time: g.first, End: g.last, Conn: g.id, Group: g.id, Index: flowIndex,
-			Flow: g.flow, Request: m, OneWay: true, First: g.id, Last: g.lastPacket,
+			Flow: g.flow, Request: m, OneWay: true, First: g.firstPacket, Last: g.lastPacket,
 		}
 		g.describe(m)
 		p.put(&p.entry)

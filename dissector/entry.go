@@ -14,7 +14,7 @@ type Entry struct {
 	Time     int64       // when its first byte was captured, ns since 1970
 	End      int64       // when its last byte was
 	Conn     uint64      // id of its connection: the number of the connection's first packet
-	Group    uint64      // id of its flow: the number of the flow's first packet
+	Group    uint64      // id of its flow: that of one of the flow's connections
 	Index    uint32      // position among its connection's entries, in the order they are completed
 	Flow     packet.Flow // from the client to the server
 	Tunnel   packet.Tunnel

@@ -195,12 +195,7 @@ func (t *talk) cancel(m *Message) {
 	}
 	for _, half := range []*Message{ex.req, ex.resp} {
 		if half != nil && !half.done {
-			half.done, half.Truncated = true, true
-			for _, r := range half.carried {
-				if r.Carry.Done != nil {
-					r.Carry.Done(half)
-				}
-			}
+			half.end(true)
 		}
 	}
 	t.pairs.remove(m, ex)
@@ -271,7 +266,9 @@ func (p *pairing) dropOldest(t *talk) {
 		return
 	}
 	m := oldest.first()
-	m.Truncated = m.Truncated || !m.done
+	if !m.done {
+		m.end(true)
+	}
 	p.remove(m, oldest)
 	t.c.p.report.Evicted++
 	t.emit(oldest, false, true)
@@ -295,13 +292,7 @@ func (p *pairing) drain(t *talk, evicted bool) {
 	for _, ex := range left {
 		for _, m := range []*Message{ex.req, ex.resp} {
 			if m != nil && !m.done {
-				m.Truncated = true
-				m.done = true
-				for _, r := range m.carried {
-					if r.Carry.Done != nil {
-						r.Carry.Done(m)
-					}
-				}
+				m.end(true)
 			}
 		}
 		t.emit(ex, false, evicted)

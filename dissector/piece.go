@@ -127,12 +127,7 @@ func (t *talk) finish(d int, m *Message) {
 	if m.done {
 		return
 	}
-	m.done = true
-	for _, r := range m.carried {
-		if r.Carry.Done != nil {
-			r.Carry.Done(m)
-		}
-	}
+	m.end(false)
 	next, final := m.Next, m.From == Server && m.Role != Interim
 	ex := m.ex
 	if m.From == Client && next != "" && ex != nil && (ex.resp == nil || !ex.resp.done) {

@@ -193,6 +193,7 @@ type Message struct {
 	head     int64 // bytes before the body, if it has one
 	bodyFrom int64
 	bodyLen  int64
+	counted  field.IntField // set to BodySize at the end
 	carried  []*Protocol
 	done     bool
 }
@@ -213,6 +214,24 @@ func (m *Message) SetKeyBytes(b []byte) {
 // SetBody says where in the piece its body lies: n bytes from off, counted from
 // the front of buf. They may reach past the end of buf, up to the span.
 func (m *Message) SetBody(off int, n int64) { m.bodyFrom, m.bodyLen = int64(off), n }
+
+// CountBody says that f is to be set, when the message ends, to the bytes of its
+// body on the wire, for a parser that does not know them before.
+func (m *Message) CountBody(f field.IntField) { m.counted = f }
+
+// end marks the message as done and tells those who ride on it.
+func (m *Message) end(truncated bool) {
+	m.done = true
+	m.Truncated = m.Truncated || truncated
+	if m.counted.Field != nil {
+		m.counted.Set(&m.Values, m.BodySize)
+	}
+	for _, r := range m.carried {
+		if r.Carry.Done != nil {
+			r.Carry.Done(m)
+		}
+	}
+}
 
 // Peer returns the request that this response answers: by its key, if that is
 // set, or else the oldest that is not answered yet. It is nil when that is

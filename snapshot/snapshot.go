@@ -50,6 +50,8 @@ type PacketFile struct {
 	Path string // in the file system
 	Node string // that captured it
 	Size int64  // in bytes, as packed
+	// SHA256 is what the manifest says, in hex; reading the file does not check it.
+	SHA256 string
 }
 
 // Find opens the snapshot that ref names: its folder, or its id, the beginning of
@@ -122,7 +124,7 @@ func (s *Snapshot) PacketFiles() []PacketFile {
 	for _, kind := range []ObjectKind{Secrets, Packets} { // secrets come before what they decrypt
 		for _, o := range s.Manifest.Objects {
 			if o.Kind == kind {
-				files = append(files, PacketFile{s.files.path(o.Path), o.Node, o.Size})
+				files = append(files, PacketFile{s.files.path(o.Path), o.Node, o.Size, o.SHA256})
 			}
 		}
 	}

@@ -12,8 +12,9 @@ import (
 
 // Coverage says what an answer is about and what of it was not there to be asked.
 type Coverage struct {
-	From    time.Time       `json:"from,omitzero"` // of the first packet; absent without packets
-	To      time.Time       `json:"to,omitzero"`   // of the last
+	From    time.Time       `json:"from,omitzero"`   // of the first packet; absent without packets
+	To      time.Time       `json:"to,omitzero"`     // of the last
+	Asked   *Window         `json:"asked,omitempty"` // the part of that time that was asked about; nil: all
 	Packets int64           `json:"packets"`
 	Bytes   int64           `json:"bytes"`
 	Nodes   []string        `json:"nodes,omitempty"`
@@ -21,6 +22,26 @@ type Coverage struct {
 	Notes   []string        `json:"notes,omitempty"`  // what is missing, in sentences
 	// Partial says that something that was recorded is not in the answer.
 	Partial bool `json:"partial"`
+}
+
+// Window is a time from From on and before To; a zero one is no limit.
+type Window struct {
+	From time.Time `json:"from,omitzero"`
+	To   time.Time `json:"to,omitzero"`
+}
+
+// within returns c as the coverage of an answer about a window only.
+func (c Coverage) within(from, to time.Time) Coverage {
+	if !from.IsZero() || !to.IsZero() {
+		c.Asked = &Window{From: from.UTC(), To: to.UTC()}
+		if from.IsZero() {
+			c.Asked.From = time.Time{}
+		}
+		if to.IsZero() {
+			c.Asked.To = time.Time{}
+		}
+	}
+	return c
 }
 
 // coverage tells of the dissection that an index stems from.
@@ -166,5 +187,5 @@ func (e *Evidence) manifestNotes() (notes []string, partial bool) {
 		}
 		notes = append(notes, text)
 	}
-	return notes, partial
+	return append(notes, e.altered...), partial || len(e.altered) > 0
 }

@@ -14,21 +14,24 @@ import (
 )
 
 // digest returns the SHA-256 of what the answers depend on: the content of the
-// inputs in their order, and the identities. A snapshot does not change, and its
-// manifest has the sums of all its objects: that of the manifest will do.
+// inputs in their order, and the identities. A snapshot's manifest has the sums of
+// its objects, but what is read are the objects: a copy of it may be damaged, and
+// then it is not the same.
 func (e *Evidence) digest(ctx context.Context) (string, error) {
 	h := sha256.New()
-	switch {
-	case e.snapshot != nil:
+	if e.snapshot != nil {
 		fmt.Fprintf(h, "snapshot %s\n", e.snapshot.Digest)
-	default:
-		for _, in := range e.inputs {
-			sum, err := e.w.fileDigest(ctx, in.path)
-			if err != nil {
-				return "", err
-			}
-			fmt.Fprintf(h, "packets %s\n", sum)
+	}
+	e.altered = nil
+	for _, in := range e.inputs {
+		sum, err := e.w.fileDigest(ctx, in.path)
+		if err != nil {
+			return "", err
 		}
+		if in.sum != "" && sum != in.sum {
+			e.altered = append(e.altered, fmt.Sprintf("%s is not what the manifest says it was; shark snapshot verify tells more", in.label))
+		}
+		fmt.Fprintf(h, "packets %s\n", sum)
 	}
 	if e.identitySum != "" {
 		fmt.Fprintf(h, "identity %s\n", e.identitySum)

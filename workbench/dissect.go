@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"shark/dissector"
@@ -158,8 +159,10 @@ func (e *Evidence) open(path, source string) error {
 
 // dissect reads all packets and writes the index to path.
 func (e *Evidence) dissect(ctx context.Context, path, source string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("folder of the index: %w", err)
+	if strings.HasPrefix(path, e.w.cfg.Cache) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return fmt.Errorf("folder of the index: %w", err)
+		}
 	}
 	src, err := e.packets()
 	if err != nil {

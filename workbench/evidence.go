@@ -27,6 +27,7 @@ type Evidence struct {
 	inputs      []input
 	identity    *identity.Log      // nil: nothing is known of the addresses
 	identitySum string             // digest of the file that identity was read from; empty for the snapshot's own
+	altered     []string           // notes on inputs that are not what the manifest says
 	snapshot    *snapshot.Snapshot // nil: capture files or an index database
 	given       string             // path of the index database that was given instead of packets
 	spool       string             // copy of standard input, removed by Close
@@ -42,6 +43,7 @@ type input struct {
 	label string // what people are told of it
 	node  string // that captured it; empty when unknown
 	size  int64
+	sum   string // SHA-256 that a snapshot's manifest says it has, in hex; else empty
 }
 
 // OpenOptions say more about what to open.
@@ -152,12 +154,17 @@ func (e *Evidence) addSnapshot(ctx context.Context, ref string, alone bool) erro
 	if err != nil {
 		return err
 	}
-	e.Name, e.snapshot = s.Manifest.Name, s
-	for _, f := range s.PacketFiles() {
-		e.inputs = append(e.inputs, input{path: f.Path, label: f.Path, node: f.Node, size: f.Size})
-	}
+	e.hold(s)
 	e.identity, err = s.Identity()
 	return err
+}
+
+// hold takes the packets of a snapshot as the inputs.
+func (e *Evidence) hold(s *snapshot.Snapshot) {
+	e.Name, e.snapshot = s.Manifest.Name, s
+	for _, f := range s.PacketFiles() {
+		e.inputs = append(e.inputs, input{path: f.Path, label: f.Path, node: f.Node, size: f.Size, sum: f.SHA256})
+	}
 }
 
 // addIdentity reads an identity log, which stands for the snapshot's own if that

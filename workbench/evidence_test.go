@@ -197,7 +197,7 @@ func TestConcurrentUse(t *testing.T) {
 func TestOutput(t *testing.T) {
 	w := newBench(t)
 	a, b := "../testdata/http/server.pcap", "../testdata/dns/records.pcap"
-	path := filepath.Join(t.TempDir(), "folder", "x.db")
+	path := filepath.Join(t.TempDir(), "x.db")
 	if d := dissect(t, w, DissectOptions{Output: path}, a); d.Cached || d.Path != path {
 		t.Errorf("%+v", d)
 	}

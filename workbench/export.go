@@ -13,7 +13,6 @@ import (
 	"shark/packet"
 	"shark/packet/filter"
 	"shark/packet/pcapng"
-	"shark/workbench/index"
 )
 
 // Export asks for packets. A packet must satisfy all that is set.
@@ -65,6 +64,7 @@ type exporter struct {
 	bpf      *filter.Filter
 	checked  int // interfaces whose link type is known to suit bpf
 	from, to int64
+	window   [2]time.Time // the same as it was asked for
 	node     string
 	ends     *ends
 	order    reorder
@@ -91,24 +91,27 @@ func (x *exporter) prepare(ctx context.Context, q Export) error {
 		return usage("no packets of a node %q; there are those of %s", q.Node, x.e.nodeNames())
 	}
 	x.node = q.Node
-	if q.KFL != "" {
-		if err := x.ask(ctx, q.KFL); err != nil {
-			return err
-		}
+	if err := x.setWindow(ctx, q); err != nil || q.KFL == "" {
+		return err
 	}
-	return x.setWindow(ctx, q)
+	return x.ask(ctx, q)
 }
 
-// ask finds the packets of the connections that a query selects.
-func (x *exporter) ask(ctx context.Context, expr string) error {
-	opened, plan, err := x.e.plan(ctx, expr)
+// ask finds the packets of the connections that a query selects in the window.
+func (x *exporter) ask(ctx context.Context, q Export) error {
+	opened, plan, err := x.e.plan(ctx, q.KFL)
+	if err != nil {
+		return err
+	}
+	opts, err := x.e.options(opened, Query{From: q.From, To: q.To})
 	if err != nil {
 		return err
 	}
 	x.index = opened
 	var u undecided
+	opts.Undecided = u.add
 	selected, flows := make(map[uint64]bool), make(map[int64]bool)
-	for row, err := range opened.db.Query(ctx, plan, index.QueryOptions{Undecided: u.add}) {
+	for row, err := range opened.db.Query(ctx, plan, opts) {
 		if err != nil {
 			return err
 		}
@@ -146,6 +149,7 @@ func (x *exporter) setWindow(ctx context.Context, q Export) error {
 	if err != nil {
 		return err
 	}
+	x.window = [2]time.Time{from, to}
 	if !from.IsZero() {
 		x.from = nanos(from)
 	}
@@ -260,6 +264,7 @@ func (x *exporter) finish(src *selection, w *pcapng.Writer) error {
 		c.Packets, c.Bytes, c.From, c.To = x.seen.Packets, x.seen.Bytes, x.seen.From, x.seen.To
 		x.result.Coverage = c
 	}
+	x.result.Coverage = x.result.Coverage.within(x.window[0], x.window[1])
 	x.result.Coverage.recorded(x.extras.notes(x.format), false)
 	return nil
 }

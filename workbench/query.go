@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"time"
 
 	"shark/dissector/field"
 	"shark/kfl"
@@ -42,7 +43,7 @@ func (e *Evidence) Query(ctx context.Context, q Query) (*Answer, error) {
 	}
 	var u undecided
 	opts.Undecided = u.add
-	a := &Answer{Coverage: e.coverage(x), Hints: slices.Clone(plan.Hints)}
+	a := &Answer{Coverage: e.asked(x, opts), Hints: slices.Clone(plan.Hints)}
 	a.Rows = func(yield func(*index.Row, error) bool) {
 		u = undecided{}
 		x.db.Query(ctx, plan, opts)(yield)
@@ -125,6 +126,18 @@ func (e *Evidence) options(x *opened, q Query) (index.QueryOptions, error) {
 	return o, nil
 }
 
+// asked is the coverage of an answer about the window from options.
+func (e *Evidence) asked(x *opened, o index.QueryOptions) Coverage {
+	var from, to time.Time
+	if o.From != 0 {
+		from = time.Unix(0, o.From)
+	}
+	if o.To != 0 {
+		to = time.Unix(0, o.To)
+	}
+	return e.coverage(x).within(from, to)
+}
+
 // Stats asks for aggregates.
 type Stats struct {
 	Query
@@ -161,7 +174,7 @@ func (e *Evidence) Stats(ctx context.Context, q Stats) ([]index.Group, []*field.
 	if limit > 0 && len(groups) > limit {
 		groups = groups[:limit]
 	}
-	c := e.coverage(x)
+	c := e.asked(x, opts)
 	c.recorded(u.hints(), false)
 	return groups, by, c, nil
 }

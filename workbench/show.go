@@ -1,12 +1,14 @@
 package workbench
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"shark/dissector"
+	"shark/dissector/protocol/http"
 	"shark/workbench/index"
 )
 
@@ -33,13 +35,14 @@ type Detail struct {
 // Message is one side of an entry in full.
 type Message struct {
 	Start, End time.Time
-	Size       int64  // bytes on the wire
-	Lost       int64  // bytes of it that were never captured
-	Head       []byte // what came before the body, or all of it when it has none; as sent
-	Body       []byte // as the application saw it, or as Note says
-	BodySize   int64  // of the body on the wire
-	Cut        bool   // Head or Body is longer than what is returned
-	Note       string // why Body is not what the application saw; empty when it is
+	Size       int64       // bytes on the wire
+	Lost       int64       // bytes of it that were never captured
+	Head       []byte      // what came before the body, or all of it when it has none; as sent
+	Body       []byte      // as the application saw it, or as Note says
+	BodySize   int64       // of the body on the wire
+	Cut        bool        // Head or Body is longer than what is returned
+	Note       string      // why Body is not what the application saw; empty when it is
+	Parts      []http.Part // of a multipart body, as far as it is at hand
 }
 
 // Show returns one entry in full. body is how many bytes of each body to return
@@ -137,6 +140,7 @@ func (w *wanted) message(m *dissector.Message) *Message {
 			content = m.Body
 		}
 	}
+	out.Parts = parts(m, content)
 	out.Body = append([]byte(nil), content[:min(len(content), w.body)]...)
 	out.Cut = int64(len(out.Head)) < size || len(content) > w.body || int64(len(m.Body)) < m.BodySize-m.Lost
 	return out
@@ -152,4 +156,18 @@ func decoded(content []byte, err error) ([]byte, string) {
 		return content, fmt.Sprintf("is decoded up to an error: %v", err)
 	}
 	return nil, fmt.Sprintf("is shown as sent: %v", err)
+}
+
+// parts lists the parts of a multipart body, as far as it is at hand.
+func parts(m *dissector.Message, body []byte) []http.Part {
+	headers := http.RequestHeaders
+	if m.From == dissector.Server {
+		headers = http.ResponseHeaders
+	}
+	kind, ok := headers.Get(&m.Values, "content-type")
+	if !ok || !bytes.HasPrefix(bytes.ToLower(kind), []byte("multipart/")) {
+		return nil
+	}
+	list, _ := http.Parts(string(kind), body) // those before an error are right
+	return list
 }

@@ -44,13 +44,21 @@ func (w *Workbench) Snapshot(ctx context.Context, ref string) (*snapshot.Manifes
 
 // VerifySnapshot reads all of a snapshot and compares it with its manifest.
 func (w *Workbench) VerifySnapshot(ctx context.Context, ref string) (*snapshot.Verification, error) {
+	progress := func(done, total int64) {
+		w.cfg.Progress(Progress{Task: "verifying", Bytes: done, Total: total})
+	}
+	if info, err := os.Stat(ref); err != nil || !info.IsDir() {
+		s, err := snapshot.OpenStore(ctx, w.cfg.Store)
+		if err != nil {
+			return nil, err
+		}
+		return s.Verify(ctx, ref, progress)
+	}
 	s, err := snapshot.Find(ctx, w.cfg.Store, ref)
 	if err != nil {
 		return nil, err
 	}
-	return s.Verify(ctx, func(done, total int64) {
-		w.cfg.Progress(Progress{Task: "verifying", Bytes: done, Total: total})
-	})
+	return s.Verify(ctx, progress)
 }
 
 // DeleteSnapshot deletes a snapshot of the store and the index that was made of it.
@@ -78,7 +86,9 @@ func (w *Workbench) DeleteSnapshot(ctx context.Context, ref string) error {
 // indexOf returns where the cache keeps the index of a snapshot; empty when there
 // is no cache.
 func (w *Workbench) indexOf(ctx context.Context, s *snapshot.Snapshot) string {
-	source, err := (&Evidence{w: w, snapshot: s}).digest(ctx)
+	e := &Evidence{w: w}
+	e.hold(s)
+	source, err := e.digest(ctx)
 	if err != nil {
 		return ""
 	}

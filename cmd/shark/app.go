@@ -104,6 +104,7 @@ Exit codes:
   shark stats outage.pcap --by dst.name,status
   shark show outage.pcap 1234
   shark export outage.pcap 'redis && elapsed_time > 100000' -w slow.pcapng`,
+		Version:       version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArgs,
@@ -120,6 +121,7 @@ Exit codes:
 		f.Lookup(name).DefValue = "" // the help reads the same for everybody
 		_ = root.MarkPersistentFlagDirname(name)
 	}
+	root.InitDefaultVersionFlag()
 	root.AddCommand(commands(a)...)
 	root.SetHelpCommand(newHelp(root))
 	root.InitDefaultCompletionCmd()

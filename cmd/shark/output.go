@@ -44,6 +44,22 @@ func (a *app) rows(form string, header []string, right []bool) (rowWriter, error
 	return newTable(a.out, titles, right, form == "wide"), nil
 }
 
+// askedText names the part of the time that was asked about, if it was a part.
+func askedText(w *workbench.Window) string {
+	if w == nil {
+		return ""
+	}
+	const form = time.DateTime + ".999"
+	text := ", of which"
+	if !w.From.IsZero() {
+		text += " from " + w.From.Format(form)
+	}
+	if !w.To.IsZero() {
+		text += " to before " + w.To.Format(form)
+	}
+	return text + " UTC"
+}
+
 // footer tells on stderr what the answer is about and what is missing, and makes
 // the command's exit code out of it.
 func (a *app) footer(what string, c workbench.Coverage, hints []string) error {
@@ -56,6 +72,7 @@ func (a *app) footer(what string, c workbench.Coverage, hints []string) error {
 				to = c.To.Format(time.DateTime)
 			}
 			line += fmt.Sprintf(" · %s to %s UTC · %s", c.From.Format(time.DateTime), to, count(c.Packets, "packets"))
+			line += askedText(c.Asked)
 		}
 		fmt.Fprintln(a.err, sanitize(line, false))
 	}

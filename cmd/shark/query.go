@@ -337,7 +337,7 @@ func plain(f *field.Field, r *index.Row) string {
 	}
 	switch v := v.(type) {
 	case time.Time:
-		return v.UTC().Format(time.RFC3339Nano)
+		return v.UTC().Format(timeForm)
 	case []string:
 		return strings.Join(v, " ")
 	case []byte:

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -124,6 +125,9 @@ func messageNotes(m *workbench.Message) (notes []string) {
 	if m.Lost > 0 {
 		notes = append(notes, byteCount(m.Lost)+" of the message were never captured")
 	}
+	for _, p := range m.Parts {
+		notes = append(notes, strings.Join(strings.Fields(fmt.Sprintf("part %s %s %s, %s", p.Name, p.Filename, p.ContentType, byteText(p.Size))), " "))
+	}
 	if m.Note != "" {
 		notes = append(notes, "the body "+m.Note)
 	}
@@ -146,6 +150,7 @@ type messageJSON struct {
 	BodySize int64     `json:"body_size,omitempty"`
 	Cut      bool      `json:"cut,omitempty"`
 	Note     string    `json:"note,omitempty"`
+	Parts    any       `json:"parts,omitempty"` // of a multipart body
 }
 
 func newMessageJSON(m *workbench.Message) *messageJSON {
@@ -153,6 +158,9 @@ func newMessageJSON(m *workbench.Message) *messageJSON {
 		return nil
 	}
 	out := &messageJSON{Start: m.Start, End: m.End, Size: m.Size, Lost: m.Lost, BodySize: m.BodySize, Cut: m.Cut, Note: m.Note}
+	if len(m.Parts) > 0 {
+		out.Parts = m.Parts
+	}
 	out.Head, out.Body = string(m.Head), string(m.Body)
 	if !utf8.Valid(m.Head) || !utf8.Valid(m.Body) { // JSON could not tell the bytes apart
 		out.Encoding = "base64"

@@ -186,7 +186,7 @@ func keyText(k any) string {
 	case map[string]string:
 		return mapText(k)
 	case time.Time:
-		return k.UTC().Format(time.RFC3339Nano)
+		return k.UTC().Format(timeForm)
 	}
 	return fmt.Sprint(k)
 }

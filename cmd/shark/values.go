@@ -67,6 +67,9 @@ func (t *timeFlag) Set(s string) error {
 	return fmt.Errorf("%q is not a time: RFC 3339 (2026-03-14T22:00:00Z), local (2026-03-14 22:00) or -15m", s)
 }
 
+// timeForm is RFC 3339 with all nine digits, so that texts sort as times do.
+const timeForm = "2006-01-02T15:04:05.000000000Z"
+
 // byteText is a number of bytes for people.
 func byteText(n int64) string {
 	switch {

@@ -115,7 +115,7 @@ func open(path string, schema *Schema) (*DB, error) {
 	db := &DB{path: path, uri: uri.String(), schema: schema}
 	s, err := db.session()
 	if err != nil {
-		return nil, err
+		return nil, damaged(err) // the header is sound, the rest is not
 	}
 	if err := db.inspect(s.conn); err != nil {
 		return nil, errors.Join(err, s.close())

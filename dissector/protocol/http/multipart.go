@@ -12,10 +12,10 @@ import (
 
 // Part is one part of a multipart body (RFC 2046, section 5.1; RFC 7578).
 type Part struct {
-	Name        string // form field; empty when the part has none
-	Filename    string // as the client named it: not to be used as a path
-	ContentType string
-	Size        int64 // bytes of its content
+	Name        string `json:"name,omitempty"`     // form field
+	Filename    string `json:"filename,omitempty"` // as the client named it: not to be used as a path
+	ContentType string `json:"content_type,omitempty"`
+	Size        int64  `json:"size"` // bytes of its content
 }
 
 // Parts lists the parts of a multipart body, whose Content-Type is needed for

@@ -204,6 +204,7 @@ func responseBody(m *dissector.Message, h *head, code int) int64 {
 // untilClose makes the rest of the side the message's body.
 func untilClose(m *dissector.Message, h *head) int64 {
 	m.SetBody(h.size, dissector.UntilClose-int64(h.size))
+	m.CountBody(ResponseBodySize)
 	return dissector.UntilClose
 }
 
