@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"shark/dissector"
 	"shark/workbench"
 )
 
@@ -178,8 +180,10 @@ func (a *app) workbench() (*workbench.Workbench, error) {
 		return nil, usagef("--workers %d: there must be at least one", a.workers)
 	}
 	a.bar = newProgressBar(a.err, a.quiet)
+	memory := cmp.Or(int64(a.memory), dissector.DefaultMemory)
+	tuneGC(memory)
 	return workbench.New(workbench.Config{
-		Version: version, Store: a.store, Cache: a.cache, Workers: a.workers, Memory: int64(a.memory), Progress: a.bar.update,
+		Version: version, Store: a.store, Cache: a.cache, Workers: a.workers, Memory: memory, Progress: a.bar.update,
 	})
 }
 
