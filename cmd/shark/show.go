@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -126,7 +125,13 @@ func messageNotes(m *workbench.Message) (notes []string) {
 		notes = append(notes, byteCount(m.Lost)+" of the message were never captured")
 	}
 	for _, p := range m.Parts {
-		notes = append(notes, strings.Join(strings.Fields(fmt.Sprintf("part %s %s %s, %s", p.Name, p.Filename, p.ContentType, byteText(p.Size))), " "))
+		text := "part"
+		for _, t := range []string{p.Name, p.Filename, p.ContentType} {
+			if t != "" {
+				text += " " + t
+			}
+		}
+		notes = append(notes, text+", "+byteText(p.Size))
 	}
 	if m.Note != "" {
 		notes = append(notes, "the body "+m.Note)
