@@ -34,12 +34,6 @@ type Window struct {
 func (c Coverage) within(from, to time.Time) Coverage {
 	if !from.IsZero() || !to.IsZero() {
 		c.Asked = &Window{From: from.UTC(), To: to.UTC()}
-		if from.IsZero() {
-			c.Asked.From = time.Time{}
-		}
-		if to.IsZero() {
-			c.Asked.To = time.Time{}
-		}
 	}
 	return c
 }

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"shark/dissector"
@@ -98,6 +97,9 @@ func (e *Evidence) dissected(ctx context.Context, o DissectOptions) (*Dissected,
 		if path, err = e.w.cachePath(source); err != nil {
 			return nil, err
 		}
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return nil, fmt.Errorf("folder of the index: %w", err)
+		}
 	}
 	d := &Dissected{Path: path}
 	if !o.Force && e.open(path, source) == nil {
@@ -159,11 +161,6 @@ func (e *Evidence) open(path, source string) error {
 
 // dissect reads all packets and writes the index to path.
 func (e *Evidence) dissect(ctx context.Context, path, source string) (err error) {
-	if strings.HasPrefix(path, e.w.cfg.Cache) {
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return fmt.Errorf("folder of the index: %w", err)
-		}
-	}
 	src, err := e.packets()
 	if err != nil {
 		return err
