@@ -1,15 +1,19 @@
 package dissector
 
-import "shark/dissector/stream"
+import (
+	"slices"
+
+	"shark/dissector/stream"
+)
 
 // pairing joins requests and responses of one connection: by key, or in order.
 //
 // After a loss, in-order pairs are void until the sides are seen to take turns
 // again: a wrong pair is worse than none.
 type pairing struct {
-	queue []*exchange            // in order; the answered ones leave it
-	keyed map[uint64][]*exchange // by key, oldest first
-	n     int                    // exchanges in both
+	queue []*exchange          // in order; the answered ones leave it
+	keyed map[uint64]*exchange // by key, oldest first
+	n     int                  // exchanges in both
 
 	distrust  bool // the turn is unknown
 	turn      bool // since then, an answer was seen or is known to be lost
@@ -20,9 +24,22 @@ type pairing struct {
 // exchange is a request and its response, as far as they were seen.
 type exchange struct {
 	req, resp *Message
+	next      *exchange // of the same key
 	interim   int
 	void      bool // its other half cannot be told
 	unsure    bool // begun right after trust was regained
+}
+
+// exchange takes an exchange from the pool.
+func (p *partition) exchange(req, resp *Message) *exchange {
+	n := len(p.exchanges)
+	if n == 0 {
+		return &exchange{req: req, resp: resp}
+	}
+	ex := p.exchanges[n-1]
+	p.exchanges = p.exchanges[:n-1]
+	*ex = exchange{req: req, resp: resp}
+	return ex
 }
 
 // attach finds or makes the exchange of a message that begins.
@@ -35,30 +52,48 @@ func (t *talk) attach(m *Message, at stream.At) {
 		p.dropOldest(t)
 	}
 	if m.From == Client {
-		m.ex = &exchange{req: m}
-		p.add(m)
+		m.ex = t.c.p.exchange(m, nil)
+		if !m.keyed {
+			p.judge(m)
+		}
+		p.keep(m)
 		return
 	}
 	if ex := p.awaiting(m, at.Acked, t.c.transport); ex != nil {
 		ex.resp, m.ex = m, ex
 		return
 	}
-	m.ex = &exchange{resp: m, void: p.distrust && !m.keyed}
+	m.ex = t.c.p.exchange(nil, m)
+	m.ex.void = p.distrust && !m.keyed
 	if m.keyed {
-		p.add(m)
+		p.keep(m)
 	}
 }
 
-// add keeps the exchange of a message that begins one.
-func (p *pairing) add(m *Message) {
+// keep keeps the exchange of a message that begins one.
+func (p *pairing) keep(m *Message) {
 	p.n++
-	if m.keyed {
-		if p.keyed == nil {
-			p.keyed = make(map[uint64][]*exchange)
-		}
-		p.keyed[m.key] = append(p.keyed[m.key], m.ex)
+	if !m.keyed {
+		p.queue = append(p.queue, m.ex)
 		return
 	}
+	if p.keyed == nil {
+		p.keyed = make(map[uint64]*exchange)
+	}
+	last := p.keyed[m.key]
+	if last == nil {
+		p.keyed[m.key] = m.ex
+		return
+	}
+	for last.next != nil {
+		last = last.next
+	}
+	last.next = m.ex
+}
+
+// judge says, as a request in order begins, whether its answer can be told: it
+// can while the sides take turns.
+func (p *pairing) judge(m *Message) {
 	pending := false
 	for _, ex := range p.queue {
 		pending = pending || ex.resp == nil || !ex.resp.done
@@ -71,22 +106,22 @@ func (p *pairing) add(m *Message) {
 			}
 		}
 	}
-	if p.distrust {
-		idle := m.Start-p.lastData >= idleTime
-		if !pending && (p.turn && !p.pipelined || idle) {
-			p.distrust, p.pipelined, m.ex.unsure = false, false, true
-		} else {
-			m.ex.void = true
-		}
+	if !p.distrust {
+		return
 	}
-	p.queue = append(p.queue, m.ex)
+	idle := m.Start-p.lastData >= idleTime
+	if !pending && (p.turn && !p.pipelined || idle) {
+		p.distrust, p.pipelined, m.ex.unsure = false, false, true
+	} else {
+		m.ex.void = true
+	}
 }
 
 // awaiting returns the exchange that a response which begins now belongs to.
 // acked is how much of the requests its sender had received.
 func (p *pairing) awaiting(m *Message, acked int64, tr Transport) *exchange {
 	if m.keyed {
-		for _, ex := range p.keyed[m.key] {
+		for ex := p.keyed[m.key]; ex != nil; ex = ex.next {
 			if ex.req == nil || ex.resp != nil {
 				continue
 			}
@@ -129,7 +164,7 @@ func (p *pairing) peer(m *Message) *Message {
 
 // openMessage returns the message of a side that goes on with the next piece of key.
 func (p *pairing) openMessage(from Side, key uint64) *Message {
-	for _, ex := range p.keyed[key] {
+	for ex := p.keyed[key]; ex != nil; ex = ex.next {
 		m := ex.req
 		if from == Server {
 			m = ex.resp
@@ -145,10 +180,13 @@ func (p *pairing) openMessage(from Side, key uint64) *Message {
 // in it: a message that may be complete already, or m itself if it said nothing
 // yet. It is nil when there is no such exchange.
 func (p *pairing) ending(m *Message) *Message {
-	if !m.Cancel || !m.keyed || len(p.keyed[m.key]) == 0 {
+	if !m.Cancel || !m.keyed {
 		return nil
 	}
-	ex := p.keyed[m.key][0]
+	ex := p.keyed[m.key]
+	if ex == nil {
+		return nil
+	}
 	half := &ex.req
 	if m.From == Server {
 		half = &ex.resp
@@ -171,7 +209,7 @@ func (p *pairing) finished(t *talk, m *Message) {
 		t.c.p.free(m)
 		return
 	case ex == nil:
-		t.emit(&exchange{req: m}, true, false)
+		t.emit(t.c.p.exchange(m, nil), true, false)
 		return
 	case ex.req == nil:
 		p.turn = p.turn || p.distrust
@@ -202,28 +240,35 @@ func (t *talk) cancel(m *Message) {
 	t.emit(ex, false, false)
 }
 
+// remove forgets an exchange of m, if it is kept.
 func (p *pairing) remove(m *Message, ex *exchange) {
-	if !m.keyed {
-		p.queue = without(p.queue, ex, &p.n)
-		return
-	}
-	if rest := without(p.keyed[m.key], ex, &p.n); len(rest) > 0 {
-		p.keyed[m.key] = rest
-	} else {
-		delete(p.keyed, m.key)
+	if m.keyed {
+		p.removeKeyed(m.key, ex)
+	} else if i := slices.Index(p.queue, ex); i >= 0 {
+		p.n--
+		p.queue = slices.Delete(p.queue, i, i+1)
 	}
 }
 
-func without(list []*exchange, ex *exchange, n *int) []*exchange {
-	for i, x := range list {
-		if x == ex {
-			*n--
-			copy(list[i:], list[i+1:])
-			list[len(list)-1] = nil
-			return list[:len(list)-1]
+func (p *pairing) removeKeyed(key uint64, ex *exchange) {
+	first := p.keyed[key]
+	switch {
+	case first == nil:
+		return
+	case first != ex:
+		for first.next != ex {
+			if first = first.next; first == nil {
+				return
+			}
 		}
+		first.next = ex.next
+	case ex.next == nil:
+		delete(p.keyed, key)
+	default:
+		p.keyed[key] = ex.next
 	}
-	return list
+	ex.next = nil
+	p.n--
 }
 
 // loss voids the in-order pairs that a hole in what a side said makes uncertain.
@@ -257,9 +302,9 @@ func (p *pairing) dropOldest(t *talk) {
 	if len(p.queue) > 0 {
 		oldest = p.queue[0]
 	}
-	for _, list := range p.keyed {
-		if oldest == nil || list[0].first().First < oldest.first().First {
-			oldest = list[0]
+	for _, ex := range p.keyed {
+		if oldest == nil || ex.first().First < oldest.first().First {
+			oldest = ex
 		}
 	}
 	if oldest == nil {
@@ -284,8 +329,10 @@ func (ex *exchange) first() *Message {
 // drain makes entries of all that is left, oldest first.
 func (p *pairing) drain(t *talk, evicted bool) {
 	left := p.queue
-	for _, list := range p.keyed {
-		left = append(left, list...)
+	for _, ex := range p.keyed {
+		for ; ex != nil; ex = ex.next {
+			left = append(left, ex)
+		}
 	}
 	p.queue, p.keyed, p.n = nil, nil, 0
 	sortByFirst(left)

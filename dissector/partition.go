@@ -24,15 +24,16 @@ type partition struct {
 	riders map[*Protocol][]*Protocol
 
 	conns    map[connKey]*conn
-	lru      conn // ring; lru.next is the least recently used
-	lingerer []*conn
+	lru      conn        // ring; lru.next is the least recently used
+	lingerer []lingering // by when they are due
 	flows    map[packet.Flow]*flowGroup
 	mem      int
 	limit    int
 
-	pool  []*Message
-	entry Entry
-	nums  []uint64
+	pool      []*Message
+	exchanges []*exchange // to use again
+	entry     Entry
+	nums      []uint64
 }
 
 // connKey is a conversation's addresses and ports in an order of their own.
@@ -159,22 +160,34 @@ func (p *partition) remove(c *conn, evicted bool) {
 	c.p = nil
 }
 
+// lingering is a connection that ended and waits for late packets until it is due.
+type lingering struct {
+	c   *conn
+	due int64
+}
+
 // closing notes that a connection ended; it lingers for late packets.
-func (p *partition) closing(c *conn) { p.lingerer = append(p.lingerer, c) }
+func (p *partition) closing(c *conn) {
+	p.lingerer = append(p.lingerer, lingering{c, c.last + closedLinger})
+}
 
 // tidy lets go of what has ended long ago and, over the memory limit, of what has
 // not been used for longest.
 func (p *partition) tidy(now int64) {
 	for len(p.lingerer) > 0 {
-		c := p.lingerer[0]
-		if c.p != nil {
-			if len(p.lingerer) <= MaxClosed && now-c.last < closedLinger {
-				break
-			}
-			p.remove(c, false)
+		x := p.lingerer[0]
+		if len(p.lingerer) <= MaxClosed && now < x.due {
+			break
 		}
-		p.lingerer[0] = nil
+		p.lingerer[0].c = nil
 		p.lingerer = p.lingerer[1:]
+		switch late := x.c.last + closedLinger; {
+		case x.c.p == nil: // something else took its place
+		case late > now && len(p.lingerer) < MaxClosed:
+			p.lingerer = append(p.lingerer, lingering{x.c, late})
+		default:
+			p.remove(x.c, false)
+		}
 	}
 	for p.mem > p.limit && p.lru.next != p.lru.prev {
 		c := p.lru.next
@@ -242,7 +255,7 @@ func (t *talk) emit(ex *exchange, oneWay, evicted bool) {
 		e.Flow = e.Flow.Reverse()
 	}
 	e.Group = c.groupOf(e.Flow)
-	for _, m := range []*Message{ex.req, ex.resp} {
+	for _, m := range [...]*Message{ex.req, ex.resp} {
 		if m != nil {
 			e.add(m)
 		}
@@ -254,10 +267,24 @@ func (t *talk) emit(ex *exchange, oneWay, evicted bool) {
 		e.Marks |= MarkEvicted
 	}
 	p.put(e)
-	for _, m := range []*Message{ex.req, ex.resp} {
-		if m != nil && m.done && !m.Truncated {
-			p.free(m)
+	t.recycle(ex)
+}
+
+// recycle frees what of an exchange nothing refers to any more. What ended early may
+// be a piece that is still being passed over.
+func (t *talk) recycle(ex *exchange) {
+	whole := t.side[0].hold != ex && t.side[1].hold != ex
+	for _, m := range [...]*Message{ex.req, ex.resp} {
+		switch {
+		case m == nil:
+		case m.done && !m.Truncated:
+			t.c.p.free(m)
+		default:
+			whole = false
 		}
+	}
+	if whole && len(t.c.p.exchanges) < maxPool {
+		t.c.p.exchanges = append(t.c.p.exchanges, ex)
 	}
 }
 

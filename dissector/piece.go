@@ -155,6 +155,10 @@ func (t *talk) newMessage(d int, at stream.At) *Message {
 	return m
 }
 
+// maxPool is how many messages, and how many exchanges, a partition keeps to use
+// again.
+const maxPool = 1024
+
 // message takes a message from the pool.
 func (p *partition) message() *Message {
 	if n := len(p.pool); n > 0 {
@@ -173,7 +177,7 @@ func (p *partition) free(m *Message) {
 	}
 	v.Reset()
 	*m = Message{Values: v, carried: carried}
-	if len(p.pool) < 1024 {
+	if len(p.pool) < maxPool {
 		p.pool = append(p.pool, m)
 	}
 }

@@ -14,6 +14,7 @@ type command struct {
 	verbLen int
 	line    []byte // at most about maxCommand bytes
 	rest    int    // offset in line behind the name
+	detail  bool   // arguments are shown at length
 	full    bool   // line takes no more
 	where   int    // argument that is the key; 0 when there is none or it is not known yet
 	counted int    // EVAL and others: the argument that counts the keys
@@ -46,7 +47,7 @@ func upper(dst, b []byte) int {
 	return n
 }
 
-func (c *command) reset() { *c = command{line: c.line[:0]} }
+func (c *command) reset(detail bool) { *c = command{line: c.line[:0], detail: detail} }
 
 func (c *command) name() []byte { return c.verb[:c.verbLen] }
 
@@ -70,6 +71,7 @@ func (c *command) add(b []byte, n int64) {
 	case i == 0:
 		c.verbLen = upper(c.verb[:], b)
 		c.where, c.counted, c.streams = keyPlace(c.name())
+		c.detail = c.detail || carriesCode(c.name())
 	case i == 1:
 		c.sub.set(b)
 	case i == 2:
@@ -86,11 +88,24 @@ func (c *command) add(b []byte, n int64) {
 		c.line = append(c.line, c.name()...)
 		c.rest = len(c.line)
 	} else {
+		if !c.detail {
+			b = b[:min(len(b), maxArg)]
+		}
 		c.line = appendWord(c.line, b, n > int64(len(b)))
 	}
 	if len(c.line) > maxCommand {
 		c.line, c.full = append(c.line[:maxCommand], "..."...), true
 	}
+}
+
+// carriesCode tells the commands that bring a script: what it does is looked for
+// in its text.
+func carriesCode(name []byte) bool {
+	switch string(name) {
+	case "EVAL", "EVAL_RO", "SCRIPT", "FUNCTION":
+		return true
+	}
+	return false
 }
 
 // findKey looks whether argument i is the key, or tells where it is.

@@ -44,8 +44,11 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 		}
 		s.nest.start()
 		s.count, s.role = -1, dissector.BySide
-		s.command.reset()
-		s.reply.reset()
+		if from == dissector.Client {
+			s.command.reset(m.Detail)
+		} else {
+			s.reply.reset()
+		}
 	}
 	span, err := p.scan(s, from, buf, m)
 	if err != nil && err != dissector.ErrShort {
@@ -168,7 +171,7 @@ func (p *parser) inline(buf []byte, m *dissector.Message) (int64, error) {
 		return 0, errMalformed
 	}
 	c := &p.side[dissector.Client].command
-	c.reset()
+	c.reset(m.Detail)
 	for word := range bytes.FieldsSeq(line) {
 		c.add(word, int64(len(word)))
 	}
