@@ -48,17 +48,17 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	c.nodes(a.Nodes)
 	c.damage(e.renamed(a))
 	c.recorded(a.Notes, a.Partial)
-	c.count(int64(a.Dropped), "packets that the capture itself dropped")
-	c.count(r.Cut, "packets cut short by the capture's snap length")
-	c.count(r.Missing, "bytes of TCP streams that were never captured")
-	c.count(r.Malformed, "packets that are malformed or end before their transport header does")
-	c.count(r.Other, "packets without IP inside, or of a link type that is not known")
-	c.count(r.NoTransport, "IP packets of transports that are not looked into")
-	c.count(r.Fragments, "IP fragments whose datagram never became whole")
-	c.count(r.Unknown, "connections with payload of no protocol that is known here; query conn lists them")
-	c.count(r.ParseErrors, "messages that did not parse as their protocol")
-	c.count(r.Skipped, "bytes of streams that made no sense to their protocol")
-	c.count(r.Evicted, "connections or calls cut short by the memory limit")
+	c.count(int64(a.Dropped), "packets", "that the capture itself dropped")
+	c.count(r.Cut, "packets", "cut short by the capture's snap length")
+	c.count(r.Missing, "bytes", "of TCP streams that were never captured")
+	c.count(r.Malformed, "packets", "malformed or too short for a transport header")
+	c.count(r.Other, "packets", "without IP inside, or of a link type that is not known")
+	c.count(r.NoTransport, "IP packets", "of transports that are not looked into")
+	c.count(r.Fragments, "IP fragments", "whose datagram never became whole")
+	c.count(r.Unknown, "connections", "with payload of no protocol that is known here, listed by query conn")
+	c.count(r.ParseErrors, "messages", "that did not parse as the connection's protocol")
+	c.count(r.Skipped, "bytes", "of streams that made no sense to their protocol")
+	c.count(r.Evicted, "connections or calls", "cut short by the memory limit")
 	if !a.Named {
 		c.note("no identity log: addresses are not known as pods or services")
 	}
@@ -81,7 +81,7 @@ func (e *Evidence) readCoverage(src *pcapng.Merged) Coverage {
 			dropped += *i.Dropped
 		}
 	}
-	c.count(int64(dropped), "packets that the capture itself dropped")
+	c.count(int64(dropped), "packets", "that the capture itself dropped")
 	return c
 }
 
@@ -96,9 +96,11 @@ func (e *Evidence) IdentityCoverage() Coverage {
 
 func (c *Coverage) note(s string) { c.Notes = append(c.Notes, s) }
 
-func (c *Coverage) count(n int64, what string) {
+// count notes what is missing, if anything is. about says more of it, in words that
+// fit one and many.
+func (c *Coverage) count(n int64, what, about string) {
 	if n > 0 {
-		c.note(fmt.Sprintf("%d %s", n, what))
+		c.note(Count(n, what) + " " + about)
 	}
 }
 
@@ -127,7 +129,7 @@ func (c *Coverage) recorded(notes []string, partial bool) {
 
 // damageText is one damage as a sentence without its full stop.
 func damageText(d packet.Damage) string {
-	lost := fmt.Sprintf("%d bytes lost", d.Lost)
+	lost := Count(d.Lost, "bytes") + " lost"
 	if d.Lost < 0 {
 		lost = "the rest is lost"
 	}

@@ -81,7 +81,7 @@ func (x *exporter) prepare(ctx context.Context, q Export) error {
 	}
 	if q.BPF != "" {
 		if x.bpf, err = filter.Compile(q.BPF); err != nil {
-			return usage("packet filter: %w", err)
+			return usage("%w", err)
 		}
 	}
 	if x.ends, err = x.e.newEnds(q.Workload, q.IP); err != nil {
@@ -288,7 +288,7 @@ func (x *exporter) count(r *packet.Record) {
 func (x *exporter) check(interfaces []packet.Interface) error {
 	for ; x.bpf != nil && x.checked < len(interfaces); x.checked++ {
 		if err := x.bpf.Check(interfaces[x.checked].Link); err != nil {
-			return usage("packet filter: %w", err)
+			return usage("%w", err)
 		}
 	}
 	return nil

@@ -608,8 +608,8 @@ func TestExportRefuses(t *testing.T) {
 		text string
 	}{
 		"query":       {Export{KFL: "htpp"}, ErrUsage, "http"},
-		"filter":      {Export{BPF: "tcp prot 80"}, ErrUsage, "packet filter"},
-		"link type":   {Export{BPF: "inbound"}, ErrUsage, "packet filter"},
+		"filter":      {Export{BPF: "tcp prot 80"}, ErrUsage, "usage: filter: "},
+		"link type":   {Export{BPF: "inbound"}, ErrUsage, "usage: filter: "},
 		"node":        {Export{Node: "worker-1"}, ErrUsage, "name no node"},
 		"workload":    {Export{Workload: "cart"}, ErrUsage, "identity log"},
 		"address":     {Export{IP: "10.0.0"}, ErrUsage, "address"},

@@ -1,7 +1,6 @@
 package workbench
 
 import (
-	"fmt"
 	"slices"
 
 	"shark/packet"
@@ -128,7 +127,7 @@ func (x *extras) notes(format pcapng.Format) []string {
 	case format == pcapng.Pcap && len(x.comments)+len(x.secrets)+len(x.names) > 0:
 		return []string{"a pcap file has no place for the comments, address names and TLS secrets of the input: pcapng has"}
 	case format == pcapng.Pcapng && len(x.comments) > x.written.comments:
-		return []string{fmt.Sprintf("%d comments on later sections of the input are left out", len(x.comments)-x.written.comments)}
+		return []string{Count(int64(len(x.comments)-x.written.comments), "comments") + " on later sections of the input left out"}
 	}
 	return nil
 }

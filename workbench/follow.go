@@ -46,7 +46,7 @@ func (e *Evidence) Follow(ctx context.Context, id int64, begin func(Followed) er
 		return err
 	}
 	if len(conns) != 1 {
-		return usage("entry %d is a flow of %d connections: follow one of them, such as those of 'conn && flow_id == %d'", id, len(conns), p.flow)
+		return usage("entry %d is a flow of %s: follow one of those that 'conn && flow_id == %d' lists", id, Count(int64(len(conns)), "connections"), p.flow)
 	}
 	numbers, err := x.db.Packets(ctx, conns[0])
 	if err != nil {

@@ -68,7 +68,7 @@ func (u *undecided) hints() []string {
 	if u.n == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("%d entries are left out, since the query has no answer for them, such as: %v", u.n, u.first)}
+	return []string{fmt.Sprintf("%s left out, for which the query has no answer, such as: %v", Count(u.n, "entries"), u.first)}
 }
 
 // Explain tells how a query is answered.

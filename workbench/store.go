@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"regexp"
 
 	"shark/snapshot"
 )
@@ -97,4 +99,44 @@ func (w *Workbench) indexOf(ctx context.Context, s *snapshot.Snapshot) string {
 		return ""
 	}
 	return path
+}
+
+// idForm is what snapshots' folders are called in a store.
+var idForm = regexp.MustCompile(`^\d{8}t\d{9}z-[0-9a-z]+$`)
+
+// InSnapshot tells whether a path, of a file that may be there or not, leads into the
+// folder of a snapshot, in a store or not.
+func InSnapshot(path string) bool {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	dir := filepath.Dir(path)
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		dir = filepath.Dir(real)
+	} else if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	for ; ; dir = filepath.Dir(dir) {
+		if idForm.MatchString(filepath.Base(dir)) || hasManifest(dir) {
+			return true
+		}
+		if dir == filepath.Dir(dir) {
+			return false
+		}
+	}
+}
+
+// hasManifest tells whether a folder holds the manifest of a snapshot.
+func hasManifest(dir string) bool {
+	path := filepath.Join(dir, "manifest.json")
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	_, err = snapshot.ParseManifest(b)
+	return err == nil // others have files of this name too
 }

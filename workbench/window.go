@@ -11,37 +11,82 @@ import (
 	"shark/packet"
 )
 
-// When is a moment: a time, or so long before the end of what was recorded. The
-// zero When is no limit.
+// When is a moment: a time, or so long before the end of what was recorded, or a
+// time of day in it. The zero When is no limit.
 type When struct {
 	At        time.Time
 	BeforeEnd time.Duration
+	Clock     *Clock
+}
+
+// Clock is a time of day: the first one, from when recording began on.
+type Clock struct {
+	Since time.Duration // on the clock, since midnight
+	Unit  time.Duration // how exact it is: 14:03 to a minute, 14:03:05.5 to a nanosecond
+	Zone  *time.Location
 }
 
 // IsZero tells whether w is no limit.
-func (w When) IsZero() bool { return w.At.IsZero() && w.BeforeEnd == 0 }
+func (w When) IsZero() bool { return w.At.IsZero() && w.BeforeEnd == 0 && w.Clock == nil }
 
-func (w When) time(end time.Time) time.Time {
-	if w.BeforeEnd > 0 {
-		return end.Add(-w.BeforeEnd)
+// after is the first time from first on when the clock shows c. The minute or
+// second that first is in counts from its beginning: nobody knows by heart where in
+// it a recording began.
+func (c *Clock) after(first time.Time) time.Time {
+	day := first.In(c.Zone)
+	on := func(days int) time.Time {
+		return time.Date(day.Year(), day.Month(), day.Day()+days, 0, 0, int(c.Since/time.Second), int(c.Since%time.Second), c.Zone)
 	}
-	return w.At
+	if today := on(0); today.Add(c.Unit).After(first) {
+		return today
+	}
+	return on(1)
 }
 
 // window turns the limits of a question into times and checks them against what
 // was recorded, from first to last. Zero times are no limits.
 func (e *Evidence) window(from, to When, first, last time.Time) (a, b time.Time, err error) {
-	a, b = from.time(last), to.time(last)
+	if a, err = e.moment(from, first, last); err != nil {
+		return a, b, err
+	}
+	if b, err = e.moment(to, first, last); err != nil {
+		return a, b, err
+	}
 	if !a.IsZero() && !b.IsZero() && !a.Before(b) {
-		return a, b, usage("the window ends at %s, not after it begins at %s", text(b), text(a))
+		return a, b, usage("the window ends at %s, not after it begins at %s", text(b.UTC()), text(a.UTC()))
 	}
 	if !first.IsZero() && (!a.IsZero() && a.After(last) || !b.IsZero() && !b.After(first)) {
-		return a, b, fmt.Errorf("%w: %s has packets from %s to %s", ErrOutside, e.Name, text(first), text(last))
+		return a, b, fmt.Errorf("%w: %s has packets from %s to %s", ErrOutside, e.Name, text(first.UTC()), text(last.UTC()))
 	}
 	return a, b, nil
 }
 
-func text(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+// moment finds the time that w means in what was recorded from first to last.
+func (e *Evidence) moment(w When, first, last time.Time) (time.Time, error) {
+	switch {
+	case w.BeforeEnd > 0:
+		return last.Add(-w.BeforeEnd), nil
+	case w.Clock == nil || first.IsZero():
+		return w.At, nil
+	}
+	at := w.Clock.after(first)
+	if at.After(last) {
+		zone := w.Clock.Zone
+		return at, fmt.Errorf("%w: there is no %s in it: %s has packets from %s to %s", ErrOutside, w.Clock, e.Name, text(first.In(zone)), text(last.In(zone)))
+	}
+	return at, nil
+}
+
+func text(t time.Time) string { return t.Format(time.RFC3339Nano) }
+
+// String is the time of day as people write it.
+func (c *Clock) String() string {
+	form := "15:04:05.999999999"
+	if c.Unit == time.Minute {
+		form = "15:04"
+	}
+	return time.Time{}.Add(c.Since).Format(form)
+}
 
 // nanos returns t in ns since 1970, as near as they reach.
 func nanos(t time.Time) int64 {

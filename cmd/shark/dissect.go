@@ -55,7 +55,7 @@ func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) er
 	if _, err := fmt.Fprintln(a.out, d.Path); err != nil {
 		return err
 	}
-	what := count(d.Entries, "entries")
+	what := workbench.Count(d.Entries, "entries")
 	if d.Cached {
 		what += ", dissected before"
 	}

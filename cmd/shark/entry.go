@@ -36,7 +36,21 @@ var repeated = []string{
 	"namespaces", "pods", "services", "dns_resolutions", "node", "node_id", "worker",
 }
 
+// all shows entries one after the other.
+func (t *entryText) all(details []*workbench.Detail) error {
+	for i, d := range details {
+		if i > 0 {
+			fmt.Fprint(t.out, "\n\n")
+		}
+		if err := t.write(d); err != nil {
+			return err
+		}
+	}
+	return t.out.Flush()
+}
+
 func (t *entryText) write(d *workbench.Detail) error {
+	t.entry = nil
 	dec := json.NewDecoder(bytes.NewReader(d.Entry))
 	dec.UseNumber()
 	if err := dec.Decode(&t.entry); err != nil {
@@ -57,7 +71,7 @@ func (t *entryText) write(d *workbench.Detail) error {
 	}
 	t.message("REQUEST", "request", d.Request)
 	t.message("RESPONSE", "response", d.Response)
-	return t.out.Flush()
+	return nil
 }
 
 // value finds a field in the entry: dots lead into objects.
@@ -141,11 +155,11 @@ func numberText(n json.Number, unit string) string {
 	case unit == "":
 		return n.String()
 	}
-	return count(i, unit)
+	return workbench.Count(i, unit)
 }
 
 // byteCount is an exact number of bytes.
-func byteCount(n int64) string { return count(n, "bytes") }
+func byteCount(n int64) string { return workbench.Count(n, "bytes") }
 
 // message shows one side.
 func (t *entryText) message(title, side string, m *workbench.Message) {

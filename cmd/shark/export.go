@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -25,6 +21,7 @@ type exportOptions struct {
 	workload string
 	ip       string
 	identity string
+	force    bool
 }
 
 func newExport(a *app) *cobra.Command {
@@ -34,7 +31,8 @@ func newExport(a *app) *cobra.Command {
 		Short: "Write packets to a file for Wireshark and its like",
 		Long: `Write packets to a capture file, in order of time. A KFL expression selects the
 connections of the entries it matches, with all their packets. Every condition that
-is given must hold. -w - writes to standard output.`,
+is given must hold. -w - writes to standard output. A file that is there already is
+replaced with --force only, and never when it is read or part of a snapshot.`,
 		Example: `  shark export outage.pcap 'http && status_code >= 500' -w errors.pcapng
   shark export outage.pcap --bpf 'tcp port 6379' --from -5m -w redis.pcap
   shark export mysnapshot --workload shop/cart -w - | wireshark -k -i -`,
@@ -51,6 +49,7 @@ is given must hold. -w - writes to standard output.`,
 	f.StringVar(&o.workload, "workload", "", "pod, service or workload at either end, as name or namespace/name")
 	f.StringVar(&o.ip, "ip", "", "address or CIDR block at either end")
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
+	f.BoolVar(&o.force, "force", false, "replace the file if it is there already")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"pcap", "pcapng"}, cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
 	return cmd
 }
@@ -81,7 +80,7 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 	if err != nil {
 		return err
 	}
-	if err := checkTarget(o.file, append(refs, o.identity)); err != nil {
+	if err := checkTarget(o.file, append(slices.Clone(refs), o.identity), o.force); err != nil {
 		return err
 	}
 	e, err := a.open(ctx, refs, o.identity)
@@ -92,81 +91,16 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 	q := workbench.Export{
 		KFL: expr, BPF: o.bpf, Node: o.node, Workload: o.workload, IP: o.ip, From: o.from.When, To: o.to.When, Format: format,
 	}
-	var done *workbench.Exported
-	if o.file == "-" {
-		out := bufio.NewWriterSize(a.out, 1<<16)
-		if done, err = e.Export(ctx, q, out); err == nil {
-			err = out.Flush()
-		}
-	} else {
-		done, err = exportFile(ctx, e, q, o.file)
-	}
+	done, err := exportPackets(ctx, a, e, q, o.file)
 	if err != nil {
 		return err
 	}
-	what := count(done.Packets, "packets")
+	what := workbench.Count(done.Packets, "packets")
 	if done.Conns > 0 {
-		what += " of " + count(int64(done.Conns), "connections")
+		what += " of " + workbench.Count(int64(done.Conns), "connections")
 	}
 	if done.OutOfOrder > 0 {
-		what += fmt.Sprintf(", %d of them out of order: they were captured too far from their time", done.OutOfOrder)
+		what += fmt.Sprintf(", %s of them out of order, captured too far from their time", workbench.Grouped(done.OutOfOrder))
 	}
 	return a.footer(what+", "+byteText(done.Bytes), done.Coverage, nil)
-}
-
-// checkTarget refuses to write over what is to be read.
-func checkTarget(file string, refs []string) error {
-	to, err := os.Stat(file)
-	if err != nil {
-		return nil
-	}
-	for _, r := range refs {
-		if from, err := os.Stat(r); err == nil && os.SameFile(from, to) {
-			return usagef("%s is what is read: write to another file", file)
-		}
-	}
-	return nil
-}
-
-// exportFile writes to a file that appears under its name only when it is whole.
-func exportFile(ctx context.Context, e *workbench.Evidence, q workbench.Export, path string) (done *workbench.Exported, err error) {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return exportTo(ctx, e, q, path) // a pipe or a device has no name to give
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
-	if err != nil {
-		return nil, writing(path, "", err)
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(f.Name()))
-		}
-	}()
-	done, err = e.Export(ctx, q, f)
-	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return nil, writing(path, f.Name(), err)
-	}
-	return done, os.Rename(f.Name(), path)
-}
-
-// exportTo writes to what is there already.
-func exportTo(ctx context.Context, e *workbench.Evidence, q workbench.Export, path string) (*workbench.Exported, error) {
-	f, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return nil, writing(path, "", err)
-	}
-	done, err := e.Export(ctx, q, f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	return done, nil
-}
-
-// writing names in an error the file that is to be, not the one that was to become it.
-func writing(path, part string, err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) && (part == "" || p.Path == part) {
-		return fmt.Errorf("writing %s: %w", path, p.Err)
-	}
-	return err
 }

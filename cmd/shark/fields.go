@@ -68,7 +68,15 @@ func runFields(a *app, args []string, o fieldsOptions) error {
 		header, cells, found = fieldRows(w.Catalogue(), pattern)
 	}
 	if len(found) == 0 {
-		fmt.Fprintf(a.err, "nothing has %q in its name or meaning\n", pattern)
+		suggest := w.SuggestField
+		if o.functions {
+			suggest = w.SuggestFunction
+		}
+		hint := suggest(pattern)
+		if hint != "" {
+			hint = "; " + hint
+		}
+		fmt.Fprintf(a.err, "nothing has %q in its name or meaning%s\n", pattern, sanitize(hint, false))
 	}
 	if o.output == "json" || o.output == "jsonl" {
 		name := "fields"

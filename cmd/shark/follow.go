@@ -28,8 +28,9 @@ func newFollow(a *app) *cobra.Command {
 		Short: "Show what both sides of an entry's connection sent, in order",
 		Long: `Show what both sides of an entry's connection sent, put in order, > from the client
 and < from the server. Bytes that were never captured are named where they are
-missing. What is no text is shown as a hexadecimal dump; --form raw writes all bytes
-as they were sent.`,
+missing. Bytes that are no text are shown as dots; --form hex dumps them in
+hexadecimal, --form raw writes all as they were sent. Bodies in the clear, put
+together and decompressed, are what shark show shows.`,
 		Example: `  shark follow outage.pcap 1234
   shark follow outage.pcap 1234 --form hex
   shark follow outage.pcap 1234 --form raw --side server > reply.bin`,
@@ -39,7 +40,7 @@ as they were sent.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
-	f.StringVar(&o.form, "form", "text", "how bytes are shown: text, hex or raw")
+	f.StringVar(&o.form, "form", "text", "how bytes are shown: text (dots for what is none), hex (a dump) or raw (as sent)")
 	f.StringVar(&o.side, "side", "both", "who is heard: client, server or both")
 	for name, values := range map[string][]string{"form": {"text", "hex", "raw"}, "side": {"both", "client", "server"}} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
@@ -97,6 +98,7 @@ type talk struct {
 	form   string
 	fresh  bool // nothing is on the current line yet
 	client bool // who spoke last
+	binary bool // the last bytes were no text
 	tail   []byte
 	sent   [2]int64 // bytes shown, of client and server
 	lost   int64
@@ -118,6 +120,7 @@ func (t *talk) write(c workbench.Chunk) error {
 	}
 	if c.Client != t.client || c.Data == nil {
 		t.endLine()
+		t.binary = false
 	}
 	t.client = c.Client
 	switch {
@@ -132,26 +135,75 @@ func (t *talk) write(c workbench.Chunk) error {
 	return err
 }
 
-// text writes a chunk as lines, the first of which may go on with the last one of
-// the chunk before.
+// leastText is how many bytes a line has at least to count as text between bytes that
+// are none: a few that happen to be letters say nothing there.
+const leastText = 8
+
+// dotsWidth is how many bytes that are no text go on a line.
+const dotsWidth = 64
+
+// text writes a chunk line by line, each as text or as dots for what is no text. The
+// first line may go on with the last one of the chunk before, as text does.
 func (t *talk) text(b []byte) {
 	b = append(t.tail, b...)
-	n := len(b) - unfinished(b)
-	t.tail = slices.Clone(b[n:])
-	if b = b[:n]; !isText(b) {
-		b, t.tail = append(b, t.tail...), nil
-		t.endLine()
-		for line := range strings.Lines(hex.Dump(b)) {
-			fmt.Fprintf(t.out, "%s %s", arrows[t.client], line)
+	t.tail = nil
+	var short [][]byte // lines after bytes that are no text, too short to tell
+	var binary []byte
+	for line := range bytes.Lines(b) {
+		switch {
+		case !isText(line[:len(line)-unfinished(line)]):
+			t.binary, binary = true, append(append(binary, bytes.Join(short, nil)...), line...)
+			short = nil
+			continue
+		case t.binary && len(line) < leastText:
+			short = append(short, line)
+			continue
 		}
+		t.dots(binary)
+		t.lines(append(short, line))
+		t.binary, binary, short = false, nil, nil
+	}
+	t.dots(binary)
+	t.lines(short)
+}
+
+// lines writes lines of text. The end of the last one is kept back where it may
+// belong with what comes next.
+func (t *talk) lines(lines [][]byte) {
+	for _, line := range lines {
+		n := len(line) - unfinished(line)
+		t.line(textOf(line[:n]))
+		t.tail = slices.Clone(line[n:])
+	}
+}
+
+// line writes a line of text, or as much of it as is there.
+func (t *talk) line(s string) {
+	if s == "" {
 		return
 	}
-	for line := range strings.Lines(textOf(b)) {
-		if t.fresh {
-			fmt.Fprint(t.out, arrows[t.client]+" ")
+	if t.fresh {
+		fmt.Fprint(t.out, arrows[t.client]+" ")
+	}
+	fmt.Fprint(t.out, s)
+	t.fresh = strings.HasSuffix(s, "\n")
+}
+
+// dots writes bytes that are no text: what of them is printable ASCII, and dots. A
+// line break at their end is one.
+func (t *talk) dots(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	t.endLine()
+	b = bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	for row := range slices.Chunk(b, dotsWidth) {
+		for i, c := range row {
+			if c < ' ' || c > '~' {
+				row[i] = '.'
+			}
 		}
-		fmt.Fprint(t.out, line)
-		t.fresh = strings.HasSuffix(line, "\n")
+		fmt.Fprintf(t.out, "%s %s\n", arrows[t.client], row)
 	}
 }
 
@@ -175,11 +227,8 @@ func unfinished(b []byte) int {
 // endLine ends a line that the next chunk does not go on with.
 func (t *talk) endLine() {
 	if len(t.tail) > 0 {
-		if t.fresh {
-			fmt.Fprint(t.out, arrows[t.client]+" ")
-		}
-		fmt.Fprint(t.out, textOf(t.tail))
-		t.tail, t.fresh = nil, false
+		t.line(textOf(t.tail))
+		t.tail = nil
 	}
 	if !t.fresh {
 		fmt.Fprintln(t.out)

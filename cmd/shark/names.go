@@ -37,8 +37,8 @@ func (o *namesOptions) begin(ctx context.Context, a *app, args []string) (*workb
 	if err := checkOutput(o.output); err != nil {
 		return nil, err
 	}
-	if o.at.BeforeEnd > 0 {
-		return nil, usagef("--at %s: name the time itself, RFC 3339 or local", o.at.text)
+	if o.at.BeforeEnd > 0 || o.at.Clock != nil {
+		return nil, usagef("--at %s: name the time itself with its day, RFC 3339 or local", o.at.text)
 	}
 	return a.open(ctx, args, o.identity)
 }
@@ -88,7 +88,7 @@ func runWorkloads(ctx context.Context, a *app, args []string, o namesOptions, na
 	if err != nil {
 		return err
 	}
-	return a.footer(count(int64(len(found)), "workloads"), e.IdentityCoverage(), nil)
+	return a.footer(workbench.Count(int64(len(found)), "workloads"), e.IdentityCoverage(), nil)
 }
 
 func (a *app) workloadTable(found []identity.Workload, form string) error {
@@ -157,7 +157,7 @@ func runIPs(ctx context.Context, a *app, args []string, o namesOptions, ip strin
 	if err != nil {
 		return err
 	}
-	return a.footer(count(int64(len(found)), "addresses"), e.IdentityCoverage(), nil)
+	return a.footer(workbench.Count(int64(len(found)), "addresses"), e.IdentityCoverage(), nil)
 }
 
 func (a *app) ipTable(found []identity.IPInfo, form string) error {

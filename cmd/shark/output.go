@@ -71,7 +71,7 @@ func (a *app) footer(what string, c workbench.Coverage, hints []string) error {
 			if severalDays(c) {
 				to = c.To.Format(time.DateTime)
 			}
-			line += fmt.Sprintf(" · %s to %s UTC · %s", c.From.Format(time.DateTime), to, count(c.Packets, "packets"))
+			line += fmt.Sprintf(" · %s to %s UTC · %s", c.From.Format(time.DateTime), to, workbench.Count(c.Packets, "packets"))
 			line += askedText(c.Asked)
 		}
 		fmt.Fprintln(a.err, sanitize(line, false))

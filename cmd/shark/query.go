@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"shark/dissector/field"
-	"shark/kfl"
 	"shark/workbench"
 	"shark/workbench/index"
 )
@@ -22,18 +21,67 @@ const terminalLimit = 100
 type windowOptions struct{ from, to timeFlag }
 
 func (o *windowOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().Var(&o.from, "from", "only from this time on: RFC 3339, local, or -15m before the end")
-	cmd.Flags().Var(&o.to, "to", "only before this time")
+	cmd.Flags().Var(&o.from, "from", "only from this time on: RFC 3339, local (2026-03-14 22:00, or 22:00 for the first in the capture), or -15m before the end")
+	cmd.Flags().Var(&o.to, "to", "only before this time, in the same forms")
 }
 
-type queryOptions struct {
+// questionOptions are the flags of the commands that put a KFL expression.
+type questionOptions struct {
 	windowOptions
 	output   string
 	limit    int
-	newest   bool
-	fields   []string
 	identity string
-	explain  bool
+}
+
+// question is a KFL expression about opened evidence.
+type question struct {
+	workbench.Query
+	w      *workbench.Workbench
+	e      *workbench.Evidence // the caller closes it
+	fields []*field.Field
+}
+
+func (o *questionOptions) addFlags(cmd *cobra.Command, limit string) {
+	o.windowOptions.addFlags(cmd)
+	outputFlag(cmd, &o.output)
+	cmd.Flags().IntVarP(&o.limit, "limit", "n", 0, limit)
+	cmd.Flags().StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
+}
+
+// check refuses values that no answer can have.
+func (o *questionOptions) check() error {
+	if o.limit < 0 {
+		return usagef("--limit %d: a number of at least 1, or 0 for all", o.limit)
+	}
+	return checkOutput(o.output)
+}
+
+// open checks the flags, finds the fields that are named, and opens what the
+// arguments name before the expression.
+func (o *questionOptions) open(ctx context.Context, a *app, args, fields []string) (*question, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	refs, expr, err := splitQuery(args)
+	if err != nil {
+		return nil, err
+	}
+	q := &question{Query: workbench.Query{KFL: cmp.Or(expr, calls), From: o.from.When, To: o.to.When}}
+	if q.w, err = a.workbench(); err != nil {
+		return nil, err
+	}
+	if q.fields, err = lookupFields(q.w, fields); err != nil {
+		return nil, err
+	}
+	q.e, err = a.openWith(ctx, q.w, refs, o.identity)
+	return q, err
+}
+
+type queryOptions struct {
+	questionOptions
+	newest  bool
+	fields  []string
+	explain bool
 }
 
 func newQuery(a *app) *cobra.Command {
@@ -63,82 +111,63 @@ fields lists, with the functions of shark fields --functions.`,
 			return runQuery(cmd.Context(), a, args, o)
 		},
 	}
-	o.addFlags(cmd)
-	outputFlag(cmd, &o.output)
+	o.addFlags(cmd, "at most so many entries; 0 for all (default: 100 on a terminal, else all)")
 	f := cmd.Flags()
-	f.IntVarP(&o.limit, "limit", "n", 0, "at most so many entries; 0 for all (default: 100 on a terminal, else all)")
 	f.BoolVar(&o.newest, "newest", false, "newest first")
 	f.StringSliceVar(&o.fields, "fields", nil, "only these fields, such as timestamp,src.name,path")
-	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
 	f.BoolVar(&o.explain, "explain", false, "tell how KFL, the last argument, is answered, instead of answering it")
 	_ = cmd.RegisterFlagCompletionFunc("fields", a.completeField) // fails only if the flag is missing
 	return cmd
 }
 
 func runQuery(ctx context.Context, a *app, args []string, o queryOptions) error {
-	if err := checkOutput(o.output); err != nil {
-		return err
-	}
-	if err := checkLimit(o.limit); err != nil {
-		return err
-	}
-	w, err := a.workbench()
-	if err != nil {
-		return err
-	}
 	if o.explain {
-		text, err := w.Explain(args[len(args)-1])
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(a.out, text)
-		return err
+		return explain(a, args[len(args)-1], o)
 	}
-	refs, expr, err := splitQuery(args)
+	q, err := o.open(ctx, a, args, o.fields)
 	if err != nil {
 		return err
 	}
-	if expr == "" {
-		expr = calls
-	}
-	fields, err := lookupFields(w, o.fields)
-	if err != nil {
-		return err
-	}
-	e, err := a.openWith(ctx, w, refs, o.identity)
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	q := workbench.Query{KFL: expr, From: o.from.When, To: o.to.When, Newest: o.newest}
+	defer q.e.Close()
+	q.Newest = o.newest
 	if o.limit > 0 {
 		q.Limit = o.limit + 1 // one more, to know whether there are more
 	}
-	answer, err := e.Query(ctx, q)
+	answer, err := q.e.Query(ctx, q.Query)
 	if err != nil {
 		return err
 	}
-	n, more, err := a.writeEntries(w, answer, fields, o)
+	n, more, err := a.writeEntries(q.w, answer, q.fields, o)
 	if err != nil {
 		return err
 	}
-	what := count(n, "entries")
+	what := workbench.Count(n, "entries")
 	if more {
 		what += ", and there are more (--limit 0 for all)"
 	}
 	return a.footer(what, answer.Coverage, answer.Hints)
 }
 
+// explain tells how an expression would be answered.
+func explain(a *app, expr string, o queryOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	w, err := a.workbench()
+	if err != nil {
+		return err
+	}
+	text, err := w.Explain(expr)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(a.out, text)
+	return err
+}
+
 // calls selects what is asked about when no expression is given: everything but
 // connections and flows, which would count the same traffic again.
 const calls = "!conn && !flow"
-
-func checkLimit(n int) error {
-	if n < 0 {
-		return usagef("--limit %d: a number of at least 1, or 0 for all", n)
-	}
-	return nil
-}
 
 // lookupFields finds fields by their names.
 func lookupFields(w *workbench.Workbench, names []string) ([]*field.Field, error) {
@@ -147,11 +176,7 @@ func lookupFields(w *workbench.Workbench, names []string) ([]*field.Field, error
 		if out[i] = w.Catalogue().Lookup(n); out[i] != nil {
 			continue
 		}
-		var near *kfl.Error // knows what else may be meant
-		if _, err := w.Explain(n); errors.As(err, &near) && strings.HasPrefix(near.Problems[0].Message, "unknown name") {
-			return nil, usagef("%s", near.Problems[0].Message)
-		}
-		return nil, usagef("there is no field %q; shark fields lists them", n)
+		return nil, usagef("unknown name %q; %s", n, cmp.Or(w.SuggestField(n), "shark fields lists all"))
 	}
 	return out, nil
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"os"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -25,13 +27,14 @@ type showOptions struct {
 func newShow(a *app) *cobra.Command {
 	var o showOptions
 	cmd := &cobra.Command{
-		Use:   "show SNAPSHOT... ENTRY",
-		Short: "Show one entry in full: fields, headers, bodies, times",
-		Long: `Show one entry in full: its fields under their KFL names, then what was sent.
+		Use:   "show SNAPSHOT... ENTRY...",
+		Short: "Show entries in full: fields, headers, bodies, times",
+		Long: `Show entries in full: their fields under their KFL names, then what was sent.
 Headers and bodies are read from the packets; bodies are shown as the application
-saw them: put together, decompressed. ENTRY is a number as in the first column of
-shark query. -o json has all fields, those too that repeat others.`,
+saw them: put together, decompressed. An ENTRY is a number as in the first column
+of shark query. -o json has all fields, those too that repeat others.`,
 		Example: `  shark show outage.pcap 1234
+  shark show outage.pcap 1234 1235
   shark show outage.pcap 1234 -o json | jq -r .response.body
   shark show outage.pcap 1234 --raw > picture.png`,
 		Args:              argsAtLeast(2),
@@ -56,22 +59,57 @@ func entryID(s string) (int64, error) {
 	return id, nil
 }
 
-func runShow(ctx context.Context, a *app, args []string, o showOptions) error {
-	if o.output != "table" && o.output != "json" {
+// splitEntries parts the arguments into snapshots and the entries at their end. A
+// number that is the name of a file is one, except as the last argument.
+func splitEntries(args []string) (refs []string, ids []int64, err error) {
+	n := len(args) - 1
+	for n > 1 && isEntry(args[n-1]) {
+		n--
+	}
+	for _, s := range args[n:] {
+		id, err := entryID(s)
+		if err != nil {
+			return nil, nil, err
+		}
+		ids = append(ids, id)
+	}
+	return args[:n], ids, nil
+}
+
+// isEntry tells whether an argument that may be either is an entry, not a file.
+func isEntry(s string) bool {
+	if _, err := entryID(s); err != nil {
+		return false
+	}
+	_, err := os.Stat(s)
+	return err != nil
+}
+
+func (o *showOptions) check(a *app, ids []int64) error {
+	switch {
+	case o.output != "table" && o.output != "json":
 		return usagef("--output %q: one of table, json", o.output)
-	}
-	if o.raw && a.terminal {
+	case o.raw && a.terminal:
 		return usagef("raw bytes are not for a terminal: send standard output to a file or a program")
+	case o.raw && len(ids) > 1:
+		return usagef("--raw writes the body of one entry, and %d are named", len(ids))
 	}
-	id, err := entryID(args[len(args)-1])
+	return nil
+}
+
+func runShow(ctx context.Context, a *app, args []string, o showOptions) error {
+	refs, ids, err := splitEntries(args)
 	if err != nil {
+		return err
+	}
+	if err := o.check(a, ids); err != nil {
 		return err
 	}
 	w, err := a.workbench()
 	if err != nil {
 		return err
 	}
-	e, err := a.openWith(ctx, w, args[:len(args)-1], o.identity)
+	e, err := a.openWith(ctx, w, refs, o.identity)
 	if err != nil {
 		return err
 	}
@@ -80,24 +118,45 @@ func runShow(ctx context.Context, a *app, args []string, o showOptions) error {
 	if o.raw && body == 0 {
 		body = workbench.MaxBody
 	}
-	d, err := e.Show(ctx, id, body)
-	if err != nil {
-		return err
+	// All are found before the first is shown: an answer is whole or an error.
+	details := make([]*workbench.Detail, len(ids))
+	for i, id := range ids {
+		if details[i], err = e.Show(ctx, id, body); err != nil {
+			return err
+		}
 	}
 	a.bar.clear()
 	switch {
 	case o.raw:
-		err = a.showRaw(id, d)
+		err = a.showRaw(ids[0], details[0])
 	case o.output == "json":
-		err = a.showJSON(d)
+		err = a.showJSON(details)
 	default:
 		t := entryText{out: bufio.NewWriter(a.out), catalogue: w.Catalogue(), named: e.Identity() != nil, whole: o.body > 0}
-		err = t.write(d)
+		err = t.all(details)
 	}
 	if err != nil {
 		return err
 	}
-	return a.footer(fmt.Sprintf("entry %d", id), d.Coverage, nil)
+	what := fmt.Sprintf("entry %d", ids[0])
+	if len(ids) > 1 {
+		what = workbench.Count(int64(len(ids)), "entries")
+	}
+	return a.footer(what, coverageOf(details), nil)
+}
+
+// coverageOf is what is missing from any of several entries of the same evidence.
+func coverageOf(details []*workbench.Detail) workbench.Coverage {
+	c := details[0].Coverage
+	for _, d := range details[1:] {
+		c.Partial = c.Partial || d.Coverage.Partial
+		for _, n := range d.Coverage.Notes {
+			if !slices.Contains(c.Notes, n) {
+				c.Notes = append(c.Notes, n)
+			}
+		}
+	}
+	return c
 }
 
 // showRaw writes a body, and says on stderr what is missing from it.
@@ -122,7 +181,7 @@ func (a *app) showRaw(id int64, d *workbench.Detail) error {
 // messageNotes says what of a message is not as the application saw it.
 func messageNotes(m *workbench.Message) (notes []string) {
 	if m.Lost > 0 {
-		notes = append(notes, byteCount(m.Lost)+" of the message were never captured")
+		notes = append(notes, byteCount(m.Lost)+" of the message never captured")
 	}
 	for _, p := range m.Parts {
 		text := "part"
@@ -174,12 +233,28 @@ func newMessageJSON(m *workbench.Message) *messageJSON {
 	return out
 }
 
-func (a *app) showJSON(d *workbench.Detail) error {
+// detailJSON is an entry in full in JSON.
+type detailJSON struct {
+	Entry    json.RawMessage     `json:"entry"`
+	Request  *messageJSON        `json:"request,omitempty"`
+	Response *messageJSON        `json:"response,omitempty"`
+	Packets  []uint64            `json:"packets"`
+	Coverage *workbench.Coverage `json:"coverage,omitempty"` // where it is not said once for several
+}
+
+// showJSON writes one entry as an object, several as a list in one.
+func (a *app) showJSON(details []*workbench.Detail) error {
+	list := make([]detailJSON, len(details))
+	for i, d := range details {
+		list[i] = detailJSON{Entry: d.Entry, Request: newMessageJSON(d.Request), Response: newMessageJSON(d.Response), Packets: d.Packets}
+	}
+	coverage := coverageOf(details)
+	if len(list) == 1 {
+		list[0].Coverage = &coverage
+		return a.writeJSON(list[0])
+	}
 	return a.writeJSON(struct {
-		Entry    json.RawMessage    `json:"entry"`
-		Request  *messageJSON       `json:"request,omitempty"`
-		Response *messageJSON       `json:"response,omitempty"`
-		Packets  []uint64           `json:"packets"`
+		Entries  []detailJSON       `json:"entries"`
 		Coverage workbench.Coverage `json:"coverage"`
-	}{d.Entry, newMessageJSON(d.Request), newMessageJSON(d.Response), d.Packets, d.Coverage})
+	}{list, coverage})
 }

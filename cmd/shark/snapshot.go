@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"shark/snapshot"
+	"shark/workbench"
 )
 
 func newSnapshot(a *app) *cobra.Command {
@@ -44,7 +45,7 @@ down. NODE= says which node captured a file; files of one node are merged by tim
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Identity, "identity", "", "identity log: who had which address when")
-	f.StringVar(&o.Name, "name", "", "name of the snapshot (default: that of the first node)")
+	f.StringVar(&o.Name, "name", "", "name of the snapshot, best one that no other has (default: that of the first node)")
 	f.StringVar(&o.Note, "note", "", "a note to keep with it")
 	f.StringVar(&o.Cluster, "cluster", "", "cluster that the traffic is from")
 	return cmd
@@ -68,8 +69,30 @@ func runSnapshotImport(ctx context.Context, a *app, o snapshot.ImportOptions) er
 	}
 	if !a.quiet {
 		fmt.Fprintf(a.err, "%s: %s\n", sanitize(m.Name, false), contents(m))
+		if others := namesakes(ctx, w, m); len(others) > 0 {
+			more := ""
+			if n := len(others) - 1; n > 0 {
+				more = fmt.Sprintf(" and %s more", workbench.Grouped(int64(n)))
+			}
+			fmt.Fprintf(a.err, "  %s is also the name of %s%s: to mean one of them, give its id\n", sanitize(m.Name, false), others[len(others)-1], more)
+		}
 	}
 	return a.notes(m)
+}
+
+// namesakes lists the ids of the other snapshots of the same name, which is
+// therefore not enough to tell them apart. Those that cannot be read have none.
+func namesakes(ctx context.Context, w *workbench.Workbench, m *snapshot.Manifest) (ids []string) {
+	list, err := w.Snapshots(ctx)
+	if err != nil {
+		return nil // the import itself went well
+	}
+	for _, l := range list {
+		if l.Manifest != nil && l.ID != m.ID && l.Manifest.Name == m.Name {
+			ids = append(ids, l.ID)
+		}
+	}
+	return ids
 }
 
 // filesOf returns the paths among arguments that may say NODE= before one.
@@ -92,7 +115,7 @@ func contents(m *snapshot.Manifest) string {
 	for _, o := range m.Objects {
 		size += o.Size
 	}
-	return fmt.Sprintf("%s of %s in %s", count(packets, "packets"), count(int64(len(m.Nodes)), "nodes"), byteText(size))
+	return fmt.Sprintf("%s of %s in %s", workbench.Count(packets, "packets"), workbench.Count(int64(len(m.Nodes)), "nodes"), byteText(size))
 }
 
 // notes tells on stderr what a snapshot misses.
@@ -304,10 +327,13 @@ func runSnapshotVerify(ctx context.Context, a *app, ref string) error {
 	for _, u := range v.Unlisted {
 		fmt.Fprintf(a.err, "  %s is no part of the snapshot\n", sanitize(u, false))
 	}
+	if n := len(v.Problems); n > 0 && errors.Is(err, snapshot.ErrIntegrity) {
+		return fmt.Errorf("snapshot %s: %w: %d of %s", v.ID, snapshot.ErrIntegrity, n, workbench.Count(int64(v.Objects), "objects")) // which stand above
+	}
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(a.out, "%s: %s, %s, all as the manifest says\n", v.ID, count(int64(v.Objects), "objects"), byteText(v.Bytes))
+	_, err = fmt.Fprintf(a.out, "%s: %s, %s, all as the manifest says\n", v.ID, workbench.Count(int64(v.Objects), "objects"), byteText(v.Bytes))
 	return err
 }
 

@@ -15,12 +15,9 @@ import (
 )
 
 type statsOptions struct {
-	windowOptions
-	output   string
-	by       []string
-	chosen   bool // by whoever asks
-	limit    int
-	identity string
+	questionOptions
+	by     []string
+	chosen bool // by whoever asks
 }
 
 func newStats(a *app) *cobra.Command {
@@ -42,62 +39,37 @@ times in µs.`,
 			return runStats(cmd.Context(), a, args, o)
 		},
 	}
-	o.addFlags(cmd)
-	outputFlag(cmd, &o.output)
+	o.addFlags(cmd, "at most so many groups, the largest; 0 for all")
 	f := cmd.Flags()
 	f.StringSliceVar(&o.by, "by", []string{"protocol", "dst.name"}, "fields to group by; '' counts all together; without --by and where nothing has a name, protocol,dst.ip,dst.port")
 	f.Lookup("by").DefValue = "protocol,dst.name"
-	f.IntVarP(&o.limit, "limit", "n", 0, "at most so many groups, the largest; 0 for all")
-	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
 	_ = cmd.RegisterFlagCompletionFunc("by", a.completeField) // fails only if the flag is missing
 	return cmd
 }
 
 func runStats(ctx context.Context, a *app, args []string, o statsOptions) error {
-	if err := checkOutput(o.output); err != nil {
-		return err
-	}
-	if err := checkLimit(o.limit); err != nil {
-		return err
-	}
-	refs, expr, err := splitQuery(args)
-	if err != nil {
-		return err
-	}
-	if expr == "" {
-		expr = calls
-	}
 	by := o.by
 	if len(by) == 1 && by[0] == "" {
 		by = nil
 	}
-	w, err := a.workbench()
+	q, err := o.open(ctx, a, args, by)
 	if err != nil {
 		return err
 	}
-	if _, err := lookupFields(w, by); err != nil {
-		return err
-	}
-	e, err := a.openWith(ctx, w, refs, o.identity)
-	if err != nil {
-		return err
-	}
-	defer e.Close()
-	q := workbench.Stats{Query: workbench.Query{KFL: expr, From: o.from.When, To: o.to.When}, By: by}
-	groups, fields, coverage, err := e.Stats(ctx, q)
+	defer q.e.Close()
+	groups, fields, coverage, err := q.e.Stats(ctx, workbench.Stats{Query: q.Query, By: by})
 	if err == nil && !o.chosen && nameless(groups) {
-		q.By = []string{"protocol", "dst.ip", "dst.port"}
-		groups, fields, coverage, err = e.Stats(ctx, q)
+		groups, fields, coverage, err = q.e.Stats(ctx, workbench.Stats{Query: q.Query, By: []string{"protocol", "dst.ip", "dst.port"}})
 	}
 	if err != nil {
 		return err
 	}
 	a.bar.clear()
-	what := count(int64(len(groups)), "groups")
+	what := workbench.Count(int64(len(groups)), "groups")
 	more := o.limit > 0 && len(groups) > o.limit
 	if more {
 		groups = groups[:o.limit]
-		what = fmt.Sprintf("the largest %d of %s", o.limit, what)
+		what = fmt.Sprintf("the largest %s of %s", workbench.Grouped(int64(o.limit)), what)
 	}
 	if o.output == "json" || o.output == "jsonl" {
 		err = a.statsJSON(groups, fields, coverage, o.output == "jsonl", more)

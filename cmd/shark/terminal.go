@@ -80,7 +80,7 @@ func (b *progressBar) update(p workbench.Progress) {
 	if p.Total > 0 && p.Bytes <= p.Total {
 		share = fmt.Sprintf(" %3d%%", p.Bytes*100/p.Total)
 	}
-	fmt.Fprintf(b.out, "\r\x1b[K%s%s  %s packets, %s", p.Task, share, grouped(p.Packets), byteText(p.Bytes))
+	fmt.Fprintf(b.out, "\r\x1b[K%s%s  %s, %s", p.Task, share, workbench.Count(p.Packets, "packets"), byteText(p.Bytes))
 	b.shown = true
 }
 

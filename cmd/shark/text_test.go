@@ -5,7 +5,9 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -233,4 +235,51 @@ func TestProgress(t *testing.T) {
 	if got := out.String(); !strings.HasSuffix(got, "\r\x1b[K") || b.shown {
 		t.Errorf("at the end: %q", got)
 	}
+}
+
+// Bytes that are no text are dots, and do not take the text around them along.
+func TestFollowedBinary(t *testing.T) {
+	const body = "\x1f\x8b\x08\x00\x00\x00\n\x00A\nBC\n\xff\xfe\xfd"
+	dots := strings.Repeat(".", dotsWidth)
+	for _, c := range []struct{ name, said, want string }{
+		{"head and body", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + body, "> HTTP/1.1 200 OK\n> Content-Encoding: gzip\n> \n> ........A.BC....\n"},
+		{"chunked", "5\r\n" + body + "\r\n0\r\n\r\n", "> 5\n> ........A.BC....\n> 0\n> \n"},
+		{"text behind", body + "\nHTTP/1.1 204 No Content\r\n\r\n", "> ........A.BC....\n> HTTP/1.1 204 No Content\n> \n"},
+		{"rows", strings.Repeat("\x00", dotsWidth+2) + "|", "> " + dots + "\n> ..|\n"},
+		{"line of text", "one line, and one \x01 in it, is text\n", "> one line, and one \\x01 in it, is text\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var out bytes.Buffer
+			w := talk{out: bufio.NewWriter(&out), form: "text", fresh: true}
+			if err := errors.Join(w.write(workbench.Chunk{Client: true, Data: []byte(c.said)}), w.close()); err != nil {
+				t.Fatal(err)
+			}
+			if got := out.String(); got != c.want {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// FuzzFollow: nothing that a side says, in whatever pieces, reaches the terminal as
+// it is, and every line says whose it is.
+func FuzzFollow(f *testing.F) {
+	f.Add([]byte("GET / HTTP/1.1\r\n\r\n\x1b[2J\xff\x00\nabc\n\xe2"), 7)
+	f.Fuzz(func(t *testing.T, b []byte, size int) {
+		var out bytes.Buffer
+		w := talk{out: bufio.NewWriter(&out), form: "text", fresh: true}
+		for piece := range slices.Chunk(b, 1+size&0x3f) {
+			if err := w.write(workbench.Chunk{Client: true, Data: piece}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.close(); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(out.String()) {
+			if !strings.HasPrefix(line, "> ") || !strings.HasSuffix(line, "\n") || sanitize(line, true) != line {
+				t.Errorf("line %q of %q", line, b)
+			}
+		}
+	})
 }

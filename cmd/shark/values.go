@@ -44,9 +44,16 @@ func (t *timeFlag) Type() string   { return "time" }
 // localForms are the forms of a local time, from the most to the least exact.
 var localForms = []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
 
-// Set reads RFC 3339, a local time, or -15m for that long before the end.
+// clockForms are the forms of a local time of day, with how exact each is.
+var clockForms = []struct {
+	form string
+	unit time.Duration
+}{{"15:04", time.Minute}, {"15:04:05", time.Second}}
+
+// Set reads RFC 3339, a local time, a local time of day, or -15m for that long
+// before the end.
 func (t *timeFlag) Set(s string) error {
-	t.text = s
+	*t = timeFlag{text: s}
 	if ago, ok := strings.CutPrefix(s, "-"); ok {
 		d, err := time.ParseDuration(ago)
 		if err != nil || d <= 0 {
@@ -64,7 +71,26 @@ func (t *timeFlag) Set(s string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is not a time: RFC 3339 (2026-03-14T22:00:00Z), local (2026-03-14 22:00) or -15m", s)
+	t.At = time.Time{}
+	if t.Clock = clockOf(s); t.Clock != nil {
+		return nil
+	}
+	return fmt.Errorf("%q is not a time: RFC 3339 (2026-03-14T22:00:00Z), local (2026-03-14 22:00, 22:00) or -15m", s)
+}
+
+// clockOf reads a time of day, nil when s is none.
+func clockOf(s string) *workbench.Clock {
+	for _, c := range clockForms {
+		at, err := time.Parse(c.form, s)
+		if err != nil {
+			continue
+		}
+		if at.Nanosecond() > 0 {
+			c.unit = time.Nanosecond
+		}
+		return &workbench.Clock{Since: at.Sub(at.Truncate(24 * time.Hour)), Unit: c.unit, Zone: time.Local}
+	}
+	return nil
 }
 
 // timeForm is RFC 3339 with all nine digits, so that texts sort as times do.
@@ -94,29 +120,6 @@ func microText(us int64) string {
 		return fmt.Sprintf("%d ms", us/1000)
 	}
 	return fmt.Sprintf("%.2f s", float64(us)/1e6)
-}
-
-// grouped writes a number with its thousands apart.
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// count writes "1 packet" or "2 packets".
-func count(n int64, what string) string {
-	if n == 1 {
-		if end := strings.TrimSuffix(what, "ies"); end != what {
-			return "1 " + end + "y"
-		}
-		if end := strings.TrimSuffix(what, "sses"); end != what {
-			return "1 " + end + "ss"
-		}
-		return "1 " + strings.TrimSuffix(what, "s")
-	}
-	return grouped(n) + " " + what
 }
 
 // mapText writes a map in the order of its keys.

@@ -9,6 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"shark/workbench"
 )
 
 func TestByteSize(t *testing.T) {
@@ -44,7 +46,16 @@ func TestTimeFlag(t *testing.T) {
 	if err := f.Set("-1h30m"); err != nil || f.BeforeEnd != 90*time.Minute {
 		t.Errorf("-1h30m: %v, %v", f.BeforeEnd, err)
 	}
-	for _, in := range []string{"", "now", "-15", "--15m", "-0s", "22:00", "2026-13-01", "15m"} {
+	for in, want := range map[string]workbench.Clock{
+		"22:00":      {Since: 22 * time.Hour, Unit: time.Minute, Zone: time.Local},
+		"09:05:07":   {Since: 9*time.Hour + 5*time.Minute + 7*time.Second, Unit: time.Second, Zone: time.Local},
+		"00:00:00.5": {Since: time.Second / 2, Unit: time.Nanosecond, Zone: time.Local},
+	} {
+		if err := f.Set(in); err != nil || f.Clock == nil || *f.Clock != want || !f.At.IsZero() || f.BeforeEnd != 0 {
+			t.Errorf("%q: %+v, %v, want %+v", in, f.When, err, want)
+		}
+	}
+	for _, in := range []string{"", "now", "-15", "--15m", "-0s", "24:00", "22", "22:00Z", "22:00:00:00", "2026-13-01", "15m"} {
 		if err := new(timeFlag).Set(in); err == nil {
 			t.Errorf("%q is taken for a time", in)
 		}
@@ -55,8 +66,6 @@ func TestNumbersForPeople(t *testing.T) {
 	for got, want := range map[string]string{
 		byteText(999): "999 B", byteText(1000): "1.0 kB", byteText(999_949): "999.9 kB", byteText(999_950): "1.0 MB", byteText(12_345_678_901): "12.35 GB",
 		microText(0): "0 µs", microText(999): "999 µs", microText(1500): "1.5 ms", microText(123_456): "123 ms", microText(61_000_000): "61.00 s",
-		grouped(0): "0", grouped(999): "999", grouped(-1000): "-1,000", grouped(1234567): "1,234,567",
-		count(1, "packets"): "1 packet", count(0, "packets"): "0 packets", count(1, "entries"): "1 entry", count(1, "addresses"): "1 address", count(1000, "bytes"): "1,000 bytes",
 	} {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
