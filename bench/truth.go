@@ -26,7 +26,7 @@ type check struct {
 
 // callRows is SQL for the entries that are calls, each with the one protocol that it
 // is of in the first place.
-const callRows = `entries e JOIN protocols p ON p.id = e.protocol WHERE p.name NOT IN ('conn', 'flow')`
+const callRows = `entry e JOIN protocols p ON p.label = e.protocol WHERE p.name NOT IN ('conn', 'flow')`
 
 // counts is SQL for how many rows have each value.
 func counts(value, from string) string {
@@ -35,8 +35,8 @@ func counts(value, from string) string {
 
 // halves is SQL for how many requests and responses there are in a view.
 func halves(view, where, request, response string) string {
-	from := fmt.Sprintf("FROM %s v JOIN entries e ON e.id = v.id WHERE %s", view, where)
-	return fmt.Sprintf("SELECT '%s', sum(e.has_request) %s UNION ALL SELECT '%s', sum(e.has_response) %[2]s", request, from, response)
+	from := fmt.Sprintf("FROM %s v WHERE %s", view, where)
+	return fmt.Sprintf("SELECT '%s', sum(v.has_request) %s UNION ALL SELECT '%s', sum(v.has_response) %[2]s", request, from, response)
 }
 
 // ownTruth makes checks of what the repository's generator says.
@@ -137,7 +137,7 @@ func (t *given) capture(path string) *capture {
 		{"kafka api", counts("v.kafka_api_key", "kafka v"), byNumber(t.KafkaAPI)},
 		{"dns", halves("dns", "true", "queries", "responses"), pick(t.DNS, "queries", "responses")},
 		{"dns type", counts("v.operation", "dns v"), t.DNSType},
-		{"dns code", counts("v.status_code", "dns v JOIN entries e ON e.id = v.id WHERE e.has_response"), byNumber(t.DNSCode)},
+		{"dns code", counts("v.status_code", "dns v WHERE v.has_response"), byNumber(t.DNSCode)},
 	}, totals(t.Packets, c.connections, of)...)
 	return c
 }

@@ -16,10 +16,13 @@ type Entry struct {
 	Conn     uint64      // id of its connection: the number of the connection's first packet
 	Group    uint64      // id of its flow: that of one of the flow's connections
 	Index    uint32      // position among its connection's entries, in the order they are completed
-	Flow     packet.Flow // from the client to the server
-	Tunnel   packet.Tunnel
-	VLAN     uint16 // id + 1; 0 when untagged
-	Iface    uint32 // interface of its first packet
+	// Partition is which of the Partitions it comes from: all entries of a connection,
+	// and of a pair of addresses, come from one, and in an order of their own.
+	Partition int
+	Flow      packet.Flow // from the client to the server
+	Tunnel    packet.Tunnel
+	VLAN      uint16 // id + 1; 0 when untagged
+	Iface     uint32 // interface of its first packet
 
 	// Request and Response are nil when not seen. A one-way message is the
 	// Request, with OneWay set; a connection or flow has its fields there.
@@ -55,18 +58,19 @@ const (
 // Each calls f for every value of the entry: those of the request, then those of
 // the response that the request did not set.
 func (e *Entry) Each(f func(*field.Field, field.Value)) {
-	var req *field.Values
+	var req field.Values
 	if e.Request != nil {
-		req = &e.Request.Values
-		for k, v := range req.All() {
-			f(k, v)
-		}
+		req = e.Request.Values
+	}
+	for i := range req.Len() {
+		f(req.At(i))
 	}
 	if e.Response == nil {
 		return
 	}
-	for k, v := range e.Response.All() {
-		if req == nil || k == Failed.Field || k.Kind == field.Map || !req.Has(k) {
+	for i := range e.Response.Len() {
+		k, v := e.Response.At(i)
+		if k == Failed.Field || k.Kind == field.Map || !req.Has(k) {
 			f(k, v)
 		}
 	}

@@ -1,8 +1,8 @@
 package dissector
 
 import (
-	"bytes"
 	"cmp"
+	"encoding/binary"
 	"slices"
 
 	"shark/dissector/stream"
@@ -12,6 +12,7 @@ import (
 // partition owns the conversations of some pairs of addresses. One goroutine at
 // a time works on it.
 type partition struct {
+	number int
 	opts   *Options
 	tap    Tap
 	sink   Sink
@@ -49,16 +50,25 @@ type portKey struct {
 }
 
 func keyOf(p *packet.Packet) connKey {
-	c := bytes.Compare(p.Src[:], p.Dst[:])
-	if c < 0 || c == 0 && p.SrcPort <= p.DstPort {
+	if ordered(p) {
 		return connKey{p.Src, p.Dst, p.SrcPort, p.DstPort, p.Proto}
 	}
 	return connKey{p.Dst, p.Src, p.DstPort, p.SrcPort, p.Proto}
 }
 
-func newPartition(opts *Options, sink Sink) *partition {
+// ordered tells whether a packet goes from the lesser address and port to the greater.
+func ordered(p *packet.Packet) bool {
+	for i := len(p.Src) - 8; i >= 0; i -= 8 { // IPv4 differs in the last half only
+		if a, b := binary.BigEndian.Uint64(p.Src[i:]), binary.BigEndian.Uint64(p.Dst[i:]); a != b {
+			return a < b
+		}
+	}
+	return p.SrcPort <= p.DstPort
+}
+
+func newPartition(opts *Options, sink Sink, number int) *partition {
 	p := &partition{
-		opts: opts, tap: opts.Tap, sink: sink, limit: int(opts.Memory / Partitions),
+		number: number, opts: opts, tap: opts.Tap, sink: sink, limit: int(opts.Memory / Partitions),
 		byName: make(map[string]*Protocol), byPort: make(map[portKey][]*Protocol),
 		probed: make(map[Transport][]*Protocol), riders: make(map[*Protocol][]*Protocol),
 		conns: make(map[connKey]*conn), flows: make(map[packet.Flow]*flowGroup),
@@ -108,7 +118,10 @@ func (p *partition) known(t Transport, port uint16) bool {
 // packet takes the next packet of the partition, one with a transport.
 func (p *partition) packet(pk *packet.Packet) {
 	key := keyOf(pk)
-	c := p.conns[key]
+	c := p.lru.prev // packets of one connection often come together
+	if c.key != key {
+		c = p.conns[key]
+	}
 	if c != nil && pk.Proto == packet.TCP && c.health.Reused(c.dirOf(pk), pk) {
 		p.remove(c, false)
 		c = nil
@@ -311,6 +324,7 @@ func (e *Entry) add(m *Message) {
 
 func (p *partition) put(e *Entry) {
 	p.report.Entries++
+	e.Partition = p.number
 	if err := p.sink.Entry(e); err != nil && p.err == nil {
 		p.err = err
 	}

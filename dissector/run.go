@@ -56,8 +56,7 @@ func (r *Report) add(o *Report) {
 type unit struct {
 	batch   packet.Batch
 	packets []packet.Packet
-	parts   []uint8    // partition of each packet
-	lists   [][]uint32 // for each worker, the packets of its partitions
+	lists   [Partitions][]uint32 // the packets of each partition
 	left    atomic.Int32
 }
 
@@ -74,7 +73,7 @@ func Run(ctx context.Context, src packet.Source, opts Options, sink func(worker 
 
 	free := make(chan *unit, opts.Workers+2)
 	for range cap(free) {
-		free <- &unit{lists: make([][]uint32, opts.Workers)}
+		free <- new(unit)
 	}
 	queues := make([]chan *unit, opts.Workers)
 	parts := make([]*partition, Partitions)
@@ -83,7 +82,7 @@ func Run(ctx context.Context, src packet.Source, opts Options, sink func(worker 
 		queues[w] = make(chan *unit, cap(free))
 		s := sink(w)
 		for i := w; i < Partitions; i += opts.Workers {
-			parts[i] = newPartition(&opts, s)
+			parts[i] = newPartition(&opts, s, i)
 		}
 		wg.Go(func() { work(w, queues[w], free, parts, opts.Workers, cancel) })
 	}
@@ -102,12 +101,16 @@ func Run(ctx context.Context, src packet.Source, opts Options, sink func(worker 
 	return report, err
 }
 
-// work is one worker: it owns the partitions w, w+workers, and so on.
+// work is one worker: it owns the partitions w, w+workers, and so on. Of each batch
+// it takes one partition after the other, so that what a partition keeps is at hand
+// for all of its packets.
 func work(w int, in <-chan *unit, free chan<- *unit, parts []*partition, workers int, cancel context.CancelCauseFunc) {
 	for u := range in {
-		for _, i := range u.lists[w] {
-			p := parts[u.parts[i]]
-			p.packet(&u.packets[i])
+		for n := w; n < Partitions; n += workers {
+			p := parts[n]
+			for _, i := range u.lists[n] {
+				p.packet(&u.packets[i])
+			}
 			if p.err != nil {
 				cancel(p.err)
 				p.err = nil
@@ -136,9 +139,9 @@ func read(ctx context.Context, src packet.Source, opts *Options, r *Report, free
 			return ctx.Err()
 		}
 		err := src.ReadBatch(&u.batch)
-		u.decode(dec, r, len(queues))
+		u.decode(dec, r)
 		if errors.Is(err, io.EOF) {
-			dec.Flush(func(p *packet.Packet) { u.add(p, len(queues)) })
+			dec.Flush(u.add)
 		}
 		u.left.Store(int32(len(queues)))
 		for _, q := range queues {
@@ -158,43 +161,39 @@ func read(ctx context.Context, src packet.Source, opts *Options, r *Report, free
 	}
 }
 
-// decode decodes the batch and sorts its packets by worker.
-func (u *unit) decode(dec *packet.Decoder, r *Report, workers int) {
+// decode decodes the batch and sorts its packets by partition.
+func (u *unit) decode(dec *packet.Decoder, r *Report) {
 	n := len(u.batch.Records)
 	if cap(u.packets) < n {
 		u.packets = make([]packet.Packet, n)
-		u.parts = make([]uint8, n)
 	}
-	u.packets, u.parts = u.packets[:n], u.parts[:n]
-	for w := range u.lists {
-		u.lists[w] = u.lists[w][:0]
+	u.packets = u.packets[:n]
+	for i := range u.lists {
+		u.lists[i] = u.lists[i][:0]
 	}
 	for i := range u.batch.Records {
 		rec, p := &u.batch.Records[i], &u.packets[i]
 		dec.Decode(rec, p)
 		r.count(rec, p)
 		if p.Kind == packet.Transport {
-			u.assign(i, workers)
+			u.assign(i)
 		}
 	}
 }
 
-// assign gives packet i to the worker of its partition.
-func (u *unit) assign(i, workers int) {
+// assign gives packet i to its partition.
+func (u *unit) assign(i int) {
 	part := u.packets[i].Partition() % Partitions
-	u.parts[i] = uint8(part)
-	w := int(part) % workers
-	u.lists[w] = append(u.lists[w], uint32(i))
+	u.lists[part] = append(u.lists[part], uint32(i))
 }
 
 // add appends a packet that stands for fragments whose datagram never was whole.
-func (u *unit) add(p *packet.Packet, workers int) {
+func (u *unit) add(p *packet.Packet) {
 	if p.Kind != packet.Transport {
 		return
 	}
 	u.packets = append(u.packets, *p)
-	u.parts = append(u.parts, 0)
-	u.assign(len(u.packets)-1, workers)
+	u.assign(len(u.packets) - 1)
 }
 
 // count takes one packet into the account.

@@ -141,7 +141,11 @@ func (e *Evidence) ready() *opened {
 // open opens an index database and its account. It must be of the input source
 // and made as this Workbench would, unless source is empty.
 func (e *Evidence) open(path, source string) error {
-	db, err := index.Open(path, e.w.schema)
+	open := index.Open
+	if source != "" {
+		open = index.OpenOwn
+	}
+	db, err := open(path, e.w.schema)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"shark/snapshot"
 	"shark/workbench"
+	"shark/workbench/index"
 )
 
 // exitCode is one of the codes that scripts may rely on.
@@ -47,7 +48,7 @@ func codeOf(ctx context.Context, err error) exitCode {
 		return exitPartial
 	case errors.Is(err, workbench.ErrNotFound), errors.Is(err, snapshot.ErrNotFound), errors.As(err, &missing):
 		return exitNotFound
-	case errors.Is(err, snapshot.ErrIntegrity):
+	case errors.Is(err, snapshot.ErrIntegrity), errors.Is(err, index.ErrDamaged):
 		return exitIntegrity
 	case errors.Is(err, workbench.ErrOutside):
 		return exitOutside

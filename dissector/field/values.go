@@ -197,16 +197,21 @@ type Value struct {
 	Bytes []byte // aliases the Values
 }
 
+// At returns value i, of Len, in the order in which they were set.
+func (v *Values) At(i int) (*Field, Value) {
+	s := &v.slots[i]
+	val := Value{Int: s.n, Bytes: v.arena[s.off:s.end]}
+	if s.f.Kind == Float {
+		val.Float = math.Float64frombits(uint64(s.n))
+	}
+	return s.f, val
+}
+
 // All yields every value in the order it was set.
 func (v *Values) All() iter.Seq2[*Field, Value] {
 	return func(yield func(*Field, Value) bool) {
 		for i := range v.slots {
-			s := &v.slots[i]
-			val := Value{Int: s.n, Bytes: v.arena[s.off:s.end]}
-			if s.f.Kind == Float {
-				val.Float = math.Float64frombits(uint64(s.n))
-			}
-			if !yield(s.f, val) {
+			if !yield(v.At(i)) {
 				return
 			}
 		}

@@ -3,6 +3,7 @@ package index
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -167,7 +168,9 @@ func TestIndexesOfManyPages(t *testing.T) {
 		}
 		conn := filled(t, func(rows *tables) error {
 			for i, v := range values {
-				if err := rows.insert(tableConnections, 1<<60+int64(i), []cell{intCell(v), intCell(1), blobCell(nil)}); err != nil {
+				id := 1<<60 + int64(i)
+				err := rows.insert(tableConnections, id, []cell{intCell(v), intCell(1), blobCell(nil)})
+				if err := errors.Join(err, rows.note(tableConnections, connectionsConn, v, id)); err != nil {
 					return err
 				}
 			}
@@ -185,17 +188,46 @@ func TestIndexesOfManyPages(t *testing.T) {
 
 func TestRowsMustAscend(t *testing.T) {
 	filled(t, func(rows *tables) error {
-		row := []cell{textCell("a"), textCell("b")}
-		if err := rows.insert(tableMeta, 7, row); err != nil {
+		var l layout
+		l.begin()
+		row := l.append(nil)
+		tree := rows.trees[tableMeta]
+		if err := tree.insert(7, row); err != nil {
 			return err
 		}
 		for _, id := range []int64{7, 6, -1} {
-			if err := rows.insert(tableMeta, id, row); err == nil {
+			if err := tree.insert(id, row); err == nil {
 				t.Errorf("row %d after row 7 is taken", id)
 			}
 		}
 		return nil
 	})
+}
+
+// What fails in the goroutine that lays rows out is told to the one that makes them.
+func TestRowsThatCannotBeLaidOut(t *testing.T) {
+	full := errors.New("disk full")
+	var laid []string
+	q := newQueue(func(table int, id int64, row []byte) error {
+		if laid = append(laid, fmt.Sprint(table, id, string(row))); id == -2 {
+			return full
+		}
+		return nil
+	})
+	err := errors.Join(q.add(1, 1, []byte("a"), nil), q.add(300, -2, []byte("b"), []byte("c")), q.add(1, 3, nil, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	large := make([]byte, queueBatch)
+	for n := 0; err == nil && n < 10; n++ {
+		err = q.add(2, int64(n), large, nil)
+	}
+	if !errors.Is(err, errStopped) || !errors.Is(q.wait(), full) || !errors.Is(q.wait(), full) {
+		t.Errorf("%v, then %v", err, q.err)
+	}
+	if got := fmt.Sprint(laid); got != "[1 1a 300 -2bc]" {
+		t.Errorf("laid out: %s", got)
+	}
 }
 
 // The page at 1 GiB is SQLite's own: neither rows nor what they go on in may be there.

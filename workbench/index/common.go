@@ -21,12 +21,14 @@ type common struct {
 	decode func(text string) any // for lists and maps
 }
 
-// ends says which endpoints an expression reads.
+// ends says what an expression reads of where an entry went: its endpoints, or
+// only its link.
 type ends uint8
 
 const (
 	endSrc ends = 1 << iota
 	endDst
+	endLink
 )
 
 // addCommons lists the variables of every entry: those that the reference of KFL2
@@ -35,27 +37,30 @@ func (s *Schema) addCommons() {
 	integer := func(name, sql string) common { return common{name: name, sql: sql, kind: field.Int} }
 	text := func(name, sql string) common { return common{name: name, sql: sql, kind: field.Text} }
 	truth := func(name, sql string) common { return common{name: name, sql: sql, kind: field.Bool} }
+	state := func(name string, bit int) common { return truth(name, fmt.Sprintf("e.state & %d <> 0", bit)) }
+	without := func(name string, bit int) common { return truth(name, fmt.Sprintf("e.state & %d = 0", bit)) }
+	linked := func(c common) common { c.ends = endLink; return c }
 	out := []common{
 		integer("id", "e.id"),
 		{name: "timestamp", sql: "e.ts", kind: field.Time},
-		integer("elapsed_time", "e.elapsed"), integer("first_byte_time", "e.first_byte"),
-		text("protocol", s.labelSQL()), text("transport", transportSQL()),
-		integer("conn_id", "e.conn"), integer("flow_id", "e.flow"), integer("index", "e.idx"),
-		text("stream", "printf('%x', e.conn)"),
-		text("operation", "e.operation"), text("summary", "e.summary"), text("status", "e.status"),
-		integer("status_code", "e.status_code"), truth("failed", "e.failed"),
+		integer("elapsed_time", "e.duration / 1000 - e.lag"), integer("first_byte_time", "e.duration / 1000 - e.lag - e.tail"),
+		text("protocol", s.labelSQL()), linked(text("transport", transportSQL())),
+		linked(integer("conn_id", "l.conn")), linked(integer("flow_id", "l.flow")), integer("index", "e.idx"),
+		linked(text("stream", "printf('%x', l.conn)")),
+		text("operation", wordSQL("e.operation")), text("summary", wordSQL("e.summary")), text("status", wordSQL("e.status")),
+		integer("status_code", "e.status_code"), state("failed", stateFailed),
 		integer("request_size", "e.request_size"), integer("response_size", "e.response_size"),
 		integer("total_size", "ifnull(e.request_size, 0) + ifnull(e.response_size, 0)"),
-		truth("has_request", "e.has_request"), truth("has_response", "e.has_response"), truth("one_way", "e.one_way"),
-		truth("succeeded", "e.has_response <> 0 AND e.failed = 0"),
-		integer("lost_bytes", "e.lost"), integer("first_packet", "e.first_packet"), integer("last_packet", "e.last_packet"),
+		without("has_request", stateNoRequest), without("has_response", stateNoResponse), state("one_way", stateOneWay),
+		truth("succeeded", fmt.Sprintf("e.state & %d = 0", stateNoResponse|stateFailed)),
+		integer("lost_bytes", "e.lost"), integer("first_packet", "e.first_packet"), integer("last_packet", "e.first_packet + e.packet_span"),
 		truth("has_pcap", "e.first_packet <> 0"), text("capture_source", "'unspecified'"),
-		integer("vlan", "CASE WHEN e.vlan > 0 THEN e.vlan - 1 END"),
-		text("tunnel", tunnelSQL()), integer("tunnel_id", "e.tunnel_id"), integer("interface", "e.interface"),
-		text("node_name", "(SELECT nullif(node, '') FROM interfaces WHERE interfaces.id = e.interface)"),
+		linked(integer("vlan", "CASE WHEN l.vlan > 0 THEN l.vlan - 1 END")),
+		linked(text("tunnel", tunnelSQL())), linked(integer("tunnel_id", "l.tunnel_id")), linked(integer("interface", "l.interface")),
+		linked(text("node_name", "(SELECT nullif(node, '') FROM interfaces WHERE interfaces.id = l.interface)")),
 	}
 	const doubts = dissector.MarkTruncated | dissector.MarkResumed | dissector.MarkUnpaired | dissector.MarkEvicted
-	out = append(out, truth("complete", fmt.Sprintf("e.marks & %d = 0 AND e.lost = 0 AND (e.one_way <> 0 OR e.has_request <> 0 AND e.has_response <> 0)", doubts)))
+	out = append(out, truth("complete", fmt.Sprintf("e.state & %d = 0 AND e.lost = 0 AND (e.state & %d <> 0 OR e.state & %d = 0)", doubts*stateMarks, stateOneWay, stateNoRequest|stateNoResponse)))
 	for _, m := range []struct {
 		name string
 		mark dissector.Marks
@@ -65,10 +70,10 @@ func (s *Schema) addCommons() {
 		{"unpaired", dissector.MarkUnpaired},
 		{"evicted", dissector.MarkEvicted},
 	} {
-		out = append(out, truth(m.name, fmt.Sprintf("e.marks & %d <> 0", m.mark)))
+		out = append(out, state(m.name, int(m.mark)*stateMarks))
 	}
-	out = append(out, peer("src", "s", endSrc, "e.src_port")...)
-	out = append(out, peer("dst", "d", endDst, "e.dst_port")...)
+	out = append(out, peer("src", "s", endSrc, "l.src_port")...)
+	out = append(out, peer("dst", "d", endDst, "l.dst_port")...)
 	out = append(out, nearFar("local", "s", endSrc)...)
 	out = append(out, nearFar("remote", "d", endDst)...)
 	s.commons = append(out,
@@ -88,7 +93,7 @@ func peer(name, table string, from ends, port string) []common {
 	}
 	return []common{
 		text("ip", "$ip"),
-		{name: name + ".port", sql: port, kind: field.Int},
+		{name: name + ".port", sql: port, kind: field.Int, ends: endLink},
 		text("name", "$name"), text("namespace", "$namespace"),
 		text("pod.name", "CASE WHEN $pod <> '' THEN $pod ELSE $service END"),
 		text("pod.namespace", "CASE WHEN $pod <> '' THEN $pod_namespace ELSE $service_namespace END"),
@@ -158,7 +163,7 @@ func (s *Schema) labelSQL() string {
 
 func transportSQL() string {
 	var b strings.Builder
-	b.WriteString("CASE e.transport")
+	b.WriteString("CASE l.transport")
 	for _, p := range []packet.Proto{packet.TCP, packet.UDP, packet.SCTP, packet.ICMP, packet.ICMPv6} {
 		fmt.Fprintf(&b, " WHEN %d THEN %s", p, literal(p.String()))
 	}
@@ -170,7 +175,7 @@ var tunnelNames = [...]string{packet.GRE: "gre", packet.IPinIP: "ipip", packet.V
 
 func tunnelSQL() string {
 	var b strings.Builder
-	b.WriteString("CASE e.tunnel")
+	b.WriteString("CASE l.tunnel")
 	for i, name := range tunnelNames {
 		if name != "" {
 			fmt.Fprintf(&b, " WHEN %d THEN %s", i, literal(name))

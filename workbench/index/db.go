@@ -25,6 +25,8 @@ var (
 	ErrNotIndex = errors.New("not an index database")
 	// ErrStale: it is one, of another version or other fields. It has to be made anew.
 	ErrStale = errors.New("index database of another version")
+	// ErrDamaged: it is one, and not as it was written.
+	ErrDamaged = errors.New("the index database is damaged; make it anew with shark dissect")
 	// ErrNotFound: there is no such entry.
 	ErrNotFound = errors.New("no such entry")
 )
@@ -87,19 +89,33 @@ func checkHeader(path string) error {
 	return nil
 }
 
-// Open opens a database for reading. It may come from a stranger: its tables,
-// views and indexes must be just those of the schema.
-func Open(path string, schema *Schema) (*DB, error) {
-	db, err := open(path, schema)
+// Open opens a database for reading, and reads it once for its checksum. It may
+// come from a stranger: its tables, views and indexes must be just those of the
+// schema.
+func Open(path string, schema *Schema) (*DB, error) { return openAs(path, schema, true) }
+
+// OpenOwn is Open for a database that stood nowhere but in this program's own cache:
+// it is not read for its checksum, which takes a second for some gigabytes.
+func OpenOwn(path string, schema *Schema) (*DB, error) { return openAs(path, schema, false) }
+
+func openAs(path string, schema *Schema, check bool) (*DB, error) {
+	db, err := open(path, schema, check)
 	if err != nil {
 		return nil, fmt.Errorf("index %s: %w", path, err)
 	}
 	return db, nil
 }
 
-func open(path string, schema *Schema) (*DB, error) {
+func open(path string, schema *Schema, check bool) (*DB, error) {
 	if err := checkHeader(path); err != nil {
 		return nil, err
+	}
+	if check {
+		sealed, err := checkSeal(path)
+		if err != nil {
+			return nil, err
+		}
+		check = !sealed // then SQLite does
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -117,7 +133,7 @@ func open(path string, schema *Schema) (*DB, error) {
 	if err != nil {
 		return nil, damaged(err) // the header is sound, the rest is not
 	}
-	if err := db.inspect(s.conn); err != nil {
+	if err := db.inspect(s.conn, check); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	db.release(s)
@@ -125,8 +141,9 @@ func open(path string, schema *Schema) (*DB, error) {
 }
 
 // inspect checks the schema and reads what the file says of itself. Only a meta
-// that is a table of ours is asked: a view of that name may never end.
-func (db *DB) inspect(conn *sqlite.Conn) error {
+// that is a table of ours is asked: a view of that name may never end. SQLite checks
+// the pages if check says so.
+func (db *DB) inspect(conn *sqlite.Conn, check bool) error {
 	same, meta, err := db.schema.matches(conn)
 	if err != nil {
 		return damaged(err)
@@ -140,6 +157,11 @@ func (db *DB) inspect(conn *sqlite.Conn) error {
 	if !same {
 		return fmt.Errorf("%w: its tables are not those of its fields", ErrNotIndex)
 	}
+	if check {
+		if err := quickCheck(conn); err != nil {
+			return damaged(err)
+		}
+	}
 	if err := readInterfaces(conn, db.meta); err != nil {
 		return damaged(err)
 	}
@@ -149,12 +171,22 @@ func (db *DB) inspect(conn *sqlite.Conn) error {
 	return nil
 }
 
-// damaged says of an error of SQLite that the file is to blame.
+// damaged says of an error of opening that the file is to blame.
 func damaged(err error) error {
-	if errors.Is(err, ErrStale) || errors.Is(err, ErrNotIndex) {
+	err = blamed(err)
+	if errors.Is(err, ErrStale) || errors.Is(err, ErrNotIndex) || errors.Is(err, ErrDamaged) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrNotIndex, err)
+}
+
+// blamed says of an error of SQLite that the file is damaged, if that is why.
+func blamed(err error) error {
+	code := sqlite.ErrCode(err).ToPrimary()
+	if code != sqlite.ResultCorrupt && code != sqlite.ResultNotADB || errors.Is(err, ErrDamaged) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }
 
 // statTables are what ANALYZE makes.
@@ -267,7 +299,7 @@ func (db *DB) release(s *session) {
 func query(conn *sqlite.Conn, sql string, row func(*sqlite.Stmt) error, args ...any) (err error) {
 	stmt, _, err := conn.PrepareTransient(sql)
 	if err != nil {
-		return err
+		return blamed(err)
 	}
 	defer func() { err = errors.Join(err, stmt.Finalize()) }()
 	if err := bind(stmt, 1, args); err != nil {
@@ -276,7 +308,7 @@ func query(conn *sqlite.Conn, sql string, row func(*sqlite.Stmt) error, args ...
 	for {
 		more, err := stmt.Step()
 		if err != nil || !more {
-			return err
+			return blamed(err)
 		}
 		if err := row(stmt); err != nil {
 			return err
@@ -339,7 +371,7 @@ func (db *DB) Packets(ctx context.Context, conns ...uint64) ([]uint64, error) {
 	return slices.Compact(out), nil
 }
 
-var errPackets = errors.New("damaged list of packets")
+var errPackets = fmt.Errorf("%w: a list of packets is none", ErrDamaged)
 
 // appendNumbers reads deltas.
 func appendNumbers(out []uint64, b []byte) ([]uint64, error) {

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"shark/dissector"
 	"shark/packet"
 	"shark/snapshot/identity"
 )
@@ -212,7 +211,7 @@ func (s *Schema) dnsFields() dnsFields {
 
 // read notes the addresses that a DNS entry gave the name it was asked for.
 func (n *names) read(r *record) {
-	if len(r.questions) == 0 || dissector.Marks(r.num[numMarks])&dissector.MarkUnpaired != 0 {
+	if len(r.questions) == 0 {
 		return
 	}
 	questions := listOf(r.questions)
@@ -225,7 +224,7 @@ func (n *names) read(r *record) {
 	}
 	for _, text := range listOf(r.answers) {
 		if ip, err := netip.ParseAddr(text); err == nil {
-			n.expect(answer{from: r.time + r.num[numDuration], name: name, addr: packet.AddrFrom(ip)})
+			n.expect(answer{from: r.time + r.holds, name: name, addr: packet.AddrFrom(ip)})
 		}
 	}
 }

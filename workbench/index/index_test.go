@@ -102,7 +102,7 @@ func call(p *dissector.Protocol, at int64, number uint64) *dissector.Entry {
 // the same state makes the same entry.
 func random(rng *rand.Rand, number uint64) *dissector.Entry {
 	e := call(protocols[rng.IntN(len(protocols))], start+rng.Int64N(1e12), number)
-	e.Conn, e.Index = number/3, uint32(rng.IntN(4))
+	e.Conn, e.Index, e.Partition = number/3, uint32(rng.IntN(4)), int(number/3%dissector.Partitions)
 	e.Flow.Src, e.Flow.Dst = addr(rng.IntN(300)), addr(rng.IntN(20))
 	req, rsp := &e.Request.Values, &e.Response.Values
 	dissector.Operation.SetString(req, []string{"GET", "POST", "", "\xff\x00"}[rng.IntN(4)])
@@ -178,8 +178,8 @@ func build(t testing.TB, opts Options, shards int, meta Meta, entries ...*dissec
 	for range shards {
 		sinks = append(sinks, w.Shard())
 	}
-	for i, e := range entries {
-		if err := sinks[i*7%shards].Entry(e); err != nil {
+	for _, e := range entries {
+		if err := sinks[e.Partition*7%shards].Entry(e); err != nil {
 			t.Fatal(err)
 		}
 	}

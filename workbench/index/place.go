@@ -101,7 +101,15 @@ func (s *Schema) raw(at spot) string {
 	if at.table == tableEntries {
 		return s.commons[at.column].sql
 	}
-	return alias(at.table) + "." + quote(s.tables[at.table].columns[at.column].name)
+	t := &s.tables[at.table]
+	column := alias(at.table) + "." + quote(t.columns[at.column].name)
+	switch t.columns[at.column].field.Kind {
+	case field.Text, field.List:
+		return textSQL(column)
+	case field.Map:
+		return linesSQL(column, alias(at.table)+"."+quote(t.columns[at.column+1].name))
+	}
+	return column
 }
 
 // need is what a statement has to join.
@@ -137,11 +145,14 @@ func (s *Schema) addSpot(n *need, at spot) {
 // of the entries' ids without sorting.
 func (s *Schema) from(n need) string {
 	sql := " FROM entries e"
+	if n.ends != 0 {
+		sql += " CROSS JOIN links l ON l.id = e.link"
+	}
 	if n.ends&endSrc != 0 {
-		sql += " CROSS JOIN endpoints s ON s.id = e.src"
+		sql += " CROSS JOIN endpoints s ON s.id = l.src"
 	}
 	if n.ends&endDst != 0 {
-		sql += " CROSS JOIN endpoints d ON d.id = e.dst"
+		sql += " CROSS JOIN endpoints d ON d.id = l.dst"
 	}
 	for t := fixedTables; t < len(s.tables); t++ {
 		if n.tables[t] {

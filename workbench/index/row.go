@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/bits"
-	"slices"
 	"unicode/utf8"
 
 	"shark/dissector"
@@ -16,43 +14,16 @@ import (
 )
 
 // A row is an entry on its way to the database: a key by which rows compare as
-// byte strings, then the rest in varints. It holds nothing that depends on the
-// shard it went through.
+// byte strings, then what stands in the tables. It holds nothing that depends on
+// the shard it went through.
 //
 //	time, first packet, connection, index   8+8+8+4 bytes, big-endian, time with its sign flipped
-//	numbers                                  a varint for each
 //	source, destination                      16 bytes each
-//	operation, summary, status               length and bytes each
-//	fields                                   for each table: its number, length and bytes of its row; then 0
-//	DNS questions, answers                   length and bytes each; only of DNS
-//	packets                                  length and bytes: the deltas of a connection's packet numbers
+//	link                                     linkSize bytes
+//	entry                                    length and bytes of the types of its row, then of the values; both without the link
+//	rows of other tables                     for each: number of the table, length and bytes; then 0
+//	names                                    only of DNS: the time from which on they hold as after the entry's own, then questions and answers
 const keySize = 28
-
-// The numbers of a record.
-const (
-	numProtocol = iota
-	numFlags
-	numDuration     // ns from the first byte to the last
-	numElapsed      // µs; -1 when unknown
-	numFirstByte    // µs; -1 when unknown
-	numRequestSize  // bytes
-	numResponseSize // bytes
-	numLost         // bytes
-	numBits
-	numGroup
-	numSrcPort
-	numDstPort
-	numTransport
-	numStatusCode
-	numMarks
-	numLast
-	numVLAN
-	numTunnel
-	numTunnelID
-	numInterface
-	numPackets
-	numbers
-)
 
 // record is a row taken apart. Its slices alias the row.
 type record struct {
@@ -61,34 +32,36 @@ type record struct {
 	conn  uint64
 	index uint32
 
-	num                        [numbers]int64
-	src, dst                   packet.Addr
-	operation, summary, status []byte
-	fields                     []ownRow
-	questions, answers         []byte // JSON lists
-	packets                    []byte
+	src, dst           packet.Addr
+	link               []byte
+	types, values      []byte
+	rows               []ownRow
+	holds              int64  // ns after time
+	questions, answers []byte // JSON lists
 }
 
-// ownRow is the row of an entry in a protocol's table, as it is to stand there.
+// ownRow is a row of an entry in another table, as it is to stand there.
 type ownRow struct {
 	table int
 	row   []byte
 }
 
-// The bits of numBits.
+// The bits of the column state, which is 0 for most entries; the marks stand above
+// them.
 const (
-	bitRequest = 1 << iota
-	bitResponse
-	bitOneWay
-	bitFailed
+	stateNoRequest = 1 << iota
+	stateNoResponse
+	stateOneWay
+	stateFailed
+	stateMarks
 )
 
-// stored is the value of one column: n for whole numbers and, as its bits, for a
+// stored is the value of a field: n for whole numbers and, as its bits, for a
 // fraction; b for the rest.
 type stored struct {
-	at spot
-	n  int64
-	b  []byte
+	f *field.Field
+	n int64
+	b []byte
 }
 
 var errRow = errors.New("a run holds a damaged row")
@@ -96,32 +69,33 @@ var errRow = errors.New("a run holds a damaged row")
 // encoder makes rows. It keeps what it needs from one to the next.
 type encoder struct {
 	schema *Schema
-	vals   []stored
+	words  [dissector.Partitions]*vocabulary
+
+	said   shared
+	vals   []stored // in the order in which they were set
+	shape  *shape   // of vals
+	shapes map[uint64]*shape
+	voc    *vocabulary // of the entry's partition
 	arena  []byte
 	row    []byte
 	layout layout
 	dns    dnsFields
-	err    error
-
-	recent [][]placed // by protocol, the fields of the entry before
+	lists  [2][]byte // of a DNS entry: questions and answers
 }
 
-// placed is a field and where it stands.
-type placed struct {
-	f  *field.Field
-	at spot
+// shared are the fields of all protocols: they stand in the table entries.
+type shared struct {
+	operation, summary, status []byte
+	code                       int64
+	failed                     bool
 }
 
 // encode returns e as a row, which is valid until the next call.
 func (c *encoder) encode(e *dissector.Entry) ([]byte, error) {
-	if c.recent == nil {
-		c.recent = make([][]placed, len(c.schema.protocols))
-	}
 	id, known := c.schema.ids[e.Protocol]
 	if !known {
 		return nil, errors.New("an entry of a protocol that the index was not made for")
 	}
-	r := record{time: e.Time, first: e.First, conn: e.Conn, index: e.Index, src: e.Flow.Src, dst: e.Flow.Dst}
 	flags := c.schema.masks[id]
 	for _, p := range e.Carriers {
 		n, known := c.schema.ids[p]
@@ -130,81 +104,44 @@ func (c *encoder) encode(e *dissector.Entry) ([]byte, error) {
 		}
 		flags |= c.schema.masks[n]
 	}
-	n := &r.num
-	n[numProtocol], n[numFlags] = int64(id), int64(flags)
-	n[numDuration], n[numGroup], n[numLast], n[numMarks] = e.End-e.Time, int64(e.Group), int64(e.Last), int64(e.Marks)
-	n[numSrcPort], n[numDstPort], n[numTransport] = int64(e.Flow.SrcPort), int64(e.Flow.DstPort), int64(e.Flow.Proto)
-	n[numVLAN], n[numTunnel], n[numTunnelID] = int64(e.VLAN), int64(e.Tunnel.Kind), int64(e.Tunnel.ID)
-	n[numInterface], n[numPackets] = int64(e.Iface), int64(len(e.Packets))
-	halves(n, e)
-	if err := c.values(&r, e); err != nil {
+	if c.voc = c.words[e.Partition]; c.voc == nil {
+		c.voc = newVocabulary(e.Partition)
+		c.words[e.Partition] = c.voc
+	}
+	if err := c.values(e); err != nil {
 		return nil, err
 	}
-	return c.append(&r, e.Packets), nil
+	c.append(e, int64(id), flags)
+	return c.row, nil
 }
 
-// halves sets what is known of the request, the response and the time between.
-func halves(n *[numbers]int64, e *dissector.Entry) {
-	n[numElapsed], n[numFirstByte] = -1, -1
-	if q := e.Request; q != nil {
-		n[numBits] |= bitRequest
-		n[numRequestSize], n[numLost] = q.Size, q.Lost
-	}
-	if a := e.Response; a != nil {
-		n[numBits] |= bitResponse
-		n[numResponseSize] = a.Size
-		n[numLost] += a.Lost
-	}
-	if e.Request != nil && e.Response != nil {
-		// Clocks of two interfaces may disagree, and a server may answer before it
-		// has heard all: then the time is not known.
-		if d := e.Response.End - e.Request.Start; d >= 0 {
-			n[numElapsed] = d / 1000
-		}
-		if d := e.Response.Start - e.Request.End; d >= 0 {
-			n[numFirstByte] = d / 1000
-		}
-	}
-	if e.OneWay {
-		n[numBits] |= bitOneWay
-	}
-}
-
-// values takes the entry's fields, in the order of their columns.
-func (c *encoder) values(r *record, e *dissector.Entry) error {
-	c.vals, c.arena, c.err = c.vals[:0], c.arena[:0], nil
+// values takes the entry's fields.
+func (c *encoder) values(e *dissector.Entry) (err error) {
+	c.vals, c.arena, c.lists, c.said = c.vals[:0], c.arena[:0], [2][]byte{}, shared{}
 	e.Each(func(f *field.Field, v field.Value) {
 		switch f {
 		case dissector.Operation.Field:
-			r.operation = c.keepText(v.Bytes)
+			c.said.operation = c.keepText(v.Bytes)
 		case dissector.Summary.Field:
-			r.summary = c.keepText(v.Bytes)
+			c.said.summary = c.keepText(v.Bytes)
 		case dissector.Status.Field:
-			r.status = c.keepText(v.Bytes)
+			c.said.status = c.keepText(v.Bytes)
 		case dissector.StatusCode.Field:
-			r.num[numStatusCode] = v.Int
+			c.said.code = v.Int
 		case dissector.Failed.Field:
-			if v.Int != 0 {
-				r.num[numBits] |= bitFailed
-			}
+			c.said.failed = c.said.failed || v.Int != 0
 		default:
-			c.value(r.num[numProtocol], f, v, e)
+			c.value(f, v)
 		}
 	})
-	if c.err != nil {
-		return c.err
+	if c.shape, err = c.shapeOf(c.vals); err != nil {
+		return fmt.Errorf("an entry of protocol %s: %w", e.Protocol.Name, err)
 	}
-	slices.SortStableFunc(c.vals, func(a, b stored) int { return a.at.order() - b.at.order() })
 	return nil
 }
 
-func (c *encoder) value(protocol int64, f *field.Field, v field.Value, e *dissector.Entry) {
-	at, known := c.place(protocol, f)
-	if !known {
-		c.err = fmt.Errorf("an entry of protocol %s sets field %s, which no protocol declares as stored", e.Protocol.Name, f.Name)
-		return
-	}
-	s := stored{at: at, n: v.Int}
+func (c *encoder) value(f *field.Field, v field.Value) {
+	s := stored{f: f, n: v.Int}
 	switch f.Kind {
 	case field.Bool, field.Int, field.Time:
 	case field.Float:
@@ -215,20 +152,6 @@ func (c *encoder) value(protocol int64, f *field.Field, v field.Value, e *dissec
 		s.b = c.keepText(v.Bytes)
 	}
 	c.vals = append(c.vals, s)
-}
-
-// place returns where a field of an entry stands. Entries of one protocol mostly
-// have the same fields in the same order, so that the one before tells.
-func (c *encoder) place(protocol int64, f *field.Field) (spot, bool) {
-	recent, i := c.recent[protocol], len(c.vals)
-	if i < len(recent) && recent[i].f == f {
-		return recent[i].at, true
-	}
-	at, known := c.schema.stored[f]
-	if known && i <= len(recent) {
-		c.recent[protocol] = append(recent[:i], placed{f, at})
-	}
-	return at, known
 }
 
 // keepText returns b as text that may be stored. It copies only where b is not.
@@ -266,146 +189,240 @@ func appendText(dst, b []byte) []byte {
 	return dst
 }
 
-// append lays out the record.
-func (c *encoder) append(r *record, packets []uint64) []byte {
+// append lays out the row.
+func (c *encoder) append(e *dissector.Entry, protocol int64, flags uint64) {
 	b := c.row[:0]
-	b = binary.BigEndian.AppendUint64(b, uint64(r.time)^1<<63)
-	b = binary.BigEndian.AppendUint64(b, r.first)
-	b = binary.BigEndian.AppendUint64(b, r.conn)
-	b = binary.BigEndian.AppendUint32(b, r.index)
-	for _, n := range r.num {
-		b = binary.AppendVarint(b, n)
+	b = binary.BigEndian.AppendUint64(b, uint64(e.Time)^1<<63)
+	b = binary.BigEndian.AppendUint64(b, e.First)
+	b = binary.BigEndian.AppendUint64(b, e.Conn)
+	b = binary.BigEndian.AppendUint32(b, e.Index)
+	b = append(b, e.Flow.Src[:]...)
+	b = append(b, e.Flow.Dst[:]...)
+	l := link{
+		group: e.Group, srcPort: e.Flow.SrcPort, dstPort: e.Flow.DstPort, transport: e.Flow.Proto,
+		tunnel: e.Tunnel, vlan: e.VLAN, iface: e.Iface,
 	}
-	b = append(b, r.src[:]...)
-	b = append(b, r.dst[:]...)
-	b = appendBytes(b, r.operation)
-	b = appendBytes(b, r.summary)
-	b = appendBytes(b, r.status)
-	b = c.appendFields(b, r)
-	b = appendBytes(b, r.questions)
-	b = appendBytes(b, r.answers)
-	c.row = appendPackets(b, packets)
-	return c.row
+	b = l.append(b)
+	c.entry(e, protocol, flags)
+	b = appendBytes(b, c.layout.types)
+	b = appendBytes(b, c.layout.values)
+	for rest := c.shape.cells; len(rest) > 0; {
+		table := rest[0].at.table
+		rest = c.fill(rest)
+		b = c.appendRow(b, table)
+	}
+	if len(e.Packets) > 0 {
+		c.connection(e)
+		b = c.appendRow(b, tableConnections)
+	}
+	b = append(b, 0)
+	if protocol == c.dns.protocol && e.Marks&dissector.MarkUnpaired == 0 {
+		b = binary.AppendVarint(b, e.End-e.Time)
+		b = appendBytes(b, c.lists[0])
+		b = appendBytes(b, c.lists[1])
+	}
+	c.row = b
 }
 
 func appendBytes(b, v []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(v))), v...)
 }
 
-// appendFields writes the rows of the protocols' tables. They end with a table 0,
-// which holds no fields.
-func (c *encoder) appendFields(b []byte, r *record) []byte {
-	for rest := c.vals; len(rest) > 0; {
-		table := rest[0].at.table
-		rest = c.fill(rest, r)
-		b = binary.AppendUvarint(b, uint64(table))
-		b = binary.AppendUvarint(b, uint64(c.layout.size()))
-		b = c.layout.append(b)
-	}
-	return append(b, 0)
+// appendRow appends what is laid out as a row of a table.
+func (c *encoder) appendRow(b []byte, table int) []byte {
+	b = binary.AppendUvarint(b, uint64(table))
+	b = binary.AppendUvarint(b, uint64(c.layout.size()))
+	return c.layout.append(b)
 }
 
-// fill lays out the row of the table that the first of vals is of, and returns
-// what is of the next.
-func (c *encoder) fill(vals []stored, r *record) []stored {
-	table, column := vals[0].at.table, 0
+// connection lays out the packets of a connection.
+func (c *encoder) connection(e *dissector.Entry) {
 	c.layout.begin()
-	for len(vals) > 0 && vals[0].at.table == table {
-		v, same := vals[0], 1
-		for same < len(vals) && vals[same].at == v.at {
-			same++
+	c.layout.int(int64(e.Conn))
+	c.layout.int(int64(len(e.Packets)))
+	from := len(c.arena)
+	last := uint64(0)
+	for _, n := range e.Packets {
+		c.arena = binary.AppendUvarint(c.arena, n-last)
+		last = n
+	}
+	c.layout.bytes(serialBlob, c.arena[from:])
+}
+
+// entry lays out the row of the table entries: its columns in their order, but for
+// the link, which comes first.
+func (c *encoder) entry(e *dissector.Entry, protocol int64, flags uint64) {
+	l := &c.layout
+	l.begin()
+	l.int(e.Time)
+	l.int(e.End - e.Time)
+	c.timing(e)
+	l.int(protocol)
+	l.int(int64(flags))
+	l.int(int64(e.Index))
+	c.word(c.said.operation)
+	c.word(c.said.summary)
+	c.word(c.said.status)
+	l.int(c.said.code)
+	state, lost := int64(e.Marks)*stateMarks, int64(0)
+	for _, half := range [...]struct {
+		m   *dissector.Message
+		bit int64
+	}{{e.Request, stateNoRequest}, {e.Response, stateNoResponse}} {
+		if half.m == nil {
+			state |= half.bit
+			l.nulls(1)
+			continue
 		}
-		c.layout.nulls(v.at.column - column)
-		column = v.at.column + 1
-		switch kind := c.schema.kind(v.at); kind {
+		lost += half.m.Lost
+		l.int(half.m.Size)
+	}
+	if e.OneWay {
+		state |= stateOneWay
+	}
+	if c.said.failed {
+		state |= stateFailed
+	}
+	l.int(state)
+	l.int(lost)
+	l.int(int64(e.First))
+	l.int(int64(e.Last - e.First))
+}
+
+// timing lays out how long the answer took, as what is missing to the duration, in
+// µs, which mostly is nothing, and how much of it passed between the answer's first
+// byte and its last. Clocks of two interfaces may disagree, and a server may answer
+// before it has heard all: then it is not known.
+func (c *encoder) timing(e *dissector.Entry) {
+	if e.Request == nil || e.Response == nil {
+		c.layout.nulls(2)
+		return
+	}
+	elapsed, first := e.Response.End-e.Request.Start, e.Response.Start-e.Request.End
+	if elapsed < 0 {
+		c.layout.nulls(2)
+		return
+	}
+	c.layout.int((e.End-e.Time)/1000 - elapsed/1000)
+	if first < 0 {
+		c.layout.nulls(1)
+		return
+	}
+	c.layout.int(elapsed/1000 - first/1000)
+}
+
+// word lays out a text, by its number if it has one.
+func (c *encoder) word(text []byte) {
+	if id, ok := c.voc.word(text); ok {
+		c.layout.int(id)
+	} else {
+		c.layout.bytes(serialText, text)
+	}
+}
+
+// text is word for a text that may say what the entry says already.
+func (c *encoder) text(b []byte) {
+	o, s := c.said.operation, c.said.summary
+	switch {
+	case bytes.Equal(b, s):
+		c.layout.int(isSummary)
+	case bytes.Equal(b, o):
+		c.layout.int(isOperation)
+	case len(b) == len(o)+1+len(s) && bytes.HasPrefix(b, o) && b[len(o)] == ' ' && bytes.HasSuffix(b, s):
+		c.layout.int(isBoth)
+	default:
+		c.word(b)
+	}
+}
+
+// fill lays out the row of the table that the first of cells is of, and returns
+// what is of the next. Columns behind the last that is set need not stand in a row.
+func (c *encoder) fill(cells []shapeCell) []shapeCell {
+	table, column := cells[0].at.table, 0
+	c.layout.begin()
+	for len(cells) > 0 && cells[0].at.table == table {
+		x := cells[0]
+		cells = cells[1:]
+		c.layout.nulls(x.at.column - column)
+		column = x.at.column + 1
+		v := &c.vals[x.from]
+		switch v.f.Kind {
 		case field.Bool, field.Int, field.Time:
 			c.layout.int(v.n)
 		case field.Float:
 			c.layout.float(v.n)
 		case field.Bytes:
 			c.layout.bytes(serialBlob, v.b)
-		case field.List, field.Map:
-			c.layout.bytes(serialText, c.joined(kind, vals[:same], r))
+		case field.Map:
+			c.lines(x)
+			column++
+		case field.List:
+			c.text(c.list(x))
 		default:
-			c.layout.bytes(serialText, v.b)
+			c.text(v.b)
 		}
-		vals = vals[same:]
 	}
-	c.layout.nulls(len(c.schema.tables[table].columns) - column)
-	return vals
+	return cells
 }
 
-// joined makes one text of the values of a list or map.
-func (c *encoder) joined(kind field.Kind, vals []stored, r *record) []byte {
+// lines lays out the two columns of a map: the lines that change, then those that
+// come again.
+func (c *encoder) lines(x shapeCell) {
 	from := len(c.arena)
-	if kind == field.Map {
-		c.arena = appendLines(c.arena, vals)
-		return c.arena[from:]
+	for i := range x.each(c.vals) {
+		c.arena = appendLines(c.arena, c.vals[i].b)
 	}
-	c.arena = appendList(c.arena, vals)
+	block := c.arena[from:]
+	steady, changing := c.voc.split(block)
+	id, known := c.voc.word(steady)
+	if !known {
+		c.layout.bytes(serialText, block)
+		c.layout.nulls(1)
+		return
+	}
+	if len(changing) == 0 {
+		c.layout.nulls(1)
+	} else {
+		c.layout.bytes(serialText, changing)
+	}
+	c.layout.int(id)
+}
+
+// list makes one text of the values of a list.
+func (c *encoder) list(x shapeCell) []byte {
+	from := len(c.arena)
+	c.arena = append(c.arena, '[')
+	for i := range x.each(c.vals) {
+		if i > x.from {
+			c.arena = append(c.arena, ',')
+		}
+		c.arena = appendQuoted(c.arena, c.vals[i].b)
+	}
+	c.arena = append(c.arena, ']')
 	list := c.arena[from:]
-	if r.num[numProtocol] != c.dns.protocol {
-		return list // other protocols may share the fields
-	}
-	switch vals[0].at {
+	switch x.at {
 	case c.dns.questions:
-		r.questions = list
+		c.lists[0] = list
 	case c.dns.answers:
-		r.answers = list
+		c.lists[1] = list
 	}
 	return list
 }
 
-// kind is the kind of the field that stands at a spot.
-func (s *Schema) kind(at spot) field.Kind { return s.tables[at.table].columns[at.column].field.Kind }
-
-// appendList writes a JSON array of the items.
-func appendList(b []byte, items []stored) []byte {
-	b = append(b, '[')
-	for i, it := range items {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendQuoted(b, it.b)
-	}
-	return append(b, ']')
-}
-
-// appendLines writes a map's blocks as one, each line ended by \n alone.
-func appendLines(b []byte, blocks []stored) []byte {
-	for _, block := range blocks {
-		rest := block.b
-		for len(rest) > 0 {
-			var line []byte
-			line, rest, _ = bytes.Cut(rest, []byte("\n"))
-			line = bytes.TrimSuffix(line, []byte("\r"))
-			if len(line) > 0 {
-				b = append(append(b, line...), '\n')
-			}
+// appendLines writes a block of a map, each line ended by \n alone.
+func appendLines(b, block []byte) []byte {
+	for len(block) > 0 {
+		var line []byte
+		line, block, _ = bytes.Cut(block, []byte("\n"))
+		line = bytes.TrimSuffix(line, []byte("\r"))
+		if len(line) > 0 {
+			b = append(append(b, line...), '\n')
 		}
 	}
 	return b
 }
 
-// appendPackets writes ascending numbers as deltas, their length in bytes first.
-func appendPackets(b []byte, packets []uint64) []byte {
-	size, last := 0, uint64(0)
-	for _, n := range packets {
-		size += uvarintLen(n - last)
-		last = n
-	}
-	b = binary.AppendUvarint(b, uint64(size))
-	last = 0
-	for _, n := range packets {
-		b = binary.AppendUvarint(b, n-last)
-		last = n
-	}
-	return b
-}
-
-func uvarintLen(n uint64) int { return (bits.Len64(n|1) + 6) / 7 }
-
-// decode takes a row apart. r.fields keeps its memory from row to row.
+// decode takes a row apart. r.rows keeps its memory from row to row.
 func (s *Schema) decode(row []byte, r *record) error {
 	if len(row) < keySize {
 		return errRow
@@ -415,27 +432,28 @@ func (s *Schema) decode(row []byte, r *record) error {
 	r.conn = binary.BigEndian.Uint64(row[16:])
 	r.index = binary.BigEndian.Uint32(row[24:])
 	d := cursor{b: row[keySize:]}
-	for i := range r.num {
-		r.num[i] = d.varint()
-	}
 	copy(r.src[:], d.take(len(r.src)))
 	copy(r.dst[:], d.take(len(r.dst)))
-	r.operation, r.summary, r.status = d.bytes(), d.bytes(), d.bytes()
-	r.fields = r.fields[:0]
+	r.link = d.take(linkSize)
+	r.types, r.values = d.bytes(), d.bytes()
+	r.rows = r.rows[:0]
 	for {
 		t := d.uvarint()
 		if t == 0 || d.short {
 			break
 		}
 		own := ownRow{int(t), d.bytes()}
-		if t < fixedTables || t >= uint64(len(s.tables)) {
+		if t != tableConnections && t < fixedTables || t >= uint64(len(s.tables)) {
 			return errRow
 		}
-		r.fields = append(r.fields, own)
+		r.rows = append(r.rows, own)
 	}
-	r.questions, r.answers = d.bytes(), d.bytes()
-	r.packets = d.bytes()
-	if d.short || len(d.b) > 0 || r.num[numProtocol] < 0 || r.num[numProtocol] >= int64(len(s.protocols)) {
+	r.holds, r.questions, r.answers = 0, nil, nil
+	if len(d.b) > 0 {
+		r.holds = d.varint()
+		r.questions, r.answers = d.bytes(), d.bytes()
+	}
+	if d.short || len(d.b) > 0 || len(r.types) == 0 {
 		return errRow
 	}
 	return nil

@@ -15,7 +15,7 @@ const (
 	applicationID = 0x7368726b
 	// formatVersion is the file's user_version. It changes with the meaning of
 	// a table that the schema's hash does not cover.
-	formatVersion = 1
+	formatVersion = 2
 	// maxFlags is how many protocol flags fit the column flags.
 	maxFlags = 63
 )
@@ -23,7 +23,9 @@ const (
 // Positions of the fixed tables in Schema.tables; the protocols' tables follow.
 const (
 	tableEntries = iota
+	tableLinks
 	tableEndpoints
+	tableWords
 	tableConnections
 	tablePoints
 	tableInterfaces
@@ -43,7 +45,6 @@ type Schema struct {
 	bits      map[string]uint
 	masks     []uint64 // flags that an entry of protocols[i] carries
 	tables    []table
-	own       []int                 // table of protocols[i], 0 when it stores nothing of its own
 	stored    map[*field.Field]spot // where a stored field stands
 	commons   []common              // variables of every entry; a spot in tableEntries is a position here
 	byName    map[string]int        // in commons
@@ -66,23 +67,16 @@ type column struct {
 // spot is a column of a table.
 type spot struct{ table, column int }
 
-// order is a number by which spots come by table and column.
-func (s spot) order() int { return s.table<<16 | s.column }
-
 // indexes are built after the rows. Their columns are whole numbers.
 var indexes = []struct {
 	sql, name     string
 	table, column int // the column without the id
 }{
-	{`CREATE INDEX entries_conn ON entries(conn)`, "entries_conn", tableEntries, entriesConn},
 	{`CREATE INDEX connections_conn ON connections(conn)`, "connections_conn", tableConnections, connectionsConn},
 }
 
-// Positions of columns that have an index.
-const (
-	entriesConn     = 11
-	connectionsConn = 0
-)
+// connectionsConn is the position of the column conn in the table connections.
+const connectionsConn = 0
 
 // NewSchema lays out a database for the entries of protocols, in the order in
 // which they are listed. A field that several protocols declare stands in the
@@ -94,7 +88,6 @@ func NewSchema(protocols []*dissector.Protocol, catalogue *field.Catalogue) (*Sc
 		ids:       make(map[*dissector.Protocol]int),
 		bits:      make(map[string]uint),
 		tables:    fixed(),
-		own:       make([]int, len(protocols)),
 		stored:    make(map[*field.Field]spot),
 	}
 	if err := s.addFlags(); err != nil {
@@ -108,6 +101,7 @@ func NewSchema(protocols []*dissector.Protocol, catalogue *field.Catalogue) (*Sc
 	for _, f := range catalogue.Fields() {
 		s.places[f] = s.find(f)
 	}
+	s.views = append(s.views, s.viewOfAll())
 	for i := range protocols {
 		s.views = append(s.views, s.view(i))
 	}
@@ -162,35 +156,61 @@ func (s *Schema) mask(i int, seen uint64) uint64 {
 	return seen
 }
 
+// addFields gives each stored field its column. Protocols that imply another, as
+// gRPC does HTTP, share its table: their entries then have one row and not several.
 func (s *Schema) addFields() error {
 	placed := make(map[*field.Field]bool)
-	taken := map[string]bool{"sqlite_sequence": true, "sqlite_stat1": true}
+	taken := map[string]bool{viewName: true, "sqlite_sequence": true, "sqlite_stat1": true}
 	for _, t := range s.tables {
 		taken[t.name] = true
 	}
-	for i, p := range s.protocols {
-		t := table{name: p.Name + "_fields"}
-		if taken[p.Name] || taken[t.name] {
+	homes := make(map[string]int)
+	for _, p := range s.protocols {
+		name := p.Name + "_fields"
+		if taken[p.Name] || taken[name] {
 			return fmt.Errorf("protocol %s has the name of a table of the index", p.Name)
 		}
-		taken[p.Name], taken[t.name] = true, true
-		for _, f := range p.Fields {
-			if s.catalogue.Lookup(f.Name) != f {
-				return fmt.Errorf("protocol %s: field %s is not in the catalogue", p.Name, f.Name)
+		taken[p.Name], taken[name] = true, true
+		home := len(s.tables)
+		for _, implied := range p.Implies {
+			if at, ok := homes[implied]; ok {
+				home = at
+				break
 			}
-			if placed[f] {
-				continue
-			}
-			placed[f] = true
-			if f.Alias != field.None || f.From != nil || isShared(f) {
-				continue
-			}
-			s.stored[f] = spot{len(s.tables), len(t.columns)}
-			t.columns = append(t.columns, column{name: f.Name, decl: sqlType(f.Kind), field: f})
 		}
-		if len(t.columns) > 0 {
-			s.own[i] = len(s.tables)
-			s.tables = append(s.tables, t)
+		homes[p.Name] = home
+		if home == len(s.tables) {
+			s.tables = append(s.tables, table{name: name})
+		}
+		if err := s.addColumns(home, p, placed); err != nil {
+			return err
+		}
+		if len(s.tables[home].columns) == 0 {
+			s.tables = s.tables[:home]
+			delete(homes, p.Name)
+		}
+	}
+	return nil
+}
+
+// addColumns adds the fields of a protocol that are not placed yet to a table.
+func (s *Schema) addColumns(home int, p *dissector.Protocol, placed map[*field.Field]bool) error {
+	t := &s.tables[home]
+	for _, f := range p.Fields {
+		if s.catalogue.Lookup(f.Name) != f {
+			return fmt.Errorf("protocol %s: field %s is not in the catalogue", p.Name, f.Name)
+		}
+		if placed[f] {
+			continue
+		}
+		placed[f] = true
+		if f.Alias != field.None || f.From != nil || isShared(f) {
+			continue
+		}
+		s.stored[f] = spot{home, len(t.columns)}
+		t.columns = append(t.columns, column{name: f.Name, decl: sqlType(f.Kind), field: f})
+		if f.Kind == field.Map { // its lines that come again
+			t.columns = append(t.columns, column{name: f.Name + ".steady", decl: "INTEGER"})
 		}
 	}
 	return nil
@@ -213,8 +233,10 @@ func sqlType(k field.Kind) string {
 		return "REAL"
 	case field.Bytes:
 		return "BLOB"
+	case field.Map:
+		return "TEXT"
 	}
-	return "TEXT"
+	return "" // a text, or a whole number that stands for one
 }
 
 // fixed lists the tables that every index has, in the order of the constants.
@@ -229,16 +251,15 @@ func fixed() []table {
 	}
 	const integer, text = " INTEGER NOT NULL", " TEXT NOT NULL"
 	return []table{
-		def("entries", "ts"+integer, "end_ts"+integer, "elapsed INTEGER", "first_byte INTEGER",
-			"protocol"+integer, "flags"+integer, "src"+integer, "dst"+integer, "src_port"+integer, "dst_port"+integer,
-			"transport"+integer, "conn"+integer, "flow"+integer, "idx"+integer,
-			"operation"+text, "summary"+text, "status"+text, "status_code"+integer, "failed"+integer,
-			"request_size INTEGER", "response_size INTEGER", "has_request"+integer, "has_response"+integer, "one_way"+integer,
-			"marks"+integer, "lost"+integer, "first_packet"+integer, "last_packet"+integer,
-			"vlan"+integer, "tunnel"+integer, "tunnel_id"+integer, "interface"+integer),
+		def("entries", "link"+integer, "ts"+integer, "duration"+integer, "lag INTEGER", "tail INTEGER",
+			"protocol"+integer, "flags"+integer, "idx"+integer, "operation", "summary", "status", "status_code"+integer,
+			"request_size INTEGER", "response_size INTEGER", "state"+integer, "lost"+integer, "first_packet"+integer, "packet_span"+integer),
+		def("links", "src"+integer, "dst"+integer, "src_port"+integer, "dst_port"+integer, "transport"+integer,
+			"conn"+integer, "flow"+integer, "vlan"+integer, "tunnel"+integer, "tunnel_id"+integer, "interface"+integer),
 		def("endpoints", "ip"+text, "name"+text, "namespace"+text, "pod"+text, "pod_namespace"+text,
 			"service"+text, "service_namespace"+text, "node"+text, "node_ip"+text, "workload_kind"+text, "workload"+text,
 			"process"+text, "dns"+text, "labels"+text, "annotations"+text, "unknown"+text),
+		def("words", "text"+text),
 		def("connections", "conn"+integer, "count"+integer, "packets BLOB NOT NULL"),
 		def("points", "file"+text, "pos"+integer, "packet"+integer, "ts"+integer, "state BLOB"),
 		def("interfaces", "node"+text, "link"+integer, "snaplen"+integer, "name"+text, "description"+text, "filter"+text, "os"+text,
@@ -309,41 +330,52 @@ func timeText(ns string) string {
 // for, then the protocol's own, all by their KFL names.
 func (s *Schema) view(i int) string {
 	p := s.protocols[i]
-	var cols, joins strings.Builder
-	seen := make(map[string]bool)
-	add := func(name, sql string) {
-		if !seen[name] { // names are in lower case: SQL's columns know no other
-			seen[name] = true
-			fmt.Fprintf(&cols, ",\n  %s AS %s", sql, quote(name))
-		}
-	}
-	add("timestamp", timeText("e.ts"))
-	for _, c := range []string{
+	cols := viewColumns{seen: map[string]bool{"id": true}}
+	cols.add("timestamp", timeText("e.ts"))
+	for _, name := range []string{
 		"protocol", "src.name", "src.namespace", "src.ip", "src.port", "dst.name", "dst.namespace", "dst.ip", "dst.port",
-		"operation", "summary", "status", "status_code", "failed",
+		"operation", "summary", "status", "status_code", "failed", "elapsed_time", "conn_id", "has_request", "has_response",
 	} {
-		add(c, s.commons[s.byName[c]].sql)
+		cols.add(name, s.commons[s.byName[name]].sql)
 	}
-	add("elapsed_time", "e.elapsed")
-	add("conn_id", "e.conn")
-	joined := make(map[int]bool)
+	n := need{ends: endSrc | endDst}
 	for _, f := range p.Fields {
 		if f.Alias != field.None {
-			add(f.Name, s.commons[s.byName[string(f.Alias)]].sql)
-			continue
+			cols.add(f.Name, s.commons[s.byName[string(f.Alias)]].sql)
+		} else if at, ok := s.stored[f]; ok {
+			s.addSpot(&n, at)
+			cols.add(f.Name, s.raw(at))
 		}
-		at, ok := s.stored[f]
-		if !ok {
-			continue
-		}
-		if !joined[at.table] {
-			joined[at.table] = true
-			fmt.Fprintf(&joins, "\n  LEFT JOIN %s %s ON %[2]s.id = e.id", quote(s.tables[at.table].name), alias(at.table))
-		}
-		add(f.Name, alias(at.table)+"."+quote(f.Name))
 	}
-	return fmt.Sprintf("CREATE VIEW %s AS SELECT e.id AS id%s\nFROM entries e\n  JOIN endpoints s ON s.id = e.src\n  JOIN endpoints d ON d.id = e.dst%s\nWHERE e.flags & %d <> 0",
-		quote(p.Name), cols.String(), joins.String(), uint64(1)<<s.bits[p.Name])
+	return fmt.Sprintf("CREATE VIEW %s AS SELECT e.id AS id%s%s WHERE e.flags & %d <> 0", quote(p.Name), cols.String(), s.from(n), uint64(1)<<s.bits[p.Name])
+}
+
+// viewOfAll makes the statement of the view of all entries, with what they have in
+// common.
+func (s *Schema) viewOfAll() string {
+	cols := viewColumns{seen: map[string]bool{"id": true}}
+	cols.add("timestamp", timeText("e.ts"))
+	for _, c := range s.commons {
+		cols.add(c.name, c.sql)
+	}
+	return fmt.Sprintf("CREATE VIEW %s AS SELECT e.id AS id%s%s", viewName, cols.String(), s.from(need{ends: endSrc | endDst}))
+}
+
+// viewName is the view of all entries.
+const viewName = "entry"
+
+// viewColumns are the columns of a view, each name once.
+type viewColumns struct {
+	strings.Builder
+	seen map[string]bool
+}
+
+func (v *viewColumns) add(name, sql string) {
+	if v.seen[name] { // names are in lower case: SQL's columns know no other
+		return
+	}
+	v.seen[name] = true
+	fmt.Fprintf(v, ",\n  %s AS %s", sql, quote(name))
 }
 
 // alias is the name by which statements know a protocol's table.

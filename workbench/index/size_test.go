@@ -20,7 +20,8 @@ func generated(t testing.TB, path string, n, memory int) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	sinks := []*Shard{w.Shard(), w.Shard()}
 	for i := range n {
-		if err := sinks[i%2].Entry(random(rng, uint64(i+1))); err != nil {
+		e := random(rng, uint64(i+1))
+		if err := sinks[e.Partition%2].Entry(e); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -56,6 +56,7 @@ type tables struct {
 	pages   *pages
 	trees   []*tableTree // by table
 	indexes []*columnIndex
+	queue   *queue // on the way to trees
 	layout  layout
 	row     []byte
 }
@@ -87,6 +88,7 @@ func (w *Writer) createTables(ctx context.Context, path string) (*tables, error)
 	for _, x := range indexes {
 		t.indexes = append(t.indexes, &columnIndex{x.table, x.column, keys{w: w, max: maxKeys}, newIndexTree(t.pages, roots[x.name])})
 	}
+	t.queue = newQueue(func(table int, id int64, row []byte) error { return t.trees[table].insert(id, row) })
 	return t, nil
 }
 
@@ -146,30 +148,47 @@ func execute(conn *sqlite.Conn, statements ...string) error {
 
 // insert adds a row; cells are all columns but the id.
 func (t *tables) insert(table int, id int64, cells []cell) error {
-	for _, x := range t.indexes {
-		if x.table != table {
-			continue
-		}
-		if err := x.keys.add(cells[x.column].n, id); err != nil {
-			return err
-		}
-	}
 	t.layout.begin()
 	for i := range cells {
 		t.layout.cell(&cells[i])
 	}
 	t.row = t.layout.append(t.row[:0])
-	return t.trees[table].insert(id, t.row)
+	return t.queue.add(table, id, t.row, nil)
 }
 
-// insertRow adds a row that a layout has made, to a table without index.
+// insertRow adds a row that a layout has made.
 func (t *tables) insertRow(table int, id int64, row []byte) error {
-	return t.trees[table].insert(id, row)
+	return t.queue.add(table, id, row, nil)
+}
+
+// insertEntry adds a row of the table entries, of which types and values are
+// without those of its link. It comes first.
+func (t *tables) insertEntry(id, link int64, types, values []byte) error {
+	l := &t.layout
+	l.begin()
+	l.int(link)
+	t.row = appendVarint(t.row[:0], uint64(len(types)+2)) // its own length and the type of the link; there are few columns
+	t.row = append(append(t.row, l.types...), types[1:]...)
+	t.row = append(t.row, l.values...)
+	return t.queue.add(tableEntries, id, t.row, values)
+}
+
+// note puts a value of a row into the index of its column.
+func (t *tables) note(table, column int, value, id int64) error {
+	for _, x := range t.indexes {
+		if x.table == table && x.column == column {
+			return x.keys.add(value, id)
+		}
+	}
+	return nil
 }
 
 // finish completes the tables, builds the indexes and closes the file.
 func (t *tables) finish() error {
-	if err := errors.Join(t.fill(), t.close()); err != nil {
+	if err := t.fill(); err != nil {
+		return errors.Join(err, t.pages.close())
+	}
+	if err := t.pages.close(); err != nil {
 		return err
 	}
 	conn, err := t.open(`PRAGMA analysis_limit=1000`, `ANALYZE`)
@@ -180,6 +199,9 @@ func (t *tables) finish() error {
 }
 
 func (t *tables) fill() error {
+	if err := t.queue.wait(); err != nil {
+		return err
+	}
 	for _, x := range t.indexes {
 		if err := x.keys.each(t.ctx, x.tree.insert); err != nil {
 			return err
@@ -196,5 +218,5 @@ func (t *tables) fill() error {
 	return t.pages.finish()
 }
 
-// close closes the file as it is.
-func (t *tables) close() error { return t.pages.close() }
+// abort closes the file as it is. Its error is that of the rows, if there was one.
+func (t *tables) abort() error { return errors.Join(t.queue.wait(), t.pages.close()) }

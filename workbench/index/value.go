@@ -183,9 +183,12 @@ func (s *Schema) lookupSQL(table int) string {
 	if table != tableEntries {
 		cols := make([]string, len(s.tables[table].columns))
 		for i, c := range s.tables[table].columns {
-			cols[i] = quote(c.name)
+			if cols[i] = "NULL"; c.field != nil {
+				cols[i] = s.raw(spot{table, i})
+			}
 		}
-		return "SELECT " + strings.Join(cols, ", ") + " FROM " + quote(s.tables[table].name) + " WHERE id = ?"
+		n := need{tables: map[int]bool{table: true}}
+		return "SELECT " + strings.Join(cols, ", ") + s.from(n) + fmt.Sprintf(" WHERE e.id = ? AND %s.id = e.id", alias(table))
 	}
 	cols := make([]string, len(s.commons))
 	for i, c := range s.commons {

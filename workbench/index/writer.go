@@ -96,9 +96,16 @@ func (w *Writer) finish(ctx context.Context, m Meta) error {
 		return err
 	}
 	if err := w.fill(ctx, rows, &m); err != nil {
-		return errors.Join(err, rows.close())
+		cause := rows.abort()
+		if errors.Is(err, errStopped) {
+			return cause
+		}
+		return errors.Join(err, cause)
 	}
 	if err := rows.finish(); err != nil {
+		return err
+	}
+	if err := seal(tmp); err != nil {
 		return err
 	}
 	if err := syncFile(tmp); err != nil {
@@ -119,12 +126,42 @@ func (w *Writer) fill(ctx context.Context, rows *tables, m *Meta) error {
 	if err != nil {
 		return err
 	}
-	f := filler{schema: w.opts.Schema, rows: rows, ends: newEndpoints(w.opts.Resolver, rows)}
+	f := filler{
+		schema: w.opts.Schema, rows: rows, ends: newEndpoints(w.opts.Resolver, rows),
+		links: links{rows: rows, ids: make(map[linkKey]int64)},
+	}
 	if err := merge(ctx, sources, f.row); err != nil {
+		return err
+	}
+	if err := w.fillWords(rows); err != nil {
 		return err
 	}
 	m.Entries, m.First, m.Last = f.id, f.first, f.last
 	return w.opts.Schema.writeMeta(rows, m)
+}
+
+// fillWords writes the words that every index has, and those of all shards. A
+// partition's are all in one of them.
+func (w *Writer) fillWords(rows *tables) error {
+	for i, text := range static {
+		if err := rows.insert(tableWords, int64(firstStatic+i), []cell{textCell(text)}); err != nil {
+			return err
+		}
+	}
+	for p := range dissector.Partitions {
+		for _, s := range w.shards {
+			v := s.enc.words[p]
+			if v == nil {
+				continue
+			}
+			for i, text := range v.texts {
+				if err := rows.insert(tableWords, v.first+int64(i), []cell{textCell(text)}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // filler turns merged rows into the rows of the tables.
@@ -132,10 +169,10 @@ type filler struct {
 	schema      *Schema
 	rows        *tables
 	ends        *endpoints
+	links       links
 	id          int64
 	first, last int64
 	rec         record
-	cells       []cell
 }
 
 func (f *filler) row(row []byte) error {
@@ -157,43 +194,26 @@ func (f *filler) row(row []byte) error {
 	if err != nil {
 		return err
 	}
-	f.entry(r, src, dst)
-	if err := f.rows.insert(tableEntries, f.id, f.cells); err != nil {
+	l := readLink(r.link, r.conn)
+	id, err := f.links.id(&l, src, dst)
+	if err != nil {
 		return err
 	}
-	for _, own := range r.fields {
+	if err := f.rows.insertEntry(f.id, id, r.types, r.values); err != nil {
+		return err
+	}
+	for _, own := range r.rows {
 		if err := f.rows.insertRow(own.table, f.id, own.row); err != nil {
 			return err
 		}
+		if own.table == tableConnections {
+			if err := f.rows.note(tableConnections, connectionsConn, int64(r.conn), f.id); err != nil {
+				return err
+			}
+		}
 	}
 	f.ends.names.read(r)
-	if n := r.num[numPackets]; n > 0 {
-		return f.rows.insert(tableConnections, f.id, []cell{intCell(int64(r.conn)), intCell(n), blobCell(r.packets)})
-	}
 	return nil
-}
-
-// entry sets the columns of the table entries, in their order.
-func (f *filler) entry(r *record, src, dst int64) {
-	n := &r.num
-	seen := func(bit int64) cell { return boolCell(n[numBits]&bit != 0) }
-	unless := func(absent bool, v int64) cell {
-		if absent {
-			return cell{}
-		}
-		return intCell(v)
-	}
-	text := func(b []byte) cell { return cell{kind: cellText, b: b} }
-	f.cells = append(f.cells[:0],
-		intCell(r.time), intCell(r.time+n[numDuration]), unless(n[numElapsed] < 0, n[numElapsed]), unless(n[numFirstByte] < 0, n[numFirstByte]),
-		intCell(n[numProtocol]), intCell(n[numFlags]), intCell(src), intCell(dst), intCell(n[numSrcPort]), intCell(n[numDstPort]),
-		intCell(n[numTransport]), intCell(int64(r.conn)), intCell(n[numGroup]), intCell(int64(r.index)),
-		text(r.operation), text(r.summary), text(r.status), intCell(n[numStatusCode]), seen(bitFailed),
-		unless(n[numBits]&bitRequest == 0, n[numRequestSize]), unless(n[numBits]&bitResponse == 0, n[numResponseSize]),
-		seen(bitRequest), seen(bitResponse), seen(bitOneWay),
-		intCell(n[numMarks]), intCell(n[numLost]), intCell(int64(r.first)), intCell(n[numLast]),
-		intCell(n[numVLAN]), intCell(n[numTunnel]), intCell(n[numTunnelID]), intCell(n[numInterface]),
-	)
 }
 
 func syncFile(path string) error {

@@ -43,10 +43,9 @@ func TestSameRowsWhateverTheShards(t *testing.T) {
 			for range tc.shards {
 				sinks = append(sinks, w.Shard())
 			}
-			order := rand.New(rand.NewPCG(uint64(tc.shards), 9)).Perm(len(entries))
-			for i, n := range order {
-				s := sinks[i%tc.shards]
-				if err := s.Entry(entries[n]); err != nil {
+			for i, e := range shuffled(entries, uint64(tc.shards)) {
+				s := sinks[e.Partition%tc.shards]
+				if err := s.Entry(e); err != nil {
 					t.Fatal(err)
 				}
 				if tc.spill > 0 && i%tc.spill == 0 {
@@ -68,6 +67,20 @@ func TestSameRowsWhateverTheShards(t *testing.T) {
 			onlyFile(t, filepath.Dir(path), "x.db")
 		})
 	}
+}
+
+// shuffled returns entries in another order, but in the same within each partition.
+func shuffled(entries []*dissector.Entry, seed uint64) (out []*dissector.Entry) {
+	of := make(map[int][]*dissector.Entry)
+	for _, e := range entries {
+		of[e.Partition] = append(of[e.Partition], e)
+	}
+	for _, n := range rand.New(rand.NewPCG(seed, 9)).Perm(len(entries)) {
+		p := entries[n].Partition
+		out = append(out, of[p][0])
+		of[p] = of[p][1:]
+	}
+	return out
 }
 
 // onlyFile checks that a folder holds these files and nothing else.

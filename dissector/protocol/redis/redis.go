@@ -21,7 +21,7 @@ import (
 const (
 	maxSeen    = 512      // bytes looked at of one string
 	maxCommand = 1024     // bytes of redis_command
-	maxArg     = 64       // bytes of an argument that redis_command shows, but in detail
+	maxArg     = 48       // bytes of an argument that redis_command shows, but in detail
 	maxSummary = 128      // bytes of the summary of a command without a key
 	maxKey     = 64       // bytes of redis_key
 	maxLine    = 64 << 10 // bytes of a line: an inline command, a simple string, an error
@@ -35,7 +35,7 @@ const (
 // The fields.
 var (
 	Type    = field.NewText("redis_type", "Command name, in capitals.", `redis_type == "GET"`)
-	Command = field.NewText("redis_command", "The command line: 64 bytes of each argument, ... where there are more, but scripts at length; at most about 1024 bytes of all; bytes that cannot be shown are escaped. shark show has the arguments at length.", `redis_command.contains("EX 60")`)
+	Command = field.NewText("redis_command", "The command line: 48 bytes of each argument, ... where there are more, but scripts at length; at most about 1024 bytes of all; bytes that cannot be shown are escaped. shark show has the arguments at length.", `redis_command.contains("EX 60")`)
 	Key     = field.NewText("redis_key", "First key of the command, or its channel, at most 64 bytes of it.", `redis_key.startsWith("session:")`)
 	Error   = field.NewText("redis_error", "Error reply, or the first error inside a reply, such as that of EXEC.", `redis_error.startsWith("WRONGTYPE")`)
 	Reply   = field.NewText("redis_reply_type", "Kind of the reply: status, error, integer, string, array, null, map, set, double, boolean, number, push.", `redis_type == "GET" && redis_reply_type == "null"`)

@@ -1,0 +1,209 @@
+package index
+
+import (
+	"bytes"
+	"hash/crc32"
+	"strings"
+
+	"shark/dissector"
+)
+
+// Most texts of an index come again and again: hosts, operations, all of a header
+// but its few lines that change. They stand once, in the table words, and where
+// they belong stands their number, which takes two bytes. Words are numbered by
+// partition, so that workers need not agree on them and the same capture gives the
+// same numbers whatever their number.
+
+// What a whole number means where a text is expected; from firstStatic on it is
+// the id of a word.
+const (
+	isSummary   = 0 // of the entry
+	isOperation = 1
+	isBoth      = 2 // the operation, a blank and the summary
+	firstStatic = 3 // of the words that every index has
+	firstWord   = 128
+
+	// minCount is at which time that a text comes it becomes a word.
+	minCount = 3
+	// maxWords is how many words a partition may have: all have numbers of two bytes.
+	maxWords = (1<<15 - firstWord) / dissector.Partitions
+	// minWord and maxWord bound the length of a word, in bytes.
+	minWord = 3
+	maxWord = 1 << 10
+	// maxCounts is how many texts are counted at a time.
+	maxCounts = 1 << 10
+	// maxLineNames is how many names of lines are watched, maxLineValues how many
+	// lines of a name may differ before all of them count as changing.
+	maxLineNames  = 256
+	maxLineValues = 32
+)
+
+// static are words that every index has. Their numbers take one byte.
+var static = [...]string{
+	"OK", "200", "201", "204", "304", "400", "404", "500", "503", "GET", "POST", "PUT", "DELETE", "HEAD", "PATCH", "HTTP/1.1", "HTTP/2", "HTTP/1.0", "Not Found",
+	"SET", "DEL", "HGET", "HGETALL", "HSET", "EXPIRE", "INCR", "MGET", "status", "error", "integer", "string", "array", "null", "map",
+	"NOERROR", "NXDOMAIN", "AAAA", `["A"]`, `["AAAA"]`, "QUERY", "Produce", "Fetch", "Metadata", "NONE", "0", "TCP", "UDP", "open", "closed",
+}
+
+// vocabulary is the words of one partition.
+type vocabulary struct {
+	first  int64 // id of the first word that is not static
+	texts  []string
+	table  [tableSize]wordSlot // of all words, by checksum
+	counts [maxCounts]sighting // of texts that are no words yet, by the low bits of their checksum
+	lines  map[string]*lineName
+
+	steady, changing []byte // of the block being split
+}
+
+// tableSize leaves nearly half of the slots free. All tables together stay in the
+// processor's second cache.
+const tableSize = 1024
+
+// wordSlot is a place for a word: number 0 is none, then come static's, then those
+// of the partition.
+type wordSlot struct {
+	sum    uint16 // the high half of the checksum
+	number uint16
+}
+
+// sighting is the checksum of a text with how often it came in place of the two
+// lowest bits.
+type sighting uint32
+
+// lineName is what is known of the lines of one name, such as a header's.
+type lineName struct {
+	seen    []uint32 // checksums of the different ones
+	changes bool
+}
+
+func newVocabulary(partition int) *vocabulary {
+	v := &vocabulary{first: firstWord + int64(partition)*maxWords, lines: make(map[string]*lineName)}
+	for i, text := range static {
+		sum := checksumOf([]byte(text))
+		*v.slot([]byte(text), sum) = wordSlot{uint16(sum >> 16), uint16(i + 1)}
+	}
+	return v
+}
+
+// checksumOf is the same in every run, as is what becomes a word.
+func checksumOf(text []byte) uint32 { return crc32.Checksum(text, castagnoli) }
+
+// slot returns the slot of a text, or the free one where it belongs.
+func (v *vocabulary) slot(text []byte, sum uint32) *wordSlot {
+	for i := sum % tableSize; ; i = (i + 1) % tableSize {
+		if s := &v.table[i]; s.number == 0 || s.sum == uint16(sum>>16) && v.text(s.number) == string(text) {
+			return s
+		}
+	}
+}
+
+func (v *vocabulary) text(number uint16) string {
+	if n := int(number) - 1; n < len(static) {
+		return static[n]
+	}
+	return v.texts[int(number)-1-len(static)]
+}
+
+// word returns the id of a text, if it is a word. It becomes one when it comes for
+// the third time, unless too many others came between.
+func (v *vocabulary) word(text []byte) (id int64, ok bool) {
+	if len(text) > maxWord || len(text) == 0 {
+		return 0, false
+	}
+	sum := checksumOf(text)
+	s := v.slot(text, sum)
+	if n := int64(s.number) - 1; n >= int64(len(static)) {
+		return v.first + n - int64(len(static)), true
+	} else if n >= 0 {
+		return firstStatic + n, true
+	}
+	if len(v.texts) == maxWords || len(text) < minWord {
+		return 0, false
+	}
+	c := &v.counts[sum%maxCounts]
+	if *c^sighting(sum) > 3 {
+		*c = sighting(sum &^ 3)
+	}
+	if *c++; *c&3 < minCount {
+		return 0, false
+	}
+	v.texts = append(v.texts, string(text))
+	*s = wordSlot{uint16(sum >> 16), uint16(len(static) + len(v.texts))}
+	return v.first + int64(len(v.texts)-1), true
+}
+
+// split divides a block of lines in those that come again and those that change,
+// each in their order. Lines of one name stay in order as well: from its first
+// changing line on all lines of a name count as changing. The name of the first
+// line that changes stands at the end of steady. The results are valid until the
+// next call.
+func (v *vocabulary) split(block []byte) (steady, changing []byte) {
+	v.steady, v.changing = v.steady[:0], v.changing[:0]
+	for rest := block; len(rest) > 0; {
+		end := bytes.IndexByte(rest, '\n') + 1
+		line := rest[:end]
+		rest = rest[end:]
+		colon := bytes.IndexByte(line, ':')
+		if colon < 0 || line[0] == ' ' || line[0] == '\t' {
+			return nil, block // it goes on a line before
+		}
+		if v.changes(line[:colon], line) {
+			v.changing = append(v.changing, line...)
+		} else {
+			v.steady = append(v.steady, line...)
+		}
+	}
+	name := bytes.IndexByte(v.changing, ':') + 1
+	if name < len(v.changing) && v.changing[name] == ' ' {
+		name++
+	}
+	v.steady = append(v.steady, v.changing[:name]...)
+	return v.steady, v.changing[name:]
+}
+
+func (v *vocabulary) changes(name, line []byte) bool {
+	n := v.lines[string(name)]
+	if n == nil {
+		if len(v.lines) == maxLineNames {
+			return true
+		}
+		n = new(lineName)
+		v.lines[string(name)] = n
+	}
+	if n.changes {
+		return true
+	}
+	sum := checksumOf(line)
+	for _, s := range n.seen {
+		if s == sum {
+			return false
+		}
+	}
+	if len(n.seen) == maxLineValues {
+		n.seen, n.changes = nil, true
+		return true
+	}
+	n.seen = append(n.seen, sum)
+	return false
+}
+
+// wordSQL is SQL for the text of a column that may hold the id of a word. Whole
+// numbers come before all texts.
+func wordSQL(column string) string {
+	return "CASE WHEN " + column + " < '' THEN (SELECT text FROM words WHERE words.id = " + column + ") ELSE " + column + " END"
+}
+
+// textSQL is wordSQL for a column that may also refer to the texts of its entry e.
+func textSQL(column string) string {
+	summary, operation := "("+wordSQL("e.summary")+")", "("+wordSQL("e.operation")+")"
+	return strings.NewReplacer("$", column, "#summary", summary, "#operation", operation).Replace(
+		"CASE WHEN $ < '' THEN CASE $ WHEN 0 THEN #summary WHEN 1 THEN #operation WHEN 2 THEN #operation || ' ' || #summary" +
+			" ELSE (SELECT text FROM words WHERE words.id = $) END ELSE $ END")
+}
+
+// linesSQL is SQL for a map, whose lines that come again are a word in a column of
+// their own.
+func linesSQL(column, steady string) string {
+	return "CASE WHEN " + steady + " IS NULL THEN " + column + " ELSE (SELECT text FROM words WHERE words.id = " + steady + ") || ifnull(" + column + ", '') END"
+}
