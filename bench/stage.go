@@ -174,7 +174,7 @@ func dissect(ctx context.Context, capture string, sink func(int) dissector.Sink)
 // encodeEntries makes rows of all entries, and runs of those that memory does not
 // hold, but no database.
 func encodeEntries(ctx context.Context, capture, dir string, schema *index.Schema) error {
-	out, err := index.Create(filepath.Join(dir, "stage.db"), index.Options{Schema: schema})
+	out, err := index.Create(dir, index.Options{Schema: schema})
 	if err != nil {
 		return err
 	}
@@ -184,14 +184,14 @@ func encodeEntries(ctx context.Context, capture, dir string, schema *index.Schem
 
 func writeIndex(ctx context.Context, capture, dir string, schema *index.Schema) error {
 	path := filepath.Join(dir, "stage.db")
-	out, err := index.Create(path, index.Options{Schema: schema})
+	out, err := index.Create(filepath.Dir(path), index.Options{Schema: schema})
 	if err != nil {
 		return err
 	}
 	if err := dissect(ctx, capture, func(int) dissector.Sink { return out.Shard() }); err != nil {
 		return errors.Join(err, out.Abort())
 	}
-	if err := out.Finish(ctx, index.Meta{Coverage: json.RawMessage("{}")}); err != nil {
+	if err := out.Finish(ctx, path, index.Meta{Coverage: json.RawMessage("{}")}); err != nil {
 		return err
 	}
 	return os.Remove(path)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
@@ -39,6 +40,60 @@ func (e *Evidence) digest(ctx context.Context) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// digesting is the digest of the inputs being worked out, in a goroutine of its own.
+type digesting struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	text   string // after wait
+	err    error
+	others sync.WaitGroup
+}
+
+// startDigest begins to work out the digest; stop ends it.
+func (e *Evidence) startDigest(ctx context.Context) *digesting {
+	ctx, cancel := context.WithCancel(ctx)
+	d := &digesting{cancel: cancel, done: make(chan struct{})}
+	d.others.Go(func() {
+		defer close(d.done)
+		d.text, d.err = e.digest(ctx)
+	})
+	return d
+}
+
+// wait returns when the digest is there, or why it is not.
+func (d *digesting) wait() error {
+	<-d.done
+	return d.err
+}
+
+// then calls f when the digest is there, in another goroutine.
+func (d *digesting) then(f func()) {
+	d.others.Go(func() {
+		<-d.done
+		f()
+	})
+}
+
+// stop ends the work and returns when nothing of it runs any more.
+func (d *digesting) stop() {
+	d.cancel()
+	d.others.Wait()
+}
+
+// remembered tells whether the digests of all inputs are known without reading them.
+func (e *Evidence) remembered() bool {
+	for _, in := range e.inputs {
+		full, info, err := located(in.path)
+		if err != nil {
+			return true // it is worked out to tell the error
+		}
+		if _, known := e.w.recall(full, info); !known {
+			return false
+		}
+	}
+	return true
+}
+
 // stamp is what tells that a file has not changed since it was read through.
 type stamp struct {
 	Path     string    `json:"path"`
@@ -54,39 +109,54 @@ const settled = 2 * time.Second
 // fileDigest returns the SHA-256 of a file. It is remembered by path, size and
 // time of the last change, so that asking again does not read a terabyte again.
 func (w *Workbench) fileDigest(ctx context.Context, path string) (string, error) {
-	full, err := filepath.Abs(path)
+	full, info, err := located(path)
 	if err != nil {
 		return "", err
 	}
-	info, err := os.Stat(full)
-	if err != nil {
-		return "", err
-	}
-	if w.cfg.Cache == "" {
-		return sha256File(ctx, full)
-	}
-	name := sha256.Sum256([]byte(full))
-	memo := filepath.Join(w.cfg.Cache, "digest", hex.EncodeToString(name[:16])+".json")
-	var s stamp
-	if b, err := os.ReadFile(memo); err == nil && json.Unmarshal(b, &s) == nil &&
-		s.Path == full && s.Size == info.Size() && s.Modified.Equal(info.ModTime()) {
-		return s.SHA256, nil
+	if sum, known := w.recall(full, info); known {
+		return sum, nil
 	}
 	sum, err := sha256File(ctx, full)
-	if err != nil {
-		return "", err
+	if err != nil || w.cfg.Cache == "" {
+		return sum, err
 	}
 	after, err := os.Stat(full)
 	if err != nil {
 		return "", err
 	}
 	if after.Size() == info.Size() && after.ModTime().Equal(info.ModTime()) && w.cfg.Now().Sub(info.ModTime()) > settled {
-		s = stamp{Path: full, Size: info.Size(), Modified: info.ModTime(), SHA256: sum}
+		s := stamp{Path: full, Size: info.Size(), Modified: info.ModTime(), SHA256: sum}
 		if b, err := json.Marshal(s); err == nil {
-			_ = writeFile(memo, b) // a cache: without it the file is read again
+			_ = writeFile(w.stampPath(full), b) // a cache: without it the file is read again
 		}
 	}
 	return sum, nil
+}
+
+// located returns the whole path of a file and what the system says of it.
+func located(path string) (full string, info os.FileInfo, err error) {
+	if full, err = filepath.Abs(path); err != nil {
+		return "", nil, err
+	}
+	info, err = os.Stat(full)
+	return full, info, err
+}
+
+// recall returns the digest of a file that has not changed since it was worked out.
+func (w *Workbench) recall(full string, info os.FileInfo) (sum string, known bool) {
+	if w.cfg.Cache == "" {
+		return "", false
+	}
+	var s stamp
+	b, err := os.ReadFile(w.stampPath(full))
+	known = err == nil && json.Unmarshal(b, &s) == nil && s.Path == full && s.Size == info.Size() && s.Modified.Equal(info.ModTime())
+	return s.SHA256, known
+}
+
+// stampPath is where the stamp of a file stands.
+func (w *Workbench) stampPath(full string) string {
+	name := sha256.Sum256([]byte(full))
+	return filepath.Join(w.cfg.Cache, "digest", hex.EncodeToString(name[:16])+".json")
 }
 
 func sha256File(ctx context.Context, path string) (string, error) {

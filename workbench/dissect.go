@@ -86,31 +86,82 @@ func checkOutput(path string) error {
 	return usage("%s is there and is not an index database: it is not overwritten", path)
 }
 
-// dissected is Dissect with the lock held.
+// dissected is Dissect with the lock held. What the input's digest is, and so
+// whether it has been dissected, is mostly known at once. Where it is not, the
+// packets are dissected while it is worked out.
 func (e *Evidence) dissected(ctx context.Context, o DissectOptions) (*Dissected, error) {
-	source, err := e.digest(ctx)
+	sum := e.startDigest(ctx)
+	defer sum.stop()
+	d := &Dissected{}
+	known := o.Force // whether there is anything to look for
+	if !known && e.remembered() {
+		if err := e.find(sum, o, d); err != nil || d.Cached {
+			return d, err
+		}
+		known = true
+	}
+	err := e.dissect(ctx, o, sum, known)
+	if errors.Is(err, errDissected) {
+		if err = e.find(sum, o, d); err == nil && !d.Cached {
+			err = e.dissect(ctx, o, sum, true)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	path := o.Output
-	if path == "" {
-		if path, err = e.w.cachePath(source); err != nil {
+	if !d.Cached {
+		if d.Path, err = e.target(sum, o); err != nil {
 			return nil, err
 		}
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, fmt.Errorf("folder of the index: %w", err)
+		if err := e.open(d.Path, sum.text); err != nil {
+			return nil, err
 		}
 	}
-	d := &Dissected{Path: path}
-	if !o.Force && e.open(path, source) == nil {
-		d.Cached = true
-	} else if err := e.dissect(ctx, path, source); err != nil {
-		return nil, err
-	} else if err := e.open(path, source); err != nil {
-		return nil, err
-	}
+	return e.account(d), nil
+}
+
+// account adds to what was done what is in the index.
+func (e *Evidence) account(d *Dissected) *Dissected {
 	d.Entries, d.Coverage = e.opened.db.Meta().Entries, e.coverage(e.opened)
-	return d, nil
+	return d
+}
+
+// find opens what was made of the input before, if there is any.
+func (e *Evidence) find(sum *digesting, o DissectOptions, d *Dissected) (err error) {
+	if d.Path, err = e.target(sum, o); err != nil {
+		return err
+	}
+	if d.Cached = e.open(d.Path, sum.text) == nil; d.Cached {
+		e.account(d)
+	}
+	return nil
+}
+
+// target is where the index belongs.
+func (e *Evidence) target(sum *digesting, o DissectOptions) (string, error) {
+	if err := sum.wait(); err != nil {
+		return "", err
+	}
+	if o.Output != "" {
+		return o.Output, nil
+	}
+	return e.w.cachePath(sum.text)
+}
+
+// folder is where the index is made.
+func (e *Evidence) folder(o DissectOptions) (string, error) {
+	if o.Output != "" {
+		return filepath.Dir(o.Output), nil
+	}
+	path, err := e.w.cachePath("")
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("folder of the index: %w", err)
+	}
+	return dir, nil
 }
 
 // index opens the index, dissecting first if need be.
@@ -163,18 +214,27 @@ func (e *Evidence) open(path, source string) error {
 	return nil
 }
 
-// dissect reads all packets and writes the index to path.
-func (e *Evidence) dissect(ctx context.Context, path, source string) (err error) {
+// errDissected ends a dissection of what turns out to have been dissected before.
+var errDissected = errors.New("it was dissected before")
+
+// dissect reads all packets and writes the index. Unless it is known that there is
+// none yet, it looks for one as soon as the digest is there, and then ends with
+// errDissected.
+func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting, known bool) (err error) {
 	src, err := e.packets()
 	if err != nil {
 		return err
 	}
 	defer src.Close()
+	dir, err := e.folder(o)
+	if err != nil {
+		return err
+	}
 	opts := index.Options{Schema: e.w.schema}
 	if e.identity != nil {
 		opts.Resolver = e.identity
 	}
-	out, err := index.Create(path, opts)
+	out, err := index.Create(dir, opts)
 	if err != nil {
 		return err
 	}
@@ -184,7 +244,16 @@ func (e *Evidence) dissect(ctx context.Context, path, source string) (err error)
 		}
 	}()
 	progress := Progress{Task: "dissecting", Total: e.size()}
-	report, err := dissector.Run(ctx, src, dissector.Options{
+	run, found := context.WithCancelCause(ctx)
+	defer found(nil)
+	if !known {
+		sum.then(func() {
+			if path, err := e.target(sum, o); err == nil && index.Is(path) {
+				found(errDissected)
+			}
+		})
+	}
+	report, err := dissector.Run(run, src, dissector.Options{
 		Protocols: e.w.protocols, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
@@ -195,11 +264,18 @@ func (e *Evidence) dissect(ctx context.Context, path, source string) (err error)
 		return err
 	}
 	e.w.cfg.Progress(Progress{Task: "indexing", Packets: report.Packets, Bytes: report.Bytes, Total: progress.Total})
-	meta, err := e.meta(src, report, source)
+	path, err := e.target(sum, o)
 	if err != nil {
 		return err
 	}
-	if err := out.Finish(ctx, meta); err != nil {
+	if !known && index.Is(path) {
+		return errDissected
+	}
+	meta, err := e.meta(src, report, sum.text)
+	if err != nil {
+		return err
+	}
+	if err := out.Finish(ctx, path, meta); err != nil {
 		return err
 	}
 	e.w.cfg.Progress(Progress{Task: "indexing", Packets: report.Packets, Bytes: report.Bytes, Total: progress.Total, Done: true})

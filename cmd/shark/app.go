@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -116,7 +117,7 @@ Exit codes:
 	f := root.PersistentFlags()
 	f.StringVar(&a.store, "store", envOr("SHARK_STORE", defaultStore()), "folder of the snapshot store (default: SHARK_STORE, else in the user's data folder)")
 	f.StringVar(&a.cache, "cache", os.Getenv("SHARK_CACHE"), "folder of index databases (default: SHARK_CACHE, else in the user's cache folder)")
-	f.IntVar(&a.workers, "workers", 0, "goroutines that dissect (default: one for each CPU)")
+	f.IntVar(&a.workers, "workers", 0, "processors to dissect with (default: all)")
 	f.Var(&a.memory, "memory", "memory that a dissection's connections may take, such as 512M (default 256M)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, except on what is missing from an answer")
 	for _, name := range []string{"store", "cache"} {
@@ -182,6 +183,9 @@ func (a *app) workbench() (*workbench.Workbench, error) {
 	a.bar = newProgressBar(a.err, a.quiet)
 	memory := cmp.Or(int64(a.memory), dissector.DefaultMemory)
 	tuneGC(memory)
+	if a.workers > 0 && os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(min(a.workers, runtime.NumCPU())) // reading, hashing and writing run beside the workers
+	}
 	return workbench.New(workbench.Config{
 		Version: version, Store: a.store, Cache: a.cache, Workers: a.workers, Memory: memory, Progress: a.bar.update,
 	})

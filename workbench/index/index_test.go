@@ -169,7 +169,7 @@ func build(t testing.TB, opts Options, shards int, meta Meta, entries ...*dissec
 	if opts.Schema == nil {
 		opts.Schema = testSchema(t)
 	}
-	w, err := Create(path, opts)
+	w, err := Create(filepath.Dir(path), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +183,7 @@ func build(t testing.TB, opts Options, shards int, meta Meta, entries ...*dissec
 			t.Fatal(err)
 		}
 	}
-	if err := w.Finish(context.Background(), meta); err != nil {
+	if err := w.Finish(context.Background(), path, meta); err != nil {
 		t.Fatal(err)
 	}
 	return path

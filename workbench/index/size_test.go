@@ -12,7 +12,7 @@ import (
 // generated writes n random entries without keeping them.
 func generated(t testing.TB, path string, n, memory int) {
 	t.Helper()
-	w, err := Create(path, Options{Schema: testSchema(t), Memory: memory, Resolver: newOwners()})
+	w, err := Create(filepath.Dir(path), Options{Schema: testSchema(t), Memory: memory, Resolver: newOwners()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func generated(t testing.TB, path string, n, memory int) {
 	if limit := 2*max(w.opts.Memory, 2*minShard) + 4*chunkSize; held > limit {
 		t.Errorf("the shards hold %d bytes, more than %d", held, limit)
 	}
-	if err := w.Finish(context.Background(), Meta{}); err != nil {
+	if err := w.Finish(context.Background(), path, Meta{}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -32,13 +32,6 @@ const (
 func intCell(n int64) cell   { return cell{kind: cellInt, n: n} }
 func blobCell(b []byte) cell { return cell{kind: cellBlob, b: b} }
 
-func boolCell(b bool) cell {
-	if b {
-		return intCell(1)
-	}
-	return intCell(0)
-}
-
 // textCell stores s as valid text.
 func textCell(s string) cell {
 	b := []byte(s)

@@ -26,8 +26,7 @@ type Options struct {
 
 // Writer writes one database.
 type Writer struct {
-	path   string
-	dir    string // everything unfinished, beside path
+	dir    string // everything unfinished
 	opts   Options
 	serial atomic.Int64
 	count  atomic.Int64 // shards
@@ -37,18 +36,18 @@ type Writer struct {
 	runs   []string
 }
 
-// Create begins a database that Finish will put at path. Until then everything
-// stands in a folder of its own beside path.
-func Create(path string, opts Options) (*Writer, error) {
+// Create begins a database. Until Finish gives it its name everything stands in a
+// folder of its own in dir.
+func Create(dir string, opts Options) (*Writer, error) {
 	if opts.Schema == nil {
 		return nil, errors.New("an index without a schema")
 	}
 	opts.Memory = cmp.Or(opts.Memory, defaultMemory)
-	dir, err := os.MkdirTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-")
+	tmp, err := os.MkdirTemp(dir, ".index.tmp-")
 	if err != nil {
-		return nil, fmt.Errorf("index %s: %w", path, err)
+		return nil, fmt.Errorf("folder of the index: %w", err)
 	}
-	return &Writer{path: path, dir: dir, opts: opts}, nil
+	return &Writer{dir: tmp, opts: opts}, nil
 }
 
 // Shard returns a sink for one worker.
@@ -68,20 +67,21 @@ func (w *Writer) Abort() error {
 }
 
 // Finish makes the database of all entries and gives it its name, in the place
-// of what had the name before. No shard may be used any more. On an error, such
-// as a full disk or the end of ctx, nothing is left.
-func (w *Writer) Finish(ctx context.Context, m Meta) error {
-	err := w.finish(ctx, m)
+// of what had the name before. It must be on the file system of Create's folder. No
+// shard may be used any more. On an error, such as a full disk or the end of ctx,
+// nothing is left.
+func (w *Writer) Finish(ctx context.Context, path string, m Meta) error {
+	err := w.finish(ctx, path, m)
 	if err = errors.Join(err, w.Abort()); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return fmt.Errorf("index %s: %w", w.path, err)
+		return fmt.Errorf("index %s: %w", path, err)
 	}
 	return nil
 }
 
-func (w *Writer) finish(ctx context.Context, m Meta) error {
+func (w *Writer) finish(ctx context.Context, path string, m Meta) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -114,10 +114,10 @@ func (w *Writer) finish(ctx context.Context, m Meta) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := os.Rename(tmp, w.path); err != nil {
+	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(w.path))
+	return syncDir(filepath.Dir(path))
 }
 
 // fill merges the shards into the tables.

@@ -35,7 +35,7 @@ func TestSameRowsWhateverTheShards(t *testing.T) {
 	}{{"one", 1, 0}, {"three", 3, 0}, {"spilled", 2, 100}, {"many runs", 5, 2}} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "x.db")
-			w, err := Create(path, Options{Schema: testSchema(t), Resolver: newOwners()})
+			w, err := Create(filepath.Dir(path), Options{Schema: testSchema(t), Resolver: newOwners()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -54,7 +54,7 @@ func TestSameRowsWhateverTheShards(t *testing.T) {
 					}
 				}
 			}
-			if err := w.Finish(context.Background(), Meta{Source: "x"}); err != nil {
+			if err := w.Finish(context.Background(), path, Meta{Source: "x"}); err != nil {
 				t.Fatal(err)
 			}
 			got := dump(t, path)
@@ -124,7 +124,7 @@ func TestInterruptedFinishLeavesNothing(t *testing.T) {
 		if after == 0 {
 			cancel()
 		}
-		w, err := Create(path, Options{Schema: testSchema(t), Resolver: &cancelling{after, cancel, newOwners()}})
+		w, err := Create(filepath.Dir(path), Options{Schema: testSchema(t), Resolver: &cancelling{after, cancel, newOwners()}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -139,7 +139,7 @@ func TestInterruptedFinishLeavesNothing(t *testing.T) {
 				}
 			}
 		}
-		err = w.Finish(ctx, Meta{})
+		err = w.Finish(ctx, path, Meta{})
 		if !errors.Is(err, context.Canceled) || strings.Count(err.Error(), "canceled") != 1 {
 			t.Errorf("after %d look-ups: %v", after, err)
 		}
@@ -152,7 +152,7 @@ func TestInterruptedFinishLeavesNothing(t *testing.T) {
 
 func TestAbortLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
-	w, err := Create(filepath.Join(dir, "x.db"), Options{Schema: testSchema(t)})
+	w, err := Create(dir, Options{Schema: testSchema(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func TestEntriesThatAreRefused(t *testing.T) {
 			return e
 		}},
 	} {
-		w, err := Create(filepath.Join(t.TempDir(), "x.db"), Options{Schema: testSchema(t)})
+		w, err := Create(t.TempDir(), Options{Schema: testSchema(t)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +193,7 @@ func TestEntriesThatAreRefused(t *testing.T) {
 }
 
 func TestLostFolderIsAnError(t *testing.T) {
-	w, err := Create(filepath.Join(t.TempDir(), "x.db"), Options{Schema: testSchema(t)})
+	w, err := Create(t.TempDir(), Options{Schema: testSchema(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestLostFolderIsAnError(t *testing.T) {
 	if err := s.spill(); err == nil {
 		t.Error("a run that could not be written went unnoticed")
 	}
-	if err := w.Finish(context.Background(), Meta{}); err == nil || strings.Contains(err.Error(), "\n") {
+	if err := w.Finish(context.Background(), filepath.Join(t.TempDir(), "x.db"), Meta{}); err == nil || strings.Contains(err.Error(), "\n") {
 		t.Errorf("not one clear error: %v", err)
 	}
 }
