@@ -7,7 +7,10 @@
 // puts fragments together. The package imports nothing else of the program.
 package packet
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // LinkType is a link-layer header type, by the number that capture files use:
 // https://www.tcpdump.org/linktypes.html.
@@ -30,7 +33,15 @@ type Record struct {
 // whoever holds the batch may keep its records until the batch is filled again.
 type Batch struct {
 	Records []Record
-	Buf     []byte // backing memory of the records, reused by the next fill
+	Buf     []byte    // backing memory of the records, reused by the next fill
+	Shared  []*Shared // batches in whose memory records stand instead; their owner's alone
+}
+
+// Shared is a batch of a Source that its records are taken from into other
+// batches. It is filled again only when Users, those and the Source, are none.
+type Shared struct {
+	Batch
+	Users int
 }
 
 // Interface is one capture interface of an input.
@@ -65,12 +76,27 @@ type Source interface {
 type Damage struct {
 	File   string `json:"file"`   // name of the input
 	Offset int64  `json:"offset"` // where it starts, in bytes of the unpacked input
+	Packed bool   `json:"packed,omitempty"`
 	Lost   int64  `json:"lost"`   // bytes passed over; -1 when the rest of the input is lost and its length unknown
 	Reason string `json:"reason"` // a clause, such as "block length 12 is not a multiple of 4"
 }
 
-// Addr is an IPv4 (as ::ffff:a.b.c.d) or IPv6 address. The zero Addr is "none".
+// Place says where the damage starts, for people. In a packed file nobody finds
+// the byte without taking the packing off.
+func (d Damage) Place() string {
+	if d.Packed {
+		return fmt.Sprintf("byte %d of the unpacked data", d.Offset)
+	}
+	return fmt.Sprintf("byte %d", d.Offset)
+}
+
+// Addr is an IPv4 (as ::ffff:a.b.c.d) or IPv6 address. The zero Addr is "none",
+// so the unspecified address :: of IPv6 stands as one that nobody can have.
 type Addr [16]byte
+
+// unspecified6 stands for ::. It is ::fffe:0:0, of the block ::/8 that is kept back
+// (RFC 4291, section 2.4), next to that of IPv4.
+var unspecified6 = Addr{10: 0xff, 11: 0xfe}
 
 // AddrFrom4 returns the Addr of the 4 bytes of b.
 func AddrFrom4(b []byte) (a Addr) {
@@ -80,21 +106,39 @@ func AddrFrom4(b []byte) (a Addr) {
 }
 
 // AddrFrom16 returns the Addr of the 16 bytes of b.
-func AddrFrom16(b []byte) (a Addr) {
-	copy(a[:], b[:16])
-	return a
+func AddrFrom16(b []byte) Addr {
+	if a := Addr(b[:16]); a != (Addr{}) {
+		return a
+	}
+	return unspecified6
 }
 
-// AddrFrom returns the Addr of ip without its zone.
-func AddrFrom(ip netip.Addr) Addr { return Addr(ip.As16()) }
+// AddrFrom returns the Addr of ip without its zone; none if ip is the zero
+// netip.Addr.
+func AddrFrom(ip netip.Addr) Addr {
+	if !ip.IsValid() {
+		return Addr{}
+	}
+	b := ip.As16()
+	return AddrFrom16(b[:])
+}
 
 // Is4 tells whether a is an IPv4 address.
 func (a Addr) Is4() bool {
 	return a[10] == 0xff && a[11] == 0xff && [10]byte(a[:10]) == [10]byte{}
 }
 
-// IP returns a in the standard library's form, IPv4 unmapped.
-func (a Addr) IP() netip.Addr { return netip.AddrFrom16(a).Unmap() }
+// IP returns a in the standard library's form, IPv4 unmapped; the zero netip.Addr
+// for none.
+func (a Addr) IP() netip.Addr {
+	switch a {
+	case Addr{}:
+		return netip.Addr{}
+	case unspecified6:
+		return netip.IPv6Unspecified()
+	}
+	return netip.AddrFrom16(a).Unmap()
+}
 
 func (a Addr) String() string {
 	if a == (Addr{}) {

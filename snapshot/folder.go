@@ -39,7 +39,24 @@ func (f folder) open(key string) (*os.File, error) {
 	if _, err := regular(root, key); err != nil { // opening a pipe would wait
 		return nil, err
 	}
-	return root.Open(filepath.FromSlash(key))
+	in, err := root.Open(filepath.FromSlash(key))
+	return in, inWords(key, err)
+}
+
+// inWords says what an error is about in the words of the snapshot. Those of the
+// system name the system call, such as "statat", which tells people nothing.
+func inWords(key string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &path):
+		err = path.Err
+	case errors.As(err, &link):
+		err = link.Err
+	}
+	return fmt.Errorf("%s: %w", key, err)
 }
 
 // size returns the size of an object in bytes.
@@ -55,7 +72,7 @@ func (f folder) size(key string) (int64, error) {
 func regular(root *os.Root, key string) (size int64, err error) {
 	info, err := root.Lstat(filepath.FromSlash(key))
 	if err != nil {
-		return 0, err
+		return 0, inWords(key, err)
 	}
 	if !info.Mode().IsRegular() {
 		return 0, fmt.Errorf("%s is not a regular file", key)
@@ -92,11 +109,11 @@ func (f folder) create(o Object) (*object, error) {
 	}
 	defer root.Close()
 	if err := root.MkdirAll(filepath.FromSlash(path.Dir(o.Path)), dirMode); err != nil {
-		return nil, err
+		return nil, inWords(path.Dir(o.Path), err)
 	}
 	out, err := root.OpenFile(filepath.FromSlash(o.Path), os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
-		return nil, err
+		return nil, inWords(o.Path, err)
 	}
 	return &object{o, out, sha256.New()}, nil
 }
@@ -128,7 +145,7 @@ func (f folder) commit(data []byte) error {
 	const draft = "." + manifestName + ".new"
 	out, err := root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
-		return err
+		return inWords(manifestName, err)
 	}
 	_, err = out.Write(data)
 	if err == nil {
@@ -138,7 +155,7 @@ func (f folder) commit(data []byte) error {
 		err = publish(root, draft)
 	}
 	if _, gone := root.Lstat(draft); gone == nil {
-		err = errors.Join(err, root.Remove(draft))
+		err = errors.Join(err, inWords(draft, root.Remove(draft)))
 	}
 	if d, e := root.Open("."); err == nil && e == nil {
 		_ = d.Sync() // not every system can; the file itself is on the disk
@@ -152,12 +169,12 @@ func (f folder) commit(data []byte) error {
 func publish(root *os.Root, draft string) error {
 	err := root.Link(draft, manifestName)
 	if err == nil || errors.Is(err, fs.ErrExist) {
-		return err
+		return inWords(manifestName, err)
 	}
 	if _, err := root.Lstat(manifestName); err == nil {
 		return fmt.Errorf("%s: %w", manifestName, fs.ErrExist)
 	}
-	return root.Rename(draft, manifestName)
+	return inWords(manifestName, root.Rename(draft, manifestName))
 }
 
 // delete removes the manifest, and with it the snapshot, then all else.
@@ -169,7 +186,7 @@ func (f folder) delete() error {
 	err = root.Remove(manifestName)
 	root.Close()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return inWords(manifestName, err)
 	}
 	return os.RemoveAll(f.dir)
 }
@@ -186,7 +203,7 @@ func (f folder) list() ([]string, error) {
 		if err == nil && !d.IsDir() {
 			keys = append(keys, key)
 		}
-		return err
+		return inWords(key, err)
 	})
 	slices.Sort(keys)
 	return keys, err

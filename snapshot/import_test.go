@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"shark/packet"
@@ -342,6 +343,26 @@ func TestImportNames(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestDamageOfAPackedFileIsToldByUnpackedBytes(t *testing.T) {
+	data, err := os.ReadFile(capture(t, "a.pcapng", 5, 60, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	if _, err := z.Write(data[:len(data)-2]); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "a.pcapng.gz")
+	if err := os.WriteFile(file, packed.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := mustImport(t, openStore(t), ImportOptions{Files: []string{file}})
+	if c := m.Coverage; len(c) == 0 || c[0].Kind != NoteDamage || !strings.Contains(c[0].Text, " of the unpacked data: ") {
+		t.Errorf("coverage %v", c)
 	}
 }
 

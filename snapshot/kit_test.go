@@ -79,7 +79,7 @@ func packets(t testing.TB, paths ...string) []string {
 		err := m.ReadBatch(&b)
 		for _, r := range b.Records {
 			i := m.Interfaces()[r.Interface]
-			out = append(out, fmt.Sprintf("%d %d %x %q link %d on %q %q %q %q %d", max(r.Time, 0), r.OrigLen, r.Data, pcapng.Comments(&r), r.Link, i.Name, i.Description, i.OS, i.Filter, i.SnapLen))
+			out = append(out, fmt.Sprintf("%d %d %x %q link %d on %q %q %q %q %d", max(r.Time, 0), r.OrigLen, r.Data, r.Options, r.Link, i.Name, i.Description, i.OS, i.Filter, i.SnapLen))
 		}
 		if err == io.EOF {
 			return out

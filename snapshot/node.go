@@ -328,7 +328,7 @@ func (w *nodeWriter) cover(n *Node) {
 		if d.Lost < 0 {
 			lost = "the rest is"
 		}
-		x.note(NoteDamage, n.Name, "%s, byte %d: %s; %s lost", filepath.Base(d.File), d.Offset, d.Reason, lost)
+		x.note(NoteDamage, n.Name, "%s, %s: %s; %s lost", filepath.Base(d.File), d.Place(), d.Reason, lost)
 	}
 	interfaces := w.source.Interfaces()
 	dropped := uint64(0)

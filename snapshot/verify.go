@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 )
 
@@ -85,6 +87,9 @@ func (s *Snapshot) Verify(ctx context.Context, progress func(done, total int64))
 // verify compares one object with the manifest. It returns what is wrong with it.
 func (s *Snapshot) verify(ctx context.Context, o *Object, read func(int)) (string, error) {
 	f, err := s.files.open(o.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "it is missing", ctx.Err()
+	}
 	if err != nil {
 		return err.Error(), ctx.Err()
 	}

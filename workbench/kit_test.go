@@ -158,7 +158,7 @@ func packetsOf(t testing.TB, paths ...string) (out []pkt) {
 		err := src.ReadBatch(&b)
 		for i := range b.Records {
 			r := &b.Records[i]
-			out = append(out, pkt{r.Time, r.OrigLen, r.Link, string(r.Data), strings.Join(pcapng.Comments(r), "\n"), src.Interfaces()[r.Interface].Name})
+			out = append(out, pkt{r.Time, r.OrigLen, r.Link, string(r.Data), string(r.Options), src.Interfaces()[r.Interface].Name})
 		}
 		if errors.Is(err, io.EOF) {
 			if d := src.Damage(); len(d) > 0 {

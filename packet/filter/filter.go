@@ -67,9 +67,6 @@ func Compile(expr string) (*Filter, error) {
 	return nil, first
 }
 
-// String returns the expression as it was given to Compile.
-func (f *Filter) String() string { return f.text }
-
 // Check tells whether the filter can be applied to packets of a link type. Some
 // link types have no answer to some questions ("ether host" on raw IP, "inbound"
 // on Ethernet): then it returns the *Error that says what and why, and Match is

@@ -293,7 +293,7 @@ func FuzzReader(f *testing.F) {
 			if rec.Number != uint64(i+1) || rec.Interface >= interfaces || rec.OrigLen < uint32(len(rec.Data)) {
 				t.Fatalf("packet %d: %+v of %d interfaces", i+1, rec, interfaces)
 			}
-			Comments(&rec)
+			comments(&rec)
 		}
 		rewrite(t, recs, r)
 	})
@@ -326,8 +326,8 @@ func rewrite(t *testing.T, recs []packet.Record, r *Reader) {
 		if !bytes.Equal(a.Data, b.Data) || a.OrigLen != b.OrigLen || a.Link != b.Link || max(a.Time, 0) != b.Time {
 			t.Fatalf("packet %d is %+v, was %+v", i+1, b, a)
 		}
-		if !slices.Equal(Comments(a), Comments(b)) {
-			t.Fatalf("packet %d: comments %q, were %q", i+1, Comments(b), Comments(a))
+		if !slices.Equal(comments(a), comments(b)) {
+			t.Fatalf("packet %d: comments %q, were %q", i+1, comments(b), comments(a))
 		}
 	}
 }

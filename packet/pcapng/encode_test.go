@@ -209,3 +209,14 @@ func sameRecord(a, b *packet.Record) bool {
 	return a.Time == b.Time && a.Number == b.Number && a.OrigLen == b.OrigLen && a.Interface == b.Interface &&
 		a.Link == b.Link && bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Options, b.Options)
 }
+
+// comments returns the comments on one packet.
+func comments(rec *packet.Record) []string {
+	var c []string
+	for code, v := range options(rec.Options, rec.OptionsBigEndian) {
+		if code == optComment {
+			c = append(c, string(v))
+		}
+	}
+	return c
+}

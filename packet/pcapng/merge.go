@@ -20,7 +20,8 @@ type Merged struct {
 	origins []Origin
 	errs    []error
 
-	bytes     int64 // given out since the last restart point
+	free      []*packet.Shared // batches that nobody uses
+	bytes     int64            // given out since the last restart point
 	points    []Point
 	noRestart bool
 }
@@ -28,11 +29,12 @@ type Merged struct {
 // input is one of the sources merged. Its batch holds the packets to come.
 type input struct {
 	source     packet.Source
-	batch      packet.Batch
+	batch      *packet.Shared
 	next       int      // index into batch.Records
 	skip       uint64   // packets to pass over first
 	interfaces []uint32 // index among all interfaces, by the source's own
 	done       bool
+	user       *packet.Batch // that has taken from batch since it was filled
 }
 
 // Origin tells where an interface of a Merged comes from.
@@ -45,8 +47,9 @@ type Origin struct {
 // on a tie that of the earlier source; so each source keeps its own order, even
 // where its times go backwards. Packets are numbered from 1 in the new order and
 // interfaces are indexed in the order met. The sources belong to the result,
-// which holds a batch of each in memory. When reading one fails, the others are
-// read to their ends before the error is returned.
+// which holds a batch of each in memory, and those that batches it filled take
+// their records from. When reading one fails, the others are read to their ends
+// before the error is returned.
 func Merge(sources ...packet.Source) *Merged {
 	m := &Merged{inputs: make([]input, len(sources))}
 	for i, s := range sources {
@@ -58,26 +61,23 @@ func Merge(sources ...packet.Source) *Merged {
 	return m
 }
 
-// ReadBatch implements packet.Source.
+// ReadBatch implements packet.Source. The records stand in the memory of the
+// inputs' batches: of several large captures nothing is copied.
 func (m *Merged) ReadBatch(b *packet.Batch) error {
 	if len(m.inputs) == 1 && m.inputs[0].skip == 0 && !m.primed {
 		return m.readOnly(b)
 	}
+	m.release(b)
 	if !m.primed {
 		m.prime()
 	}
 	m.mark()
-	b.Records = b.Records[:0]
-	if cap(b.Buf) < readSize {
-		b.Buf = make([]byte, 0, readSize)
-	}
-	b.Buf = b.Buf[:0]
-	for len(m.heap) > 0 && len(b.Records) < maxBatchRecords {
+	size, spent := 0, 0
+	for len(m.heap) > 0 && len(b.Records) < maxBatchRecords && size < readSize && spent < readSize {
 		in := &m.inputs[m.heap[0]]
-		if !m.take(b, in) {
-			break
-		}
+		size += m.take(b, in)
 		if in.next++; in.next == len(in.batch.Records) {
+			spent += len(in.batch.Buf)
 			m.load(m.heap[0])
 			if in.done {
 				m.heap[0] = m.heap[len(m.heap)-1]
@@ -86,7 +86,7 @@ func (m *Merged) ReadBatch(b *packet.Batch) error {
 		}
 		m.sink(0)
 	}
-	m.bytes += int64(len(b.Buf)) + recordHeader*int64(len(b.Records))
+	m.bytes += int64(size) + recordHeader*int64(len(b.Records))
 	if len(b.Records) > 0 {
 		return nil
 	}
@@ -110,36 +110,52 @@ func (m *Merged) readOnly(b *packet.Batch) error {
 	return err
 }
 
-// take copies the next packet of in to b, unless b is full. The input's batch
-// will be filled again while b is still in use, hence the copy.
-func (m *Merged) take(b *packet.Batch, in *input) bool {
+// take puts the next packet of in into b, and returns its size in bytes.
+func (m *Merged) take(b *packet.Batch, in *input) int {
 	rec := &in.batch.Records[in.next]
-	size := len(rec.Data) + len(rec.Options)
-	if len(b.Buf)+size > readSize && len(b.Records) > 0 {
-		return false
-	}
-	if size > cap(b.Buf) {
-		b.Buf = make([]byte, 0, size)
+	if in.user != b {
+		in.user = b
+		in.batch.Users++
+		b.Shared = append(b.Shared, in.batch)
 	}
 	b.Records = extend(b.Records)
 	to := &b.Records[len(b.Records)-1]
 	*to = *rec
-	b.Buf, to.Data = appendShared(b.Buf, rec.Data)
-	to.Options = nil
-	if rec.Options != nil {
-		b.Buf, to.Options = appendShared(b.Buf, rec.Options)
-	}
 	m.number++
 	to.Number = m.number
 	to.Interface = in.global(rec.Interface)
-	return true
+	return len(rec.Data) + len(rec.Options)
 }
 
-// appendShared appends v to buf, which has room for it, and returns both.
-func appendShared(buf, v []byte) (_, part []byte) {
-	n := len(buf)
-	buf = append(buf, v...)
-	return buf, buf[n:len(buf):len(buf)]
+// release empties b. Its records are not used any more.
+func (m *Merged) release(b *packet.Batch) {
+	for _, s := range b.Shared {
+		m.leave(s)
+	}
+	clear(b.Shared) // so that batches of an earlier source are not kept
+	b.Records, b.Buf, b.Shared = b.Records[:0], b.Buf[:0], b.Shared[:0]
+	for i := range m.inputs {
+		m.inputs[i].user = nil
+	}
+}
+
+// leave ends one use of a batch.
+func (m *Merged) leave(s *packet.Shared) {
+	if s.Users--; s.Users == 0 {
+		m.free = append(m.free, s)
+	}
+}
+
+// batch returns one that can be filled.
+func (m *Merged) batch() *packet.Shared {
+	n := len(m.free) - 1
+	if n < 0 {
+		return &packet.Shared{Users: 1}
+	}
+	s := m.free[n]
+	m.free = m.free[:n]
+	s.Users = 1
+	return s
 }
 
 // global returns the index among all interfaces of one of the input's own.
@@ -169,11 +185,16 @@ func (m *Merged) prime() {
 // load reads the next batch of input i.
 func (m *Merged) load(i int) {
 	in := &m.inputs[i]
+	if in.batch != nil {
+		m.leave(in.batch)
+	}
+	in.batch, in.user = m.batch(), nil
 	for {
-		err := in.source.ReadBatch(&in.batch)
+		err := in.source.ReadBatch(&in.batch.Batch)
 		m.adopt(i)
 		if err != nil {
-			in.done, in.next = true, 0
+			m.leave(in.batch)
+			in.batch, in.next, in.done = nil, 0, true
 			if err != io.EOF {
 				m.errs = append(m.errs, err)
 			}

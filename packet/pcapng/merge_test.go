@@ -126,6 +126,76 @@ func TestMergeOfLargeFiles(t *testing.T) {
 	}
 }
 
+// Whoever fills batches in turn may keep the records of each until its next turn.
+func TestMergeKeepsWhatBatchesHold(t *testing.T) {
+	const packets = 20_000
+	plain := samplePcap(packets, 1400, false)
+	want, _ := read(t, plain)
+	m := Merge(open(t, plain), open(t, plain), open(t, timed('z', 1, start+1)))
+	batches := make([]packet.Batch, 4)
+	memory := make(map[*packet.Shared]bool)
+	sum := 0
+	for i := 0; ; i++ {
+		for j := range batches { // what was read in the turns before
+			for _, r := range batches[j].Records {
+				n := int(r.Number - 1)
+				if len(r.Data) > 2 && !bytes.Equal(r.Data, want[min(n/2, packets-1)].Data) && !bytes.Equal(r.Data, want[max(n-1, 0)/2].Data) {
+					t.Fatalf("packet %d has changed in turn %d", r.Number, i)
+				}
+			}
+		}
+		b := &batches[i%len(batches)]
+		err := m.ReadBatch(b)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += len(b.Records)
+		for _, s := range b.Shared {
+			memory[s] = true
+		}
+	}
+	if sum != 2*packets+1 {
+		t.Errorf("%d packets", sum)
+	}
+	if size := 2 * len(plain) / readSize; len(memory) > 12 || size < 24 {
+		t.Errorf("%d MiB were read into %d batches", size, len(memory))
+	}
+}
+
+// Batches that are large and hold next to nothing must not pile up.
+func TestMergeOfSparseFilesIsBounded(t *testing.T) {
+	sparse := func() []byte {
+		e := newEncoder(false)
+		e.section(1)
+		e.iface(1, 0, nil)
+		for i := range uint64(20) {
+			e.packet(0, start*1e6+i, 4, []byte("data"), nil)
+			e.block(blockCustom, func(e *encoder) { e.Write(make([]byte, readSize)) })
+		}
+		return e.Bytes()
+	}
+	m := Merge(open(t, sparse()), open(t, sparse()))
+	var b packet.Batch
+	for n := 0; ; {
+		err := m.ReadBatch(&b)
+		if err == io.EOF {
+			if n != 40 {
+				t.Errorf("%d packets", n)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n += len(b.Records); len(b.Shared) > 5 {
+			t.Fatalf("one batch keeps %d others", len(b.Shared))
+		}
+	}
+}
+
 // save writes captures to files.
 func save(t *testing.T, captures ...[]byte) []string {
 	dir := t.TempDir()
@@ -160,7 +230,7 @@ func TestRestartOfOneFile(t *testing.T) {
 		clear(damaged[i+4000 : i+4040])
 	}
 	for i, path := range save(t, samplePcap(5000, 1400, false), sampleNg(5000, 1400), late(5000), damaged) {
-		r, err := Open(path)
+		r, err := OpenFiles(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,13 +239,13 @@ func TestRestartOfOneFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		interfaces := r.Interfaces()
-		points := r.Points()
+		points, origins := r.Points(), r.Origins()
 		r.Close()
 		if len(points) < 3 {
 			t.Fatalf("file %d: points %v", i, points)
 		}
 		for _, p := range points {
-			r, ok, err := OpenAt(path, p)
+			r, ok, err := OpenFilesAt([]string{path}, []Point{p}, origins)
 			if err != nil || !ok {
 				t.Fatalf("file %d, point %+v: %v, %v", i, p, ok, err)
 			}
@@ -235,15 +305,15 @@ func TestRestartWherePossibleOnly(t *testing.T) {
 	plain := samplePcap(10, 100, false)
 	want, _ := read(t, plain)
 	paths := save(t, packGzip(t, plain), plain, sampleNg(10, 100))
-	r, ok, err := OpenAt(paths[0], Point{Number: 5, Offset: 100})
+	r, ok, err := OpenFilesAt(paths[:1], []Point{{Number: 5, Offset: 100}}, nil)
 	if err != nil || ok {
 		t.Fatal(ok, err)
 	}
 	got, _ := readAll(r)
 	r.Close()
 	sameRecords(t, got, want)
-	for _, p := range []Point{{}, {Number: 1, Offset: 9, Section: 10}, {Number: 1, Offset: 60, Interfaces: 9}, {Number: 1, Offset: -1}} {
-		if _, _, err := OpenAt(paths[2], p); err == nil {
+	for _, p := range []Point{{}, {Number: 1, Offset: 9, Section: 10}, {Number: 1, Offset: 60, Interfaces: 9}, {Number: 1, Offset: 9, Section: -1}} {
+		if _, _, err := OpenFilesAt(paths[2:], []Point{p}, nil); err == nil {
 			t.Errorf("point %+v: no error", p)
 		}
 	}

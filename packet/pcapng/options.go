@@ -3,8 +3,6 @@ package pcapng
 import (
 	"encoding/binary"
 	"iter"
-
-	"shark/packet"
 )
 
 // Options of packet blocks whose values are numbers (section 4.3).
@@ -31,17 +29,6 @@ func options(b []byte, big bool) iter.Seq2[uint16, []byte] {
 			b = b[min(4+(n+3)&^3, len(b)):]
 		}
 	}
-}
-
-// Comments returns the comments on one packet.
-func Comments(rec *packet.Record) []string {
-	var c []string
-	for code, v := range options(rec.Options, rec.OptionsBigEndian) {
-		if code == optComment {
-			c = append(c, string(v))
-		}
-	}
-	return c
 }
 
 // appendPacketOptions appends the options of a packet in little-endian order,

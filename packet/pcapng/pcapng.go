@@ -6,7 +6,8 @@
 // In: a file or any stream. Out: packet.Source, in batches that point into the
 // bytes as they were read. A file that is cut or damaged gives every packet
 // that can still be told, and a list of what could not be read. Files come from
-// anywhere, so whatever they can make grow has its limit in this file.
+// anywhere, so whatever they can make grow has its limit in this file; zstd's
+// window has it in packing.
 package pcapng
 
 import (
@@ -50,8 +51,6 @@ const (
 	maxDamage = 1000
 	// maxPacking is how many layers of gzip and zstd are taken off.
 	maxPacking = 2
-	// maxWindow is the largest zstd window, that of `zstd --long`.
-	maxWindow = 128 << 20
 	// unpackSize and unpackAhead bound what is unpacked ahead of the reader.
 	unpackInput = 16 << 10 // of packed bytes read at a time
 	unpackSize  = 512 << 10

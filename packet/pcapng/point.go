@@ -135,24 +135,6 @@ func (m *Merged) jump(at []Point, origins []Origin) error {
 	return nil
 }
 
-// OpenAt opens one file to read on from p, a point of a Reader of it: packets
-// have the numbers and interface indices they had. Interfaces described in
-// earlier sections are empty. With ok false the file cannot be read from its
-// middle and the Reader is at its start.
-func OpenAt(path string, p Point) (r *Reader, ok bool, err error) {
-	if r, err = Open(path); err != nil {
-		return nil, false, err
-	}
-	if !r.seekable {
-		return r, false, nil
-	}
-	if err := r.jump(p); err != nil {
-		r.Close()
-		return nil, false, fmt.Errorf("%s: restart at offset %d: %w", path, p.Offset, err)
-	}
-	return r, true, nil
-}
-
 // jump goes to p in an opened file.
 func (r *Reader) jump(p Point) error {
 	if p.Number == 0 || p.Section < 0 || p.Section > p.Offset || p.FirstInterface > maxInterfaces || p.Interfaces > maxInterfaces {

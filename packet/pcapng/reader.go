@@ -148,7 +148,7 @@ func (r *Reader) lost(off int64, n int, reason string) {
 
 func (r *Reader) addDamage(off, lost int64, reason string) {
 	if len(r.damage) < maxDamage {
-		r.damage = append(r.damage, packet.Damage{File: r.name, Offset: off, Lost: lost, Reason: reason})
+		r.damage = append(r.damage, packet.Damage{File: r.name, Offset: off, Packed: r.unpack != nil, Lost: lost, Reason: reason})
 		return
 	}
 	last := &r.damage[maxDamage-1]

@@ -166,7 +166,7 @@ func TestPcapngBlocks(t *testing.T) {
 		if len(recs) != 3 || len(r.Damage()) > 0 {
 			t.Fatalf("%d packets, damage %v", len(recs), r.Damage())
 		}
-		if c := Comments(&recs[0]); !slices.Equal(c, []string{"look here", "and here"}) {
+		if c := comments(&recs[0]); !slices.Equal(c, []string{"look here", "and here"}) {
 			t.Errorf("comments of a packet: %q", c)
 		}
 		recs[0].Options = nil
@@ -352,7 +352,13 @@ func TestPackingCutShort(t *testing.T) {
 		d := r.Damage()
 		if len(d) != 1 || d[0].Lost != -1 || !strings.Contains(d[0].Reason, "cut short") {
 			t.Errorf("%s: damage %v", name, d)
+		} else if want := fmt.Sprintf("byte %d of the unpacked data", d[0].Offset); d[0].Place() != want {
+			t.Errorf("%s: the damage is at %s, want %s", name, d[0].Place(), want)
 		}
+	}
+	_, r := read(t, plain[:len(plain)-1])
+	if d := r.Damage(); len(d) != 1 || d[0].Place() != fmt.Sprintf("byte %d", d[0].Offset) {
+		t.Errorf("plain: damage %v at %s", d, d[0].Place())
 	}
 }
 

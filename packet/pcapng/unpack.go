@@ -2,52 +2,35 @@ package pcapng
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
+	"shark/packet/packing"
 )
 
 // packingError says that packed bytes are cut or corrupt, as opposed to an
 // error of reading them.
 type packingError struct {
-	packing string
+	packing packing.Kind
 	err     error
 }
 
 func (e *packingError) Error() string {
 	if errors.Is(e.err, io.ErrUnexpectedEOF) {
-		return e.packing + " data is cut short"
+		return string(e.packing) + " data is cut short"
 	}
 	return fmt.Sprintf("%s data is corrupt: %v", e.packing, e.err)
 }
 
 func (e *packingError) Unwrap() error { return e.err }
 
-// source remembers the error of the input itself, which would otherwise be
-// taken for corrupt packing.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
-}
-
 // layer is one layer of packing.
 type layer struct {
-	packing string
+	packing packing.Kind
 	r       io.Reader
-	in      *source
+	in      *packing.Input
 }
 
 func (l *layer) Read(p []byte) (int, error) {
@@ -57,8 +40,8 @@ func (l *layer) Read(p []byte) (int, error) {
 	}
 	var inner *packingError
 	switch {
-	case l.in.err != nil:
-		err = l.in.err
+	case l.in.Err != nil:
+		err = l.in.Err
 	case errors.As(err, &inner):
 		err = inner
 	default:
@@ -70,12 +53,12 @@ func (l *layer) Read(p []byte) (int, error) {
 // openPacking takes the layers of packing off src. The unpacker is nil when
 // there are none.
 func openPacking(src io.Reader) (*bufio.Reader, *unpacker, error) {
-	in := &source{r: src}
+	in := &packing.Input{R: src}
 	r := bufio.NewReaderSize(in, unpackInput)
 	var u *unpacker
 	for depth := 0; ; depth++ {
-		packing := packingOf(r)
-		if packing == "" {
+		kind := packing.Of(r)
+		if kind == packing.None {
 			return r, u, nil
 		}
 		if depth == maxPacking {
@@ -85,39 +68,24 @@ func openPacking(src io.Reader) (*bufio.Reader, *unpacker, error) {
 		if u == nil {
 			u = new(unpacker)
 		}
-		open, err := u.open(packing, r)
+		open, err := packing.Open(kind, r)
 		if err != nil {
 			u.closeAll()
-			if in.err != nil {
-				return nil, nil, in.err
+			if in.Err != nil {
+				return nil, nil, in.Err
 			}
-			return nil, nil, fmt.Errorf("%w: %w", ErrFormat, &packingError{packing, err})
+			return nil, nil, fmt.Errorf("%w: %w", ErrFormat, &packingError{kind, err})
 		}
-		r = bufio.NewReaderSize(&layer{packing, open, in}, unpackInput)
+		u.layers = append(u.layers, open)
+		r = bufio.NewReaderSize(&layer{kind, open, in}, unpackInput)
 		u.src = r
 	}
-}
-
-// packingOf names the packing of what r gives, by its magic number (RFC 1952
-// section 2.3.1, RFC 8878 section 3.1).
-func packingOf(r *bufio.Reader) string {
-	head, _ := r.Peek(4)
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		return "gzip"
-	case len(head) < 4:
-		return ""
-	case bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}),
-		head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18}):
-		return "zstd"
-	}
-	return ""
 }
 
 // unpacker unpacks in a goroutine of its own, a few pieces ahead of its reader.
 type unpacker struct {
 	src    io.Reader
-	close  []func()
+	layers []io.Closer
 	full   chan piece
 	free   chan []byte
 	quit   chan struct{}
@@ -131,19 +99,6 @@ type unpacker struct {
 type piece struct {
 	data []byte
 	err  error
-}
-
-// open adds a layer over r.
-func (u *unpacker) open(packing string, r io.Reader) (io.Reader, error) {
-	if packing == "gzip" {
-		return gzip.NewReader(r)
-	}
-	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-	if err != nil {
-		return nil, err
-	}
-	u.close = append(u.close, z.Close)
-	return z, nil
 }
 
 func (u *unpacker) start() {
@@ -218,8 +173,8 @@ func (u *unpacker) stop() { u.once.Do(func() { close(u.quit) }) }
 func (u *unpacker) wait() { u.done.Wait() }
 
 func (u *unpacker) closeAll() {
-	for _, f := range u.close {
-		f()
+	for _, l := range u.layers {
+		_ = l.Close() // it was only read from
 	}
-	u.close = nil
+	u.layers = nil
 }

@@ -12,20 +12,22 @@ import (
 // namesBlock is how large a Name Resolution Block gets before the next is begun.
 const namesBlock = 64 << 10
 
-// begin starts a block and returns where, end completes it. The block may grow
-// the buffer: only packets' blocks, which come by the million, mind its size.
-func (w *Writer) begin(kind uint32) int {
-	w.room(writeBuffer / 2)
-	start := len(w.buf)
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, kind)
+// begin starts a block, end completes it and puts it before the packets that are
+// held, as what they need.
+func (w *Writer) begin(kind uint32) {
+	w.buf = binary.LittleEndian.AppendUint32(w.buf[:0], kind)
 	w.buf = append(w.buf, 0, 0, 0, 0)
-	return start
 }
 
-func (w *Writer) end(start int) {
-	size := uint32(len(w.buf) - start + 4)
-	binary.LittleEndian.PutUint32(w.buf[start+4:], size)
+func (w *Writer) end() { w.complete(true) }
+
+func (w *Writer) complete(early bool) {
+	size := uint32(len(w.buf) + 4)
+	binary.LittleEndian.PutUint32(w.buf[4:], size)
 	w.buf = binary.LittleEndian.AppendUint32(w.buf, size)
+	if w.err == nil {
+		w.err = w.hold.block(w.buf, early)
+	}
 }
 
 // option adds an option to the block being written, unless it is empty.
@@ -39,7 +41,7 @@ func (w *Writer) endOptions() { w.buf = append(w.buf, 0, 0, 0, 0) }
 
 // writeSection writes a Section Header Block of a length not stated.
 func (w *Writer) writeSection() {
-	start := w.begin(blockSectionHeader)
+	w.begin(blockSectionHeader)
 	w.buf = binary.LittleEndian.AppendUint32(w.buf, byteOrderMagic)
 	w.buf = append(w.buf, 1, 0, 0, 0) // version 1.0
 	w.buf = append(w.buf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
@@ -50,7 +52,7 @@ func (w *Writer) writeSection() {
 	w.option(optSystem, w.o.OS)
 	w.option(optApplication, w.o.Application)
 	w.endOptions()
-	w.end(start)
+	w.end()
 }
 
 // describe writes the Interface Description Block of the source's interface i
@@ -64,7 +66,7 @@ func (w *Writer) describe(i uint32, link packet.LinkType, interfaces []packet.In
 	if int64(i) < int64(len(interfaces)) {
 		desc = interfaces[i]
 	}
-	start := w.begin(blockInterface)
+	w.begin(blockInterface)
 	w.buf = binary.LittleEndian.AppendUint16(w.buf, uint16(link))
 	w.buf = append(w.buf, 0, 0)
 	w.buf = binary.LittleEndian.AppendUint32(w.buf, desc.SnapLen)
@@ -76,7 +78,7 @@ func (w *Writer) describe(i uint32, link packet.LinkType, interfaces []packet.In
 	}
 	w.option(optIfSystem, desc.OS)
 	w.endOptions()
-	w.end(start)
+	w.end()
 	for len(w.ids) <= int(i) {
 		w.ids = append(w.ids, 0)
 	}
@@ -88,29 +90,26 @@ func (w *Writer) describe(i uint32, link packet.LinkType, interfaces []packet.In
 // writePacket writes an Enhanced Packet Block.
 func (w *Writer) writePacket(id uint32, rec *packet.Record) {
 	padded := (len(rec.Data) + 3) &^ 3
-	// Written anew, options need at most an end mark more.
-	w.room(minBlock + packetFixed + padded + len(rec.Options) + 8)
-	size := len(w.buf) + 4
+	w.options = w.options[:0]
+	if len(rec.Options) > 0 {
+		w.options = appendPacketOptions(w.options, rec.Options, rec.OptionsBigEndian)
+	}
+	size := minBlock + packetFixed + padded + len(w.options)
+	b := w.room(size)
+	if w.err != nil {
+		return
+	}
 	t := uint64(max(rec.Time, 0))
-	b := binary.LittleEndian.AppendUint32(w.buf, blockPacket)
-	b = binary.LittleEndian.AppendUint32(b, uint32(minBlock+packetFixed+padded))
+	b = binary.LittleEndian.AppendUint32(b, blockPacket)
+	b = binary.LittleEndian.AppendUint32(b, uint32(size))
 	b = binary.LittleEndian.AppendUint32(b, id)
 	b = binary.LittleEndian.AppendUint32(b, uint32(t>>32))
 	b = binary.LittleEndian.AppendUint32(b, uint32(t))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(rec.Data)))
-	w.buf = binary.LittleEndian.AppendUint32(b, max(rec.OrigLen, uint32(len(rec.Data))))
-	total := uint32(minBlock + packetFixed + padded)
-	if len(rec.Options) > 0 {
-		w.options = appendPacketOptions(w.options[:0], rec.Options, rec.OptionsBigEndian)
-		total += uint32(len(w.options))
-		binary.LittleEndian.PutUint32(w.buf[size:], total)
-	}
-	w.data(rec.Data)
-	w.buf = append(w.buf, "\x00\x00\x00"[:padded-len(rec.Data)]...)
-	if len(rec.Options) > 0 {
-		w.buf = append(w.buf, w.options...)
-	}
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, total)
+	b = binary.LittleEndian.AppendUint32(b, max(rec.OrigLen, uint32(len(rec.Data))))
+	b = appendPadded(b, rec.Data)
+	b = append(b, w.options...)
+	w.err = w.hold.packet(rec.Time, len(binary.LittleEndian.AppendUint32(b, uint32(size))))
 }
 
 // ngOnly reports an error unless the format can hold what is to be written.
@@ -138,7 +137,7 @@ func (w *Writer) WriteStatistics(i uint32, interfaces []packet.Interface, at int
 			return w.err
 		}
 	}
-	start := w.begin(blockStatistics)
+	w.begin(blockStatistics)
 	t := uint64(max(at, 0))
 	w.buf = binary.LittleEndian.AppendUint32(w.buf, id)
 	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(t>>32))
@@ -152,7 +151,7 @@ func (w *Writer) WriteStatistics(i uint32, interfaces []packet.Interface, at int
 		}
 	}
 	w.endOptions()
-	w.end(start)
+	w.complete(false) // it counts packets before it
 	return w.err
 }
 
@@ -162,23 +161,23 @@ func (w *Writer) WriteNames(names []Name) error {
 		return err
 	}
 	for len(names) > 0 && w.err == nil {
-		start := w.begin(blockNames)
-		for len(names) > 0 && len(w.buf)-start < namesBlock {
+		w.begin(blockNames)
+		for len(names) > 0 && len(w.buf) < namesBlock {
 			n := names[0]
 			names = names[1:]
 			name, _, _ := bytes.Cut([]byte(n.Name), []byte{0})
 			name = name[:min(len(name), maxText-32)]
-			if len(name) == 0 {
+			if len(name) == 0 || n.Addr == (packet.Addr{}) {
 				continue
 			}
-			code, addr := uint16(2), n.Addr[:]
-			if n.Addr.Is4() {
-				code, addr = 1, n.Addr[12:]
+			code, addr := uint16(2), n.Addr.IP()
+			if addr.Is4() {
+				code = 1
 			}
-			w.buf = appendOption(w.buf, code, append(append(bytes.Clone(addr), name...), 0))
+			w.buf = appendOption(w.buf, code, append(append(addr.AsSlice(), name...), 0))
 		}
 		w.endOptions()
-		w.end(start)
+		w.end()
 	}
 	return w.err
 }
@@ -192,10 +191,10 @@ func (w *Writer) WriteSecrets(s Secret) error {
 	if len(s.Data) > maxRecord-minBlock-secretsFixed {
 		return fmt.Errorf("write secrets: %d bytes are more than a block holds", len(s.Data))
 	}
-	start := w.begin(blockSecrets)
+	w.begin(blockSecrets)
 	w.buf = binary.LittleEndian.AppendUint32(w.buf, s.Type)
 	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(len(s.Data)))
 	w.buf = appendPadded(w.buf, s.Data)
-	w.end(start)
+	w.end()
 	return w.err
 }

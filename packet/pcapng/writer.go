@@ -31,22 +31,22 @@ type Options struct {
 	SnapLen    uint32
 	Nanosecond bool
 
+	// Window is how many bytes, or some more, are held back to put packets in order
+	// of time. Packets of the same time stay in the order they come in. With 0 all do.
+	Window int
+
 	// For pcapng, about the section.
 	Hardware, OS, Application string
 	Comments                  []string
 }
 
-// writeBuffer is how much a Writer collects before it writes.
-const writeBuffer = 256 << 10
-
 // Writer writes a capture file: of pcapng one section, so Writers one after the
-// other on the same file make a valid file too. What it writes it holds in a
-// buffer until Flush or Close. The first error stays and is returned from then on.
+// other on the same file make a valid file too. What it writes it holds in
+// memory until Flush or Close. The first error stays and is returned from then on.
 type Writer struct {
-	w    io.Writer
+	hold *hold
 	o    Options
-	buf  []byte
-	size int64 // bytes written to w
+	buf  []byte // of the block being written
 	err  error
 
 	started bool              // the file header is written
@@ -58,7 +58,7 @@ type Writer struct {
 
 // NewWriter begins a file or section on w, which stays the caller's to close.
 func NewWriter(w io.Writer, o Options) (*Writer, error) {
-	x := &Writer{w: w, o: o, buf: make([]byte, 0, writeBuffer)}
+	x := &Writer{hold: newHold(w, o.Window), o: o}
 	switch o.Format {
 	case Pcap:
 	case Pcapng:
@@ -102,19 +102,17 @@ func (w *Writer) lookup(i uint32) (uint32, bool) {
 	return 0, false
 }
 
-// Size returns the bytes written so far, with those still in the buffer.
-func (w *Writer) Size() int64 { return w.size + int64(len(w.buf)) }
+// Size returns the bytes written so far, with those still held.
+func (w *Writer) Size() int64 { return w.hold.size + int64(w.hold.bytes) }
 
-// Flush writes what is in the buffer.
+// Late returns how many packets were too late for the window: the file has them
+// behind one of a later time.
+func (w *Writer) Late() int64 { return w.hold.late }
+
+// Flush writes what is held.
 func (w *Writer) Flush() error {
-	if w.err != nil || len(w.buf) == 0 {
-		return w.err
-	}
-	n, err := w.w.Write(w.buf)
-	w.size += int64(n)
-	w.buf = w.buf[:0]
-	if err != nil {
-		w.err = fmt.Errorf("write capture: %w", err)
+	if w.err == nil {
+		w.err = w.hold.flush()
 	}
 	return w.err
 }
@@ -127,30 +125,6 @@ func (w *Writer) Close() error {
 	return w.Flush()
 }
 
-// room makes place for n bytes in the buffer.
-func (w *Writer) room(n int) {
-	if len(w.buf)+n > cap(w.buf) {
-		_ = w.Flush() // its error stays in w
-	}
-}
-
-// data adds a packet's bytes, which room was made for. Those larger than the
-// whole buffer go past it.
-func (w *Writer) data(b []byte) {
-	if len(b) <= cap(w.buf)-len(w.buf) {
-		w.buf = append(w.buf, b...)
-		return
-	}
-	if w.Flush() != nil {
-		return
-	}
-	n, err := w.w.Write(b)
-	w.size += int64(n)
-	if err != nil {
-		w.err = fmt.Errorf("write capture: %w", err)
-	}
-}
-
 func (w *Writer) writeFileHeader(link packet.LinkType) {
 	w.started, w.link = true, link
 	magic, snapLen := uint32(magicMicro), w.o.SnapLen
@@ -160,10 +134,10 @@ func (w *Writer) writeFileHeader(link packet.LinkType) {
 	if snapLen == 0 {
 		snapLen = usualRecord
 	}
-	b := binary.LittleEndian.AppendUint32(w.buf, magic)
+	b := binary.LittleEndian.AppendUint32(nil, magic)
 	b = append(b, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0) // version 2.4, time zone and accuracy 0
 	b = binary.LittleEndian.AppendUint32(b, snapLen)
-	w.buf = binary.LittleEndian.AppendUint32(b, uint32(link))
+	w.err = w.hold.block(binary.LittleEndian.AppendUint32(b, uint32(link)), true)
 }
 
 // writeRecord writes a packet in pcap's form.
@@ -180,10 +154,21 @@ func (w *Writer) writeRecord(rec *packet.Record) {
 	if !w.o.Nanosecond {
 		frac /= 1000
 	}
-	w.room(recordHeader + len(rec.Data))
-	b := binary.LittleEndian.AppendUint32(w.buf, uint32(min(sec, math.MaxUint32)))
+	b := w.room(recordHeader + len(rec.Data))
+	if w.err != nil {
+		return
+	}
+	b = binary.LittleEndian.AppendUint32(b, uint32(min(sec, math.MaxUint32)))
 	b = binary.LittleEndian.AppendUint32(b, frac)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(rec.Data)))
-	w.buf = binary.LittleEndian.AppendUint32(b, max(rec.OrigLen, uint32(len(rec.Data))))
-	w.data(rec.Data)
+	b = binary.LittleEndian.AppendUint32(b, max(rec.OrigLen, uint32(len(rec.Data))))
+	w.err = w.hold.packet(rec.Time, len(append(b, rec.Data...)))
+}
+
+// room makes place for n bytes, unless there was an error.
+func (w *Writer) room(n int) (b []byte) {
+	if w.err == nil {
+		b, w.err = w.hold.room(n)
+	}
+	return b
 }

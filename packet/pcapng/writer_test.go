@@ -112,6 +112,24 @@ func TestPcapngRoundTrip(t *testing.T) {
 	}
 }
 
+func TestNamesOfOddAddresses(t *testing.T) {
+	var out bytes.Buffer
+	w, err := NewWriter(&out, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []Name{{packet.AddrFrom16(make([]byte, 16)), "all"}, {packet.AddrFrom4(make([]byte, 4)), "any"}}
+	if err := errors.Join(w.WriteNames(append(names, Name{packet.Addr{}, "none"})), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(out.Bytes(), append(make([]byte, 16), "all\x00"...)) {
+		t.Errorf(":: is not written as zeros: %x", out.Bytes())
+	}
+	if _, r := read(t, out.Bytes()); !slices.Equal(r.Names(), names) {
+		t.Errorf("names %v, want %v", r.Names(), names)
+	}
+}
+
 func TestPcapRoundTrip(t *testing.T) {
 	recs, _ := rich(100)
 	for i := range recs {
@@ -160,7 +178,10 @@ func TestWriterRefuses(t *testing.T) {
 	if w, err = NewWriter(failing{full}, Options{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Write(&packet.Record{Data: make([]byte, 1<<20)}, nil); !errors.Is(err, full) {
+	for range 2 { // the second finds no room
+		err = w.Write(&packet.Record{Data: make([]byte, chunkSize)}, nil)
+	}
+	if !errors.Is(err, full) {
 		t.Error(err)
 	}
 	if err := w.Close(); !errors.Is(err, full) {

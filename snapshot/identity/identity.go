@@ -20,8 +20,6 @@ const (
 	maxRecords = 2 << 20
 	// maxUnpacked is how many bytes they may have, packing taken off.
 	maxUnpacked = 1 << 30
-	// maxWindow is the largest zstd window, that of `zstd --long`.
-	maxWindow = 128 << 20
 	// maxDamage is how many places of damage are listed one by one; those after
 	// it are counted in the last.
 	maxDamage = 1000

@@ -10,8 +10,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
+	"shark/packet/packing"
 )
 
 // Damage is one place of a log that could not be read.
@@ -55,23 +54,12 @@ func ReadAll(inputs ...Input) (*Log, error) {
 // more bytes than are read of a log, and then an error.
 func Unpack(r io.Reader) (io.ReadCloser, error) {
 	in := bufio.NewReaderSize(r, 64<<10)
-	head, _ := in.Peek(4)
-	switch {
-	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(in)
-		if err != nil {
-			return nil, fmt.Errorf("gzip: %w", err)
-		}
-		return &bounded{z, maxUnpacked}, nil
-	case len(head) == 4 && (bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}) ||
-		head[0]&0xf0 == 0x50 && bytes.Equal(head[1:], []byte{0x2a, 0x4d, 0x18})):
-		z, err := zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
-		}
-		return &bounded{z.IOReadCloser(), maxUnpacked}, nil
+	kind := packing.Of(in)
+	z, err := packing.Open(kind, in)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", kind, err)
 	}
-	return &bounded{io.NopCloser(in), maxUnpacked}, nil
+	return &bounded{z, maxUnpacked}, nil
 }
 
 var errTooMuch = fmt.Errorf("more than the %d records or %d bytes that are read", maxRecords, maxUnpacked)
@@ -93,11 +81,11 @@ func (b *bounded) Read(p []byte) (int, error) {
 
 // read adds the records of one log.
 func (b *builder) read(in Input) error {
-	src := &source{r: in.Reader}
+	src := &packing.Input{R: in.Reader}
 	r, err := Unpack(src)
 	if err != nil {
-		if src.err != nil {
-			return src.err
+		if src.Err != nil {
+			return src.Err
 		}
 		return fmt.Errorf("%w: %w", ErrFormat, err)
 	}
@@ -107,8 +95,8 @@ func (b *builder) read(in Input) error {
 	for {
 		line, err := lines.next()
 		if err != nil && err != io.EOF {
-			if src.err != nil {
-				return src.err
+			if src.Err != nil {
+				return src.Err
 			}
 			p.cut(fmt.Sprintf("the rest cannot be read: %v", err))
 			break
@@ -122,21 +110,6 @@ func (b *builder) read(in Input) error {
 		return fmt.Errorf("%w: line %d: %s", ErrFormat, p.firstLine, p.first)
 	}
 	return nil
-}
-
-// source remembers the error of the input itself, which would otherwise be
-// taken for corrupt packing.
-type source struct {
-	r   io.Reader
-	err error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	if err != nil && err != io.EOF {
-		s.err = err
-	}
-	return n, err
 }
 
 // lines splits a stream. A line longer than maxLine comes out empty.
