@@ -133,7 +133,7 @@ func damageText(d packet.Damage) string {
 	if d.Lost < 0 {
 		lost = "the rest is lost"
 	}
-	return fmt.Sprintf("%s: damaged at byte %d: %s; %s", d.File, d.Offset, d.Reason, lost)
+	return fmt.Sprintf("%s: damaged at %s: %s; %s", d.File, d.Place(), d.Reason, lost)
 }
 
 // damage calls the files as people know them.

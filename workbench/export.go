@@ -48,11 +48,14 @@ func (e *Evidence) Export(ctx context.Context, q Export, out io.Writer) (*Export
 		return nil, err
 	}
 	defer func() { src.Close() }() // only read from
-	if err := x.copy(ctx, src, out); err != nil {
+	if err := x.copy(ctx, q, src, out); err != nil {
 		return nil, err
 	}
 	return x.result, nil
 }
+
+// reorderBytes is how many bytes of packets are held back to put them in order of time.
+const reorderBytes = 8 << 20
 
 // exporter selects packets.
 type exporter struct {
@@ -67,9 +70,10 @@ type exporter struct {
 	window   [2]time.Time // the same as it was asked for
 	node     string
 	ends     *ends
-	order    reorder
 	extras   extras
 	seen     Coverage // of the packets read
+	span     [2]int64 // first and last time of those
+	last     int64    // latest time of a packet written
 	result   *Exported
 }
 
@@ -141,9 +145,12 @@ func (x *exporter) setWindow(ctx context.Context, q Export) error {
 	if q.From.IsZero() && q.To.IsZero() {
 		return nil
 	}
-	first, last, err := x.e.recorded(ctx)
-	if err != nil {
-		return err
+	var first, last time.Time
+	if q.From.relative() || q.To.relative() { // else it is seen at the end whether it is outside
+		var err error
+		if first, last, err = x.e.recorded(ctx); err != nil {
+			return err
+		}
 	}
 	from, to, err := x.e.window(q.From, q.To, first, last)
 	if err != nil {
@@ -169,15 +176,9 @@ func (x *exporter) source(ctx context.Context) (*selection, error) {
 }
 
 // copy writes the selected packets of src.
-func (x *exporter) copy(ctx context.Context, src *selection, out io.Writer) error {
+func (x *exporter) copy(ctx context.Context, q Export, src *selection, out io.Writer) error {
 	progress := Progress{Task: "exporting", Total: x.e.size()}
 	var w *pcapng.Writer
-	var interfaces []packet.Interface
-	write := func(r *packet.Record) error {
-		x.result.Packets++
-		r.Interface = x.extras.use(r.Interface)
-		return x.failed(w.Write(r, interfaces))
-	}
 	var b packet.Batch
 	for {
 		end := src.ReadBatch(&b)
@@ -188,46 +189,81 @@ func (x *exporter) copy(ctx context.Context, src *selection, out io.Writer) erro
 			return err
 		}
 		x.extras.read(x.e, src)
-		interfaces = x.extras.describe()
+		interfaces := x.extras.describe()
 		if err := x.check(interfaces); err != nil {
 			return err
 		}
-		if w == nil {
+		kept := x.keep(b.Records)
+		if end != nil {
+			if err := x.outside(q); err != nil {
+				return err
+			}
+		}
+		if w == nil && (len(kept) > 0 || end != nil) {
 			var err error
 			if w, err = x.begin(out); err != nil {
 				return err
 			}
 		}
-		if err := x.failed(x.extras.write(w, x.format)); err != nil {
-			return err
-		}
-		for i := range b.Records {
-			r := &b.Records[i]
-			x.count(r)
-			progress.Bytes += int64(len(r.Data))
-			if !x.selects(r) {
-				continue
-			}
-			if err := x.order.add(r, write); err != nil {
+		if w != nil {
+			if err := x.write(w, kept, interfaces); err != nil {
 				return err
 			}
 		}
-		progress.Packets = x.seen.Packets
+		progress.Packets, progress.Bytes = x.seen.Packets, x.seen.Bytes
 		progress.Done = end != nil
 		x.e.w.cfg.Progress(progress)
 		if end != nil {
 			break
 		}
 	}
-	if err := x.order.flush(write); err != nil {
+	return x.finish(src, w)
+}
+
+// keep counts the packets and leaves those that are asked for.
+func (x *exporter) keep(recs []packet.Record) []packet.Record {
+	kept := recs[:0]
+	for i := range recs {
+		r := &recs[i]
+		x.count(r)
+		if x.selects(r) {
+			kept = append(kept, *r)
+		}
+	}
+	return kept
+}
+
+// write writes packets, and before them what was met beside packets.
+func (x *exporter) write(w *pcapng.Writer, recs []packet.Record, interfaces []packet.Interface) error {
+	if err := x.failed(x.extras.write(w, x.format)); err != nil {
 		return err
 	}
-	return x.finish(src, w)
+	for i := range recs {
+		r := &recs[i]
+		x.result.Packets++
+		if r.Interface = x.extras.use(r.Interface); r.Time > x.last || x.result.Packets == 1 {
+			x.last = r.Time
+		}
+		if err := w.Write(r, interfaces); err != nil {
+			return x.failed(err)
+		}
+	}
+	return nil
+}
+
+// outside refuses a window that nothing was recorded in, once all is read. Nothing
+// is written then.
+func (x *exporter) outside(q Export) error {
+	if x.index != nil || x.seen.Packets == 0 {
+		return nil
+	}
+	_, _, err := x.e.window(q.From, q.To, time.Unix(0, x.span[0]).UTC(), time.Unix(0, x.span[1]).UTC())
+	return err
 }
 
 // begin begins the file.
 func (x *exporter) begin(out io.Writer) (*pcapng.Writer, error) {
-	o := pcapng.Options{Format: x.format, Nanosecond: true, Application: strings.TrimSpace("shark " + x.e.w.cfg.Version), Comments: x.extras.comments}
+	o := pcapng.Options{Format: x.format, Nanosecond: true, Window: reorderBytes, Application: strings.TrimSpace("shark " + x.e.w.cfg.Version), Comments: x.extras.comments}
 	if len(x.extras.interfaces) > 0 {
 		o.Link = x.extras.interfaces[0].Link
 	}
@@ -249,19 +285,22 @@ func (x *exporter) failed(err error) error {
 
 // finish ends the file and gives account.
 func (x *exporter) finish(src *selection, w *pcapng.Writer) error {
-	if err := x.failed(x.extras.finish(w, x.format, x.order.last)); err != nil {
+	if err := x.failed(x.extras.finish(w, x.format, x.last)); err != nil {
 		return err
 	}
 	if err := x.failed(w.Close()); err != nil {
 		return err
 	}
-	x.result.Bytes, x.result.OutOfOrder = w.Size(), x.order.late
+	x.result.Bytes, x.result.OutOfOrder = w.Size(), w.Late()
 	if x.index != nil {
 		x.result.Coverage = x.e.coverage(x.index)
 		x.result.Coverage.recorded(x.hints, false)
 	} else {
 		c := x.e.readCoverage(src.src)
-		c.Packets, c.Bytes, c.From, c.To = x.seen.Packets, x.seen.Bytes, x.seen.From, x.seen.To
+		c.Packets, c.Bytes = x.seen.Packets, x.seen.Bytes
+		if c.Packets > 0 {
+			c.From, c.To = time.Unix(0, x.span[0]).UTC(), time.Unix(0, x.span[1]).UTC()
+		}
 		x.result.Coverage = c
 	}
 	x.result.Coverage = x.result.Coverage.within(x.window[0], x.window[1])
@@ -271,16 +310,12 @@ func (x *exporter) finish(src *selection, w *pcapng.Writer) error {
 
 // count takes a packet that was read into the account.
 func (x *exporter) count(r *packet.Record) {
-	c := &x.seen
-	t := time.Unix(0, r.Time).UTC()
-	if c.Packets == 0 || t.Before(c.From) {
-		c.From = t
+	if x.seen.Packets == 0 {
+		x.span = [2]int64{r.Time, r.Time}
 	}
-	if c.Packets == 0 || t.After(c.To) {
-		c.To = t
-	}
-	c.Packets++
-	c.Bytes += int64(len(r.Data))
+	x.span = [2]int64{min(x.span[0], r.Time), max(x.span[1], r.Time)}
+	x.seen.Packets++
+	x.seen.Bytes += int64(len(r.Data))
 }
 
 // check refuses a packet filter that cannot be answered on an interface's link

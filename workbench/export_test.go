@@ -413,45 +413,6 @@ func TestExportIsInOrderOfTime(t *testing.T) {
 	}
 }
 
-// TestReorderIsBounded: what is too late is passed on at once and counted.
-func TestReorderIsBounded(t *testing.T) {
-	var o reorder
-	var got []int64
-	write := func(r *packet.Record) error {
-		got = append(got, r.Time)
-		return nil
-	}
-	const n = 3 * reorderPackets
-	for i := range n {
-		r := packet.Record{Time: int64(i), Data: make([]byte, 10)}
-		if i == n-1 {
-			r.Time = -1
-		}
-		if err := o.add(&r, write); err != nil {
-			t.Fatal(err)
-		}
-		if len(o.held) > reorderPackets {
-			t.Fatalf("%d packets are held", len(o.held))
-		}
-	}
-	if err := o.flush(write); err != nil {
-		t.Fatal(err)
-	}
-	if len(got) != n || o.late != 1 || o.bytes != 0 {
-		t.Errorf("%d of %d packets, %d late, %d bytes left", len(got), n, o.late, o.bytes)
-	}
-	o = reorder{}
-	for range 100 {
-		r := packet.Record{Data: make([]byte, 1<<20)}
-		if err := o.add(&r, write); err != nil {
-			t.Fatal(err)
-		}
-		if o.bytes > reorderBytes {
-			t.Fatalf("%d bytes are held", o.bytes)
-		}
-	}
-}
-
 // rich writes a pcapng file with all that one can say: two interfaces of two link
 // types with statistics, a comment on the section and on packets, names, secrets.
 func rich(t testing.TB) string {

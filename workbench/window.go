@@ -29,6 +29,9 @@ type Clock struct {
 // IsZero tells whether w is no limit.
 func (w When) IsZero() bool { return w.At.IsZero() && w.BeforeEnd == 0 && w.Clock == nil }
 
+// relative tells whether w depends on what was recorded.
+func (w When) relative() bool { return w.BeforeEnd != 0 || w.Clock != nil }
+
 // after is the first time from first on when the clock shows c. The minute or
 // second that first is in counts from its beginning: nobody knows by heart where in
 // it a recording began.

@@ -35,7 +35,7 @@ type QueryOptions struct {
 func (db *DB) Query(ctx context.Context, plan *kfl.Plan, opts QueryOptions) iter.Seq2[*Row, error] {
 	return func(yield func(*Row, error) bool) {
 		if err := db.query(ctx, plan, opts, func(r *Row) bool { return yield(r, nil) }); err != nil {
-			yield(nil, fmt.Errorf("index %s: %w", db.path, err))
+			yield(nil, fmt.Errorf("index %s: %w", db.path, blamed(err)))
 		}
 	}
 }

@@ -171,7 +171,7 @@ func (r *Row) lookup(table int, x *section) *section {
 	x.stmt.BindInt64(1, r.id)
 	found, err := x.stmt.Step()
 	if err != nil {
-		r.err = fmt.Errorf("entry %d: %w", r.id, err)
+		r.err = fmt.Errorf("entry %d: %w", r.id, blamed(err))
 		return nil
 	}
 	x.at, x.none = r.id, !found
