@@ -176,7 +176,8 @@ func (p *partition) free(m *Message) {
 		v = field.Values{}
 	}
 	v.Reset()
-	*m = Message{Values: v, carried: carried}
+	*m = Message{}
+	m.Values, m.carried = v, carried
 	if len(p.pool) < maxPool {
 		p.pool = append(p.pool, m)
 	}

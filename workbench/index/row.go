@@ -105,7 +105,7 @@ func (c *encoder) encode(e *dissector.Entry) ([]byte, error) {
 		flags |= c.schema.masks[n]
 	}
 	if c.voc = c.words[e.Partition]; c.voc == nil {
-		c.voc = newVocabulary(e.Partition)
+		c.voc = newVocabulary(e.Partition, c.schema.texts)
 		c.words[e.Partition] = c.voc
 	}
 	if err := c.values(e); err != nil {
@@ -166,14 +166,7 @@ func (c *encoder) keepText(b []byte) []byte {
 
 // cleanText tells whether b is valid UTF-8 without NUL, which ends a text for
 // many readers of SQLite.
-func cleanText(b []byte) bool {
-	for i, x := range b {
-		if x-1 >= utf8.RuneSelf-1 { // NUL or not ASCII
-			return x != 0 && utf8.Valid(b[i:]) && bytes.IndexByte(b[i:], 0) < 0
-		}
-	}
-	return true
-}
+func cleanText(b []byte) bool { return utf8.Valid(b) && bytes.IndexByte(b, 0) < 0 }
 
 // appendText appends b with U+FFFD for each NUL and each byte that is not part
 // of a valid UTF-8 sequence.
@@ -260,9 +253,9 @@ func (c *encoder) entry(e *dissector.Entry, protocol int64, flags uint64) {
 	l.int(protocol)
 	l.int(int64(flags))
 	l.int(int64(e.Index))
-	c.word(c.said.operation)
-	c.word(c.said.summary)
-	c.word(c.said.status)
+	c.word(columnOperation, c.said.operation)
+	c.word(columnSummary, c.said.summary)
+	c.word(columnStatus, c.said.status)
 	l.int(c.said.code)
 	state, lost := int64(e.Marks)*stateMarks, int64(0)
 	for _, half := range [...]struct {
@@ -311,9 +304,9 @@ func (c *encoder) timing(e *dissector.Entry) {
 	c.layout.int(elapsed/1000 - first/1000)
 }
 
-// word lays out a text, by its number if it has one.
-func (c *encoder) word(text []byte) {
-	if id, ok := c.voc.word(text); ok {
+// word lays out a text of a column, by its number if it has one.
+func (c *encoder) word(column int, text []byte) {
+	if id, ok := c.voc.wordIn(column, text); ok {
 		c.layout.int(id)
 	} else {
 		c.layout.bytes(serialText, text)
@@ -321,7 +314,7 @@ func (c *encoder) word(text []byte) {
 }
 
 // text is word for a text that may say what the entry says already.
-func (c *encoder) text(b []byte) {
+func (c *encoder) text(column int, b []byte) {
 	o, s := c.said.operation, c.said.summary
 	switch {
 	case bytes.Equal(b, s):
@@ -331,7 +324,7 @@ func (c *encoder) text(b []byte) {
 	case len(b) == len(o)+1+len(s) && bytes.HasPrefix(b, o) && b[len(o)] == ' ' && bytes.HasSuffix(b, s):
 		c.layout.int(isBoth)
 	default:
-		c.word(b)
+		c.word(column, b)
 	}
 }
 
@@ -345,7 +338,7 @@ func (c *encoder) fill(cells []shapeCell) []shapeCell {
 		cells = cells[1:]
 		c.layout.nulls(x.at.column - column)
 		column = x.at.column + 1
-		v := &c.vals[x.from]
+		v, number := &c.vals[x.from], c.schema.tables[table].columns[x.at.column].number
 		switch v.f.Kind {
 		case field.Bool, field.Int, field.Time:
 			c.layout.int(v.n)
@@ -354,12 +347,12 @@ func (c *encoder) fill(cells []shapeCell) []shapeCell {
 		case field.Bytes:
 			c.layout.bytes(serialBlob, v.b)
 		case field.Map:
-			c.lines(x)
+			c.lines(x, number)
 			column++
 		case field.List:
-			c.text(c.list(x))
+			c.text(number, c.list(x))
 		default:
-			c.text(v.b)
+			c.text(number, v.b)
 		}
 	}
 	return cells
@@ -367,22 +360,24 @@ func (c *encoder) fill(cells []shapeCell) []shapeCell {
 
 // lines lays out the two columns of a map: the lines that change, then those that
 // come again.
-func (c *encoder) lines(x shapeCell) {
+func (c *encoder) lines(x shapeCell, column int) {
 	from := len(c.arena)
 	for i := range x.each(c.vals) {
 		c.arena = appendLines(c.arena, c.vals[i].b)
 	}
-	block := c.arena[from:]
-	steady, changing := c.voc.split(block)
-	id, known := c.voc.word(steady)
-	if !known {
-		c.layout.bytes(serialText, block)
+	to := len(c.arena)
+	var id int64
+	var known bool
+	c.arena, id, known = c.voc.lay(column, c.arena[from:to:to], c.arena)
+	changing := c.arena[to:]
+	switch {
+	case !known:
+		c.layout.bytes(serialText, c.arena[from:to])
 		c.layout.nulls(1)
 		return
-	}
-	if len(changing) == 0 {
+	case len(changing) == 0:
 		c.layout.nulls(1)
-	} else {
+	default:
 		c.layout.bytes(serialText, changing)
 	}
 	c.layout.int(id)

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"slices"
@@ -41,7 +42,8 @@ type Shard struct {
 	chunks [][]byte
 	free   [][]byte // chunks of the usual size to fill again
 	order  []ref
-	held   int // bytes of rows and refs
+	dealt  []ref // for sort
+	held   int   // bytes of rows and refs
 }
 
 // ref is where a row stands in the shard's chunks, with the front of its key.
@@ -51,7 +53,7 @@ type ref struct {
 	off, end    uint32
 }
 
-const refSize = 32
+const refSize = 64 // with its place in dealt
 
 // Entry implements dissector.Sink. It keeps nothing of e.
 func (s *Shard) Entry(e *dissector.Entry) error {
@@ -93,8 +95,53 @@ func (s *Shard) chunk(n int) []byte {
 
 func (s *Shard) row(r ref) []byte { return s.chunks[r.chunk][r.off:r.end] }
 
+// sort puts the rows in order. They are dealt out by their times first, into parts
+// of a few rows each where times are spread evenly, as they are in traffic: that
+// takes a third of the time of sorting all of them.
 func (s *Shard) sort() {
-	slices.SortFunc(s.order, func(a, b ref) int {
+	n := len(s.order)
+	if n < minDeal {
+		s.sortPart(s.order)
+		return
+	}
+	lo, hi := s.order[0].time, s.order[0].time
+	for i := range s.order {
+		lo, hi = min(lo, s.order[i].time), max(hi, s.order[i].time)
+	}
+	shift := max(bits.Len64(hi-lo)-bits.Len(uint(n/rowsOfPart)), 0)
+	ends := make([]uint32, (hi-lo)>>shift+1)
+	for i := range s.order {
+		ends[(s.order[i].time-lo)>>shift]++
+	}
+	sum := uint32(0)
+	for i, k := range ends {
+		ends[i] = sum
+		sum += k
+	}
+	if cap(s.dealt) < n {
+		s.dealt = make([]ref, n)
+	}
+	s.dealt = s.dealt[:n]
+	for i := range s.order {
+		at := &ends[(s.order[i].time-lo)>>shift]
+		s.dealt[*at] = s.order[i]
+		*at++
+	}
+	s.order, s.dealt = s.dealt, s.order
+	begin := uint32(0)
+	for _, end := range ends {
+		s.sortPart(s.order[begin:end])
+		begin = end
+	}
+}
+
+const (
+	minDeal    = 256 // rows
+	rowsOfPart = 8
+)
+
+func (s *Shard) sortPart(part []ref) {
+	slices.SortFunc(part, func(a, b ref) int {
 		if a.time != b.time || a.first != b.first {
 			return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.first, b.first))
 		}

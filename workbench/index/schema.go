@@ -50,6 +50,7 @@ type Schema struct {
 	byName    map[string]int        // in commons
 	places    map[*field.Field]place
 	views     []string // statements that make the views
+	texts     int      // columns that have a number
 	hash      string
 }
 
@@ -62,7 +63,17 @@ type table struct {
 type column struct {
 	name, decl string
 	field      *field.Field // of a protocol's table
+	number     int          // among the columns of all tables that may hold words
 }
+
+// The numbers of the columns of entries that may hold words; those of the protocols'
+// tables follow.
+const (
+	columnOperation = iota
+	columnSummary
+	columnStatus
+	columnOwn
+)
 
 // spot is a column of a table.
 type spot struct{ table, column int }
@@ -89,6 +100,7 @@ func NewSchema(protocols []*dissector.Protocol, catalogue *field.Catalogue) (*Sc
 		bits:      make(map[string]uint),
 		tables:    fixed(),
 		stored:    make(map[*field.Field]spot),
+		texts:     columnOwn,
 	}
 	if err := s.addFlags(); err != nil {
 		return nil, err
@@ -208,7 +220,8 @@ func (s *Schema) addColumns(home int, p *dissector.Protocol, placed map[*field.F
 			continue
 		}
 		s.stored[f] = spot{home, len(t.columns)}
-		t.columns = append(t.columns, column{name: f.Name, decl: sqlType(f.Kind), field: f})
+		t.columns = append(t.columns, column{name: f.Name, decl: sqlType(f.Kind), field: f, number: s.texts})
+		s.texts++
 		if f.Kind == field.Map { // its lines that come again
 			t.columns = append(t.columns, column{name: f.Name + ".steady", decl: "INTEGER"})
 		}

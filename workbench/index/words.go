@@ -52,8 +52,16 @@ type vocabulary struct {
 	table  [tableSize]wordSlot // of all words, by checksum
 	counts [maxCounts]sighting // of texts that are no words yet, by the low bits of their checksum
 	lines  map[string]*lineName
+	recent []recentWord             // by number of the column
+	blocks [][maxTemplates]template // by number of the column
 
 	steady, changing []byte // of the block being split
+}
+
+// recentWord is the last word of a column: the next text often is the same.
+type recentWord struct {
+	text string
+	id   int64
 }
 
 // tableSize leaves nearly half of the slots free. All tables together stay in the
@@ -77,8 +85,9 @@ type lineName struct {
 	changes bool
 }
 
-func newVocabulary(partition int) *vocabulary {
-	v := &vocabulary{first: firstWord + int64(partition)*maxWords, lines: make(map[string]*lineName)}
+// newVocabulary makes the vocabulary of a partition for some columns.
+func newVocabulary(partition, columns int) *vocabulary {
+	v := &vocabulary{first: firstWord + int64(partition)*maxWords, lines: make(map[string]*lineName), recent: make([]recentWord, columns), blocks: make([][maxTemplates]template, columns)}
 	for i, text := range static {
 		sum := checksumOf([]byte(text))
 		*v.slot([]byte(text), sum) = wordSlot{uint16(sum >> 16), uint16(i + 1)}
@@ -131,6 +140,26 @@ func (v *vocabulary) word(text []byte) (id int64, ok bool) {
 	v.texts = append(v.texts, string(text))
 	*s = wordSlot{uint16(sum >> 16), uint16(len(static) + len(v.texts))}
 	return v.first + int64(len(v.texts)-1), true
+}
+
+// wordIn is word for a text of a column.
+func (v *vocabulary) wordIn(column int, text []byte) (id int64, ok bool) {
+	last := &v.recent[column]
+	if len(text) > 0 && last.text == string(text) {
+		return last.id, true
+	}
+	if id, ok = v.word(text); ok {
+		*last = recentWord{v.spelled(id), id}
+	}
+	return id, ok
+}
+
+// spelled is the text of a word.
+func (v *vocabulary) spelled(id int64) string {
+	if id < firstWord {
+		return static[id-firstStatic]
+	}
+	return v.texts[id-v.first]
 }
 
 // split divides a block of lines in those that come again and those that change,
