@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"slices"
+
+	"github.com/zeebo/blake3"
 
 	"shark/dissector"
 	"shark/dissector/protocol"
@@ -116,7 +117,7 @@ func hashFile(_ context.Context, capture, _ string, _ *index.Schema) error {
 		return err
 	}
 	defer f.Close()
-	_, err = io.CopyBuffer(sha256.New(), struct{ io.Reader }{f}, make([]byte, 1<<20))
+	_, err = io.CopyBuffer(blake3.New(), struct{ io.Reader }{f}, make([]byte, 1<<20))
 	return err
 }
 

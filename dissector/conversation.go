@@ -28,9 +28,14 @@ type flowGroup struct {
 	spoken      []*Protocol
 	open        bool // a connection without its end
 	begun       bool // a connection with its beginning
+	conns       int  // that are not finished
 	firstPacket uint64
 	lastPacket  uint64
 }
+
+// flowSize is roughly how many bytes a flow holds on to. All flows of a partition may
+// take half of its memory, besides its connections.
+const flowSize = 400
 
 // groupOf returns the id of the flow that the connection belongs to: that of the
 // first connection that asked. Entries already have it, so it does not change, even
@@ -44,6 +49,7 @@ func (c *conn) groupOf(f packet.Flow) uint64 {
 			g = &flowGroup{id: c.id, flow: f, first: c.first, firstPacket: c.id}
 			c.p.flows[f] = g
 		}
+		g.conns++
 		c.group = g
 	}
 	return c.group.id
@@ -130,28 +136,42 @@ func (g *flowGroup) add(c *conn, client int) {
 	}
 	g.open = g.open || state != "closed"
 	g.begun = g.begun || state != "in_progress"
+	g.conns--
 	g.firstPacket = min(g.firstPacket, c.id)
 	g.lastPacket = max(g.lastPacket, c.numbers.last)
 }
 
-// emitFlows hands the flows to the sink, in the order of their ids.
-func (p *partition) emitFlows() {
-	all := make([]*flowGroup, 0, len(p.flows))
-	for _, g := range p.flows {
-		all = append(all, g)
+// trimFlows hands out the flows that no open connection belongs to. Connections to
+// come make new flows of them.
+func (p *partition) trimFlows() {
+	p.emitFlows(func(g *flowGroup) bool { return g.conns == 0 }, MarkEvicted)
+	p.maxFlows = max(p.limit/2/flowSize, 2*len(p.flows))
+}
+
+// emitFlows hands those flows to the sink for which which is true, in the order of
+// their ids, and forgets them.
+func (p *partition) emitFlows(which func(*flowGroup) bool, marks Marks) {
+	var some []*flowGroup
+	for f, g := range p.flows {
+		if which(g) {
+			some = append(some, g)
+			delete(p.flows, f)
+		}
 	}
-	slices.SortFunc(all, func(a, b *flowGroup) int { return cmp.Compare(a.id, b.id) })
-	for _, g := range all {
+	slices.SortFunc(some, func(a, b *flowGroup) int { return cmp.Compare(a.id, b.id) })
+	for _, g := range some {
 		m := p.message()
 		p.entry = Entry{
 			Protocol: FlowProtocol, Carriers: p.entry.Carriers[:0], Time: g.first, End: g.last, Conn: g.id, Group: g.id, Index: flowIndex,
-			Flow: g.flow, Request: m, OneWay: true, First: g.firstPacket, Last: g.lastPacket,
+			Flow: g.flow, Request: m, OneWay: true, First: g.firstPacket, Last: g.lastPacket, Marks: marks,
 		}
 		g.describe(m)
 		p.put(&p.entry)
 		p.free(m)
+		if marks&MarkEvicted != 0 {
+			p.report.Evicted++
+		}
 	}
-	p.flows = nil
 }
 
 // flowIndex puts a flow behind the entries of the connection it is named by.

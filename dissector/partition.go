@@ -28,6 +28,7 @@ type partition struct {
 	lru      conn        // ring; lru.next is the least recently used
 	lingerer []lingering // by when they are due
 	flows    map[packet.Flow]*flowGroup
+	maxFlows int // at how many they are trimmed
 	mem      int
 	limit    int
 
@@ -74,6 +75,7 @@ func newPartition(opts *Options, sink Sink, number int) *partition {
 		conns: make(map[connKey]*conn), flows: make(map[packet.Flow]*flowGroup),
 	}
 	p.lru.prev, p.lru.next = &p.lru, &p.lru
+	p.maxFlows = p.limit / 2 / flowSize
 	for _, proto := range opts.Protocols {
 		p.byName[proto.Name] = proto
 		for t := TCP; t <= ICMPv6; t <<= 1 {
@@ -202,6 +204,9 @@ func (p *partition) tidy(now int64) {
 			p.remove(x.c, false)
 		}
 	}
+	if len(p.flows) > p.maxFlows {
+		p.trimFlows()
+	}
 	for p.mem > p.limit && p.lru.next != p.lru.prev {
 		c := p.lru.next
 		if !c.closed {
@@ -221,7 +226,7 @@ func (p *partition) finish() {
 	for _, c := range left {
 		p.remove(c, false)
 	}
-	p.emitFlows()
+	p.emitFlows(func(*flowGroup) bool { return true }, 0)
 }
 
 // detect asks the probes, those that a port speaks for first. more says that some

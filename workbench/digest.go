@@ -7,17 +7,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/zeebo/blake3"
 )
 
-// digest returns the SHA-256 of what the answers depend on: the content of the
-// inputs in their order, and the identities. A snapshot's manifest has the sums of
-// its objects, but what is read are the objects: a copy of it may be damaged, and
-// then it is not the same.
+// digest returns a digest of what the answers depend on: the content of the inputs
+// in their order, and the identities. A snapshot's manifest has the SHA-256 of its
+// objects, but what is read are the objects: a copy of it may be damaged, and then
+// it is not the same.
 func (e *Evidence) digest(ctx context.Context) (string, error) {
 	h := sha256.New()
 	if e.snapshot != nil {
@@ -25,7 +28,7 @@ func (e *Evidence) digest(ctx context.Context) (string, error) {
 	}
 	e.altered = nil
 	for _, in := range e.inputs {
-		sum, err := e.w.fileDigest(ctx, in.path)
+		sum, err := e.w.fileDigest(ctx, in.path, in.algorithm())
 		if err != nil {
 			return "", err
 		}
@@ -38,6 +41,26 @@ func (e *Evidence) digest(ctx context.Context) (string, error) {
 		fmt.Fprintf(h, "identity %s\n", e.identitySum)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// algorithm is how the content of a file is told from others.
+type algorithm struct {
+	name string
+	new  func() hash.Hash
+}
+
+// Manifests have SHA-256. Where nobody compares, BLAKE3 tells contents apart as
+// surely at twice the speed: of all that a dissection does, this was a seventh.
+var (
+	algorithmSHA256 = algorithm{"sha256", sha256.New}
+	algorithmBLAKE3 = algorithm{"blake3", func() hash.Hash { return blake3.New() }}
+)
+
+func (in *input) algorithm() algorithm {
+	if in.sum != "" {
+		return algorithmSHA256
+	}
+	return algorithmBLAKE3
 }
 
 // digesting is the digest of the inputs being worked out, in a goroutine of its own.
@@ -87,7 +110,7 @@ func (e *Evidence) remembered() bool {
 		if err != nil {
 			return true // it is worked out to tell the error
 		}
-		if _, known := e.w.recall(full, info); !known {
+		if _, known := e.w.recall(full, info, in.algorithm()); !known {
 			return false
 		}
 	}
@@ -96,27 +119,28 @@ func (e *Evidence) remembered() bool {
 
 // stamp is what tells that a file has not changed since it was read through.
 type stamp struct {
-	Path     string    `json:"path"`
-	Size     int64     `json:"size"`
-	Modified time.Time `json:"modified"`
-	SHA256   string    `json:"sha256"`
+	Path      string    `json:"path"`
+	Size      int64     `json:"size"`
+	Modified  time.Time `json:"modified"`
+	Algorithm string    `json:"algorithm"`
+	Digest    string    `json:"digest"`
 }
 
 // settled is how long a file must have been left alone for its digest to be
 // remembered: one that changes may do so again within the resolution of its clock.
 const settled = 2 * time.Second
 
-// fileDigest returns the SHA-256 of a file. It is remembered by path, size and
+// fileDigest returns the digest of a file. It is remembered by path, size and
 // time of the last change, so that asking again does not read a terabyte again.
-func (w *Workbench) fileDigest(ctx context.Context, path string) (string, error) {
+func (w *Workbench) fileDigest(ctx context.Context, path string, by algorithm) (string, error) {
 	full, info, err := located(path)
 	if err != nil {
 		return "", err
 	}
-	if sum, known := w.recall(full, info); known {
+	if sum, known := w.recall(full, info, by); known {
 		return sum, nil
 	}
-	sum, err := sha256File(ctx, full)
+	sum, err := readDigest(ctx, full, by.new())
 	if err != nil || w.cfg.Cache == "" {
 		return sum, err
 	}
@@ -125,9 +149,9 @@ func (w *Workbench) fileDigest(ctx context.Context, path string) (string, error)
 		return "", err
 	}
 	if after.Size() == info.Size() && after.ModTime().Equal(info.ModTime()) && w.cfg.Now().Sub(info.ModTime()) > settled {
-		s := stamp{Path: full, Size: info.Size(), Modified: info.ModTime(), SHA256: sum}
+		s := stamp{Path: full, Size: info.Size(), Modified: info.ModTime(), Algorithm: by.name, Digest: sum}
 		if b, err := json.Marshal(s); err == nil {
-			_ = writeFile(w.stampPath(full), b) // a cache: without it the file is read again
+			_ = writeFile(w.stampPath(full, by), b) // a cache: without it the file is read again
 		}
 	}
 	return sum, nil
@@ -143,29 +167,29 @@ func located(path string) (full string, info os.FileInfo, err error) {
 }
 
 // recall returns the digest of a file that has not changed since it was worked out.
-func (w *Workbench) recall(full string, info os.FileInfo) (sum string, known bool) {
+func (w *Workbench) recall(full string, info os.FileInfo, by algorithm) (sum string, known bool) {
 	if w.cfg.Cache == "" {
 		return "", false
 	}
 	var s stamp
-	b, err := os.ReadFile(w.stampPath(full))
-	known = err == nil && json.Unmarshal(b, &s) == nil && s.Path == full && s.Size == info.Size() && s.Modified.Equal(info.ModTime())
-	return s.SHA256, known
+	b, err := os.ReadFile(w.stampPath(full, by))
+	known = err == nil && json.Unmarshal(b, &s) == nil && s.Path == full && s.Algorithm == by.name && s.Size == info.Size() && s.Modified.Equal(info.ModTime())
+	return s.Digest, known
 }
 
 // stampPath is where the stamp of a file stands.
-func (w *Workbench) stampPath(full string) string {
-	name := sha256.Sum256([]byte(full))
+func (w *Workbench) stampPath(full string, by algorithm) string {
+	name := sha256.Sum256([]byte(by.name + " " + full))
 	return filepath.Join(w.cfg.Cache, "digest", hex.EncodeToString(name[:16])+".json")
 }
 
-func sha256File(ctx context.Context, path string) (string, error) {
+// readDigest reads a file through.
+func readDigest(ctx context.Context, path string, h hash.Hash) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
-	h := sha256.New()
 	buf := make([]byte, 1<<20)
 	for {
 		if err := ctx.Err(); err != nil {

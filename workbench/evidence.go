@@ -181,7 +181,7 @@ func (e *Evidence) addIdentity(ctx context.Context, path string) error {
 	if e.identity, err = identity.Read(f); err != nil {
 		return fmt.Errorf("identity log %s: %w", path, err)
 	}
-	e.identitySum, err = e.w.fileDigest(ctx, path)
+	e.identitySum, err = e.w.fileDigest(ctx, path, algorithmSHA256)
 	return err
 }
 

@@ -20,7 +20,7 @@ import (
 
 const (
 	// defaultMemory bounds the rows that all shards hold, in bytes.
-	defaultMemory = 64 << 20
+	defaultMemory = 40 << 20
 	// chunkSize is how a shard takes memory, in bytes; a larger row gets a
 	// chunk of its own.
 	chunkSize = 256 << 10

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Schema *Schema
 	// Memory bounds the rows held before they are written as runs, in bytes,
-	// over all shards; 0 is 64 MiB. A shard may hold 1 MiB whatever the bound.
+	// over all shards; 0 is 40 MiB. A shard may hold 1 MiB whatever the bound.
 	Memory int
 	// Resolver says who owned the addresses; nil when the input does not tell.
 	Resolver Resolver
