@@ -58,7 +58,7 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	c.count(r.Unknown, "connections", "with payload of no protocol that is known here, listed by query conn")
 	c.count(r.ParseErrors, "messages", "that did not parse as the connection's protocol")
 	c.count(r.Skipped, "bytes", "of streams that made no sense to their protocol")
-	c.count(r.Evicted, "connections, flows or calls", "cut short by the memory limit")
+	c.count(r.Evicted, "conversations or calls", "cut short by the memory limit")
 	if !a.Named {
 		c.note("no identity log: addresses are not known as pods or services")
 	}
