@@ -29,6 +29,9 @@ type flowGroup struct {
 	open        bool // a connection without its end
 	begun       bool // a connection with its beginning
 	conns       int  // that are not finished
+	iface       uint32
+	tunnel      packet.Tunnel // none if the connections went in several
+	vlan        uint16        // the same
 	firstPacket uint64
 	lastPacket  uint64
 }
@@ -46,7 +49,7 @@ func (c *conn) groupOf(f packet.Flow) uint64 {
 		f.SrcPort = 0
 		g := c.p.flows[f]
 		if g == nil {
-			g = &flowGroup{id: c.id, flow: f, first: c.first, firstPacket: c.id}
+			g = &flowGroup{id: c.id, flow: f, first: c.first, firstPacket: c.id, iface: c.iface, tunnel: c.tunnel, vlan: c.vlan}
 			c.p.flows[f] = g
 		}
 		g.conns++
@@ -137,6 +140,15 @@ func (g *flowGroup) add(c *conn, client int) {
 	g.open = g.open || state != "closed"
 	g.begun = g.begun || state != "in_progress"
 	g.conns--
+	if g.iface != c.iface {
+		g.iface = NoInterface
+	}
+	if g.tunnel != c.tunnel {
+		g.tunnel = packet.Tunnel{}
+	}
+	if g.vlan != c.vlan {
+		g.vlan = 0
+	}
 	g.firstPacket = min(g.firstPacket, c.id)
 	g.lastPacket = max(g.lastPacket, c.numbers.last)
 }
@@ -163,7 +175,7 @@ func (p *partition) emitFlows(which func(*flowGroup) bool, marks Marks) {
 		m := p.message()
 		p.entry = Entry{
 			Protocol: FlowProtocol, Carriers: p.entry.Carriers[:0], Time: g.first, End: g.last, Conn: g.id, Group: g.id, Index: flowIndex,
-			Flow: g.flow, Request: m, OneWay: true, First: g.firstPacket, Last: g.lastPacket, Marks: marks,
+			Flow: g.flow, Tunnel: g.tunnel, VLAN: g.vlan, Iface: g.iface, Request: m, OneWay: true, First: g.firstPacket, Last: g.lastPacket, Marks: marks,
 		}
 		g.describe(m)
 		p.put(&p.entry)

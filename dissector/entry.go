@@ -22,7 +22,7 @@ type Entry struct {
 	Flow      packet.Flow // from the client to the server
 	Tunnel    packet.Tunnel
 	VLAN      uint16 // id + 1; 0 when untagged
-	Iface     uint32 // interface of its first packet
+	Iface     uint32 // interface of its first packet, or NoInterface
 
 	// Request and Response are nil when not seen. A one-way message is the
 	// Request, with OneWay set; a connection or flow has its fields there.
@@ -37,6 +37,9 @@ type Entry struct {
 	// connection entries only.
 	Packets []uint64
 }
+
+// NoInterface is the interface of a flow whose connections were captured on several.
+const NoInterface = 1<<32 - 1
 
 // Marks say what is not certain or not complete about an entry.
 type Marks uint16

@@ -12,7 +12,11 @@ import (
 
 // datagrams is a source of n datagrams between two addresses, each to a port of its
 // own: so many conversations and flows.
-type datagrams struct{ at, n int }
+type datagrams struct {
+	at, n      int
+	port       uint16 // all go to it from ports of their own, unless 0
+	interfaces int    // that saw them, in turn; 0 is one
+}
 
 func (d *datagrams) ReadBatch(b *packet.Batch) error {
 	b.Records = b.Records[:0]
@@ -21,11 +25,16 @@ func (d *datagrams) ReadBatch(b *packet.Batch) error {
 		ip[0], ip[8], ip[9] = 0x45, 64, 17
 		binary.BigEndian.PutUint16(ip[2:], uint16(len(ip)))
 		copy(ip[12:], []byte{10, 0, 0, 1, 10, 0, 0, 2})
-		binary.BigEndian.PutUint16(ip[20:], 60000)
-		binary.BigEndian.PutUint16(ip[22:], uint16(d.at+1))
+		from, to := uint16(60000), uint16(d.at+1)
+		if d.port > 0 {
+			from, to = to, d.port
+		}
+		binary.BigEndian.PutUint16(ip[20:], from)
+		binary.BigEndian.PutUint16(ip[22:], to)
 		binary.BigEndian.PutUint16(ip[24:], 12)
 		b.Records = append(b.Records, packet.Record{
 			Time: int64(d.at) * 1e6, OrigLen: uint32(len(ip)), Link: 101, Number: uint64(d.at + 1), Data: ip,
+			Interface: 5 + uint32(d.at%max(d.interfaces, 1)),
 		})
 	}
 	if len(b.Records) == 0 {
@@ -84,5 +93,30 @@ func TestMemoryIsBounded(t *testing.T) {
 				t.Errorf("%d connections and flows were kept", open)
 			}
 		})
+	}
+}
+
+// flowInterfaces are the interfaces of flows.
+type flowInterfaces []uint32
+
+func (f *flowInterfaces) Entry(e *dissector.Entry) error {
+	if e.Protocol == dissector.FlowProtocol {
+		*f = append(*f, e.Iface)
+	}
+	return nil
+}
+
+// TestFlowsKnowTheirInterface: that of their connections, or none if those were seen
+// on several.
+func TestFlowsKnowTheirInterface(t *testing.T) {
+	for interfaces, want := range map[int]uint32{1: 5, 2: dissector.NoInterface} {
+		var got flowInterfaces
+		src := &datagrams{n: 10, port: 9999, interfaces: interfaces}
+		if _, err := dissector.Run(t.Context(), src, dissector.Options{}, func(int) dissector.Sink { return &got }); err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("%d interfaces: flows of %v, want one of %d", interfaces, got, want)
+		}
 	}
 }

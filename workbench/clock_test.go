@@ -14,41 +14,44 @@ func TestClock(t *testing.T) {
 		t.Helper()
 		return must(time.Parse("2006-01-02 15:04:05.999", "2026-03-"+text))(t)
 	}
+	at := func(h, m, s int) time.Duration {
+		return time.Duration(h)*time.Hour + time.Duration(m)*time.Minute + time.Duration(s)*time.Second
+	}
 	for name, c := range map[string]struct {
 		first, last string
 		clock       Clock
-		want        string // empty: outside
+		from, to    string // what it means as one and as the other end; empty: outside
 	}{
-		"inside":             {"14 14:00:00", "14 15:00:00", Clock{14*time.Hour + 3*time.Minute, time.Minute, time.UTC}, "14 14:03:00"},
-		"midnight":           {"14 23:00:00", "15 01:00:00", Clock{10 * time.Minute, time.Minute, time.UTC}, "15 00:10:00"},
-		"before midnight":    {"14 23:00:00", "15 01:00:00", Clock{23 * time.Hour, time.Minute, time.UTC}, "14 23:00:00"},
-		"several days":       {"14 14:00:00", "17 14:00:00", Clock{13 * time.Hour, time.Minute, time.UTC}, "15 13:00:00"},
-		"other zone":         {"14 14:00:00", "14 16:00:00", Clock{30 * time.Minute, time.Minute, tokyo}, "14 15:30:00"},
-		"its first minute":   {"14 14:03:07.5", "14 15:00:00", Clock{14*time.Hour + 3*time.Minute, time.Minute, time.UTC}, "14 14:03:00"},
-		"its first second":   {"14 14:03:07.5", "14 15:00:00", Clock{14*time.Hour + 3*time.Minute + 7*time.Second, time.Second, time.UTC}, "14 14:03:07"},
-		"before":             {"14 14:03:07.5", "14 15:00:00", Clock{14*time.Hour + 2*time.Minute, time.Minute, time.UTC}, ""},
-		"the second before":  {"14 14:03:07.5", "14 15:00:00", Clock{14*time.Hour + 3*time.Minute + 6*time.Second, time.Second, time.UTC}, ""},
-		"the instant before": {"14 14:03:07.5", "14 15:00:00", Clock{14*time.Hour + 3*time.Minute + 7400*time.Millisecond, time.Nanosecond, time.UTC}, ""},
-		"the instant":        {"14 14:03:07.5", "14 15:00:00", Clock{14*time.Hour + 3*time.Minute + 7500*time.Millisecond, time.Nanosecond, time.UTC}, "14 14:03:07.5"},
-		"after":              {"14 14:00:00", "14 15:00:00", Clock{15*time.Hour + time.Second, time.Second, time.UTC}, ""},
+		"inside":             {"14 14:00:00", "14 15:00:00", Clock{at(14, 3, 0), time.UTC}, "14 14:03:00", "14 14:03:00"},
+		"midnight":           {"14 23:00:00", "15 01:00:00", Clock{at(0, 10, 0), time.UTC}, "15 00:10:00", "15 00:10:00"},
+		"before midnight":    {"14 23:00:00", "15 01:00:00", Clock{at(23, 30, 0), time.UTC}, "14 23:30:00", "14 23:30:00"},
+		"several days":       {"14 14:00:00", "17 14:00:00", Clock{at(13, 0, 0), time.UTC}, "15 13:00:00", "15 13:00:00"},
+		"other zone":         {"14 14:00:00", "14 16:00:00", Clock{at(0, 30, 0), tokyo}, "14 15:30:00", "14 15:30:00"},
+		"its first minute":   {"14 14:03:07.5", "17 15:00:00", Clock{at(14, 3, 0), time.UTC}, "14 14:03:00", ""},
+		"long before":        {"14 14:03:07.5", "14 15:00:00", Clock{at(9, 0, 0), time.UTC}, "14 09:00:00", ""},
+		"after":              {"14 14:00:00", "14 15:00:00", Clock{at(15, 0, 1), time.UTC}, "", "14 15:00:01"},
+		"after the last day": {"14 22:00:00", "15 15:00:00", Clock{at(16, 0, 0), time.UTC}, "14 16:00:00", "15 16:00:00"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := &Evidence{Name: "x.pcap"}
-			from, to, err := e.window(When{Clock: &c.clock}, When{}, day(c.first), day(c.last))
-			if c.want != "" {
-				if err != nil || !from.Equal(day(c.want)) || !to.IsZero() {
-					t.Errorf("%v to %v, %v, want %s", from, to, err, c.want)
+			e, when := &Evidence{Name: "x.pcap"}, When{Clock: &c.clock}
+			check := func(from, to When, want string, got func(from, to time.Time) time.Time) {
+				a, b, err := e.window(from, to, day(c.first), day(c.last))
+				switch {
+				case want == "":
+					ends := "x.pcap has packets from " + day(c.first).Format(time.RFC3339Nano) + " to "
+					if !errors.Is(err, ErrOutside) || !strings.Contains(err.Error(), ends) {
+						t.Errorf("%v to %v, %v, want an error that names the window", a, b, err)
+					}
+				case err != nil || !got(a, b).Equal(day(want)):
+					t.Errorf("%v to %v, %v, want %s", a, b, err, want)
 				}
-				return
 			}
-			ends := "x.pcap has packets from " + day(c.first).Format(time.RFC3339Nano) + " to "
-			if !errors.Is(err, ErrOutside) || !strings.Contains(err.Error(), "there is no "+c.clock.String()+" in it: "+ends) {
-				t.Errorf("%v, %v, want one that names the window", from, err)
-			}
+			check(when, When{}, c.from, func(from, _ time.Time) time.Time { return from })
+			check(When{}, when, c.to, func(_, to time.Time) time.Time { return to })
 		})
 	}
-	noon := When{Clock: &Clock{Since: 12 * time.Hour, Unit: time.Minute, Zone: time.UTC}}
-	one := When{Clock: &Clock{Since: 13 * time.Hour, Unit: time.Minute, Zone: time.UTC}}
+	noon := When{Clock: &Clock{Since: 12 * time.Hour, Zone: time.UTC}}
+	one := When{Clock: &Clock{Since: 13 * time.Hour, Zone: time.UTC}}
 	if _, _, err := new(Evidence).window(one, noon, day("14 11:00:00"), day("14 14:00:00")); !errors.Is(err, ErrUsage) {
 		t.Errorf("the wrong way round: %v", err)
 	}

@@ -164,13 +164,14 @@ func (e *Evidence) renamed(a *account) []packet.Damage {
 }
 
 // manifestNotes returns what a snapshot's manifest says is missing, as far as its
-// packets and identity log do not show it themselves; partial says that some of
-// it had been recorded.
+// packets and identity log do not show it themselves, and which inputs are not what
+// they were; partial says that some of it had been recorded.
 func (e *Evidence) manifestNotes() (notes []string, partial bool) {
-	if e.snapshot == nil {
-		return nil, false
+	var stated []snapshot.Note
+	if e.snapshot != nil {
+		stated = e.snapshot.Manifest.Coverage
 	}
-	for _, n := range e.snapshot.Manifest.Coverage {
+	for _, n := range stated {
 		switch n.Kind {
 		case snapshot.NoteDrops, snapshot.NoteCut, snapshot.NoteIdentity:
 			continue

@@ -83,6 +83,33 @@ func (e *Evidence) startDigest(ctx context.Context) *digesting {
 	return d
 }
 
+// spoil makes the digest one that no input has: what was read may not be what it is of.
+func (d *digesting) spoil(at time.Time) {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s changed while it was read, %d", d.text, at.UnixNano()))
+	d.text = hex.EncodeToString(sum[:])
+}
+
+// states are the sizes and times of the inputs' files.
+func (e *Evidence) states() (out []string) {
+	for _, in := range e.inputs {
+		state := "gone"
+		if _, info, err := located(in.path); err == nil {
+			state = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+		}
+		out = append(out, state)
+	}
+	return out
+}
+
+// changed notes which inputs are not in the state that they were in.
+func (e *Evidence) changed(before []string) {
+	for i, state := range e.states() {
+		if state != before[i] {
+			e.altered = append(e.altered, e.inputs[i].label+" changed while it was read: some of it may be missing here")
+		}
+	}
+}
+
 // wait returns when the digest is there, or why it is not.
 func (d *digesting) wait() error {
 	<-d.done

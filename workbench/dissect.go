@@ -1,6 +1,7 @@
 package workbench
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -201,7 +202,7 @@ func (e *Evidence) open(path, source string) error {
 		return err
 	}
 	m := db.Meta()
-	if source != "" && (m.Source != source || m.Version != e.w.cfg.Version || m.Options != e.w.optionsText()) {
+	if source != "" && (m.Source != source || m.Version != e.w.build() || m.Options != e.w.optionsText()) {
 		return errors.Join(fmt.Errorf("%s: %w", path, index.ErrStale), db.Close())
 	}
 	x := &opened{db: db}
@@ -221,6 +222,7 @@ var errDissected = errors.New("it was dissected before")
 // none yet, it looks for one as soon as the digest is there, and then ends with
 // errDissected.
 func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting, known bool) (err error) {
+	before := e.states()
 	src, err := e.packets()
 	if err != nil {
 		return err
@@ -248,7 +250,9 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 	defer found(nil)
 	if !known {
 		sum.then(func() {
-			if path, err := e.target(sum, o); err == nil && index.Is(path) {
+			if path, err := e.target(sum, o); err != nil {
+				found(err)
+			} else if index.Is(path) {
 				found(errDissected)
 			}
 		})
@@ -270,6 +274,17 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 	}
 	if !known && index.Is(path) {
 		return errDissected
+	}
+	if n := len(e.altered); !slices.Equal(before, e.states()) {
+		e.changed(before)
+		defer func() { e.altered = e.altered[:n] }()
+		sum.spoil(e.w.cfg.Now())
+		if path, err = e.target(sum, o); err != nil {
+			return err
+		}
+		if o.Output == "" {
+			e.scratch = append(e.scratch, path)
+		}
 	}
 	meta, err := e.meta(src, report, sum.text)
 	if err != nil {
@@ -306,7 +321,7 @@ func (e *Evidence) meta(src *pcapng.Merged, report *dissector.Report, source str
 	if err != nil {
 		return index.Meta{}, fmt.Errorf("coverage: %w", err)
 	}
-	m := index.Meta{Source: source, Version: e.w.cfg.Version, Options: e.w.optionsText(), Coverage: text, Interfaces: interfaces}
+	m := index.Meta{Source: source, Version: e.w.build(), Options: e.w.optionsText(), Coverage: text, Interfaces: interfaces}
 	for _, p := range src.Points() {
 		state, err := json.Marshal(p)
 		if err != nil {
@@ -316,6 +331,9 @@ func (e *Evidence) meta(src *pcapng.Merged, report *dissector.Report, source str
 	}
 	return m, nil
 }
+
+// build is what tells this program from others.
+func (w *Workbench) build() string { return cmp.Or(w.cfg.Build, w.cfg.Version) }
 
 // optionsText names what decides, besides the input and the version, what the
 // entries are. A change of any makes another index.
@@ -329,6 +347,6 @@ func (w *Workbench) cachePath(source string) (string, error) {
 	if w.cfg.Cache == "" {
 		return "", usage("there is no folder to keep the index in: name one with --cache or say with -o where to put it")
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", source, w.cfg.Version, w.catalogue.Hash(), w.optionsText()))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", source, w.build(), w.catalogue.Hash(), w.optionsText()))
 	return filepath.Join(w.cfg.Cache, "index", hex.EncodeToString(sum[:16])+".db"), nil
 }

@@ -27,7 +27,8 @@ type Evidence struct {
 	inputs      []input
 	identity    *identity.Log      // nil: nothing is known of the addresses
 	identitySum string             // digest of the file that identity was read from; empty for the snapshot's own
-	altered     []string           // notes on inputs that are not what the manifest says
+	altered     []string           // notes on inputs that are not what the manifest says, or change
+	scratch     []string           // index databases that are of no use to anybody else
 	snapshot    *snapshot.Snapshot // nil: capture files or an index database
 	given       string             // path of the index database that was given instead of packets
 	spool       string             // copy of standard input, removed by Close
@@ -191,10 +192,13 @@ func (e *Evidence) Close() error {
 	for _, db := range e.dbs {
 		err = errors.Join(err, db.Close())
 	}
+	for _, path := range e.scratch {
+		err = errors.Join(err, os.Remove(path))
+	}
 	if e.spool != "" {
 		err = errors.Join(err, os.Remove(e.spool))
 	}
-	e.dbs, e.opened, e.spool = nil, nil, ""
+	e.dbs, e.opened, e.scratch, e.spool = nil, nil, nil, ""
 	return err
 }
 

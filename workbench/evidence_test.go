@@ -458,3 +458,43 @@ func TestNoCache(t *testing.T) {
 		t.Error("no entries")
 	}
 }
+
+// TestInputThatChangesWhileItIsRead: an answer of a capture that grows says so, and is
+// nobody's answer afterwards.
+func TestInputThatChangesWhileItIsRead(t *testing.T) {
+	first := must(os.ReadFile("../testdata/http/server.pcap"))(t)
+	path := filepath.Join(t.TempDir(), "growing.pcap")
+	replace(t, path, first[:len(first)*2/3], time.Now().Add(-time.Hour))
+	cache := t.TempDir()
+	grow := func(Progress) {}
+	ask := func() (*Dissected, int) {
+		w := must(New(Config{Version: "test", Cache: cache, Progress: func(p Progress) { grow(p) }}))(t)
+		e := must(w.Open(t.Context(), []string{path}, OpenOptions{}))(t)
+		d := must(e.Dissect(t.Context(), DissectOptions{}))(t)
+		n := len(ids(t, e, ""))
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		return d, n
+	}
+	grow = func(p Progress) {
+		if p.Packets > 0 {
+			grow = func(Progress) {}
+			replace(t, path, first, time.Now().Add(-time.Minute))
+		}
+	}
+	d, some := ask()
+	if text := strings.Join(d.Coverage.Notes, "\n"); !d.Coverage.Partial || !strings.Contains(text, "growing.pcap changed while it was read") {
+		t.Errorf("nothing is said of it: %s", text)
+	}
+	d, all := ask()
+	if text := strings.Join(d.Coverage.Notes, "\n"); d.Cached || all < some || strings.Contains(text, "changed") {
+		t.Errorf("then cached: %v, %d entries after %d: %s", d.Cached, all, some, text)
+	}
+	if d, n := ask(); !d.Cached || n != all {
+		t.Errorf("at last cached: %v, %d entries, not %d", d.Cached, n, all)
+	}
+	if left := must(filepath.Glob(filepath.Join(cache, "index", "*")))(t); len(left) != 1 {
+		t.Errorf("the cache holds %v", left)
+	}
+}

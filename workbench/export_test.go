@@ -507,6 +507,7 @@ func TestExportOfNothing(t *testing.T) {
 			t.Errorf("%d packets", x.Packets)
 		}
 		command(t, "tshark", "-n", "-r", out, "-q")
+		command(t, "tcpdump", "-n", "-r", out)
 		if format == pcapng.Pcap {
 			r := must(pcapng.Open(out))(t)
 			if i := r.Interfaces(); i[0].Link != 1 {

@@ -99,7 +99,8 @@ func (x *extras) write(w *pcapng.Writer, format pcapng.Format) error {
 	return nil
 }
 
-// finish writes the statistics of the interfaces that packets were written of.
+// finish writes the statistics of the interfaces that packets were written of, or of
+// all if there are no packets.
 func (x *extras) finish(w *pcapng.Writer, format pcapng.Format, at int64) error {
 	if format != pcapng.Pcapng {
 		return nil
@@ -110,9 +111,13 @@ func (x *extras) finish(w *pcapng.Writer, format pcapng.Format, at int64) error 
 			first.Received, first.Dropped = all[i].Received, all[i].Dropped
 		}
 	}
+	none := !slices.Contains(x.used, true)
 	for i := range all {
-		if !x.used[i] {
+		if !x.used[i] && (!none || x.same[i] != uint32(i)) {
 			continue
+		}
+		if err := w.WriteInterface(uint32(i), all); err != nil {
+			return err
 		}
 		if err := w.WriteStatistics(uint32(i), all, at); err != nil {
 			return err

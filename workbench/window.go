@@ -19,10 +19,9 @@ type When struct {
 	Clock     *Clock
 }
 
-// Clock is a time of day: the first one, from when recording began on.
+// Clock is a time of day: the first such in what was recorded.
 type Clock struct {
 	Since time.Duration // on the clock, since midnight
-	Unit  time.Duration // how exact it is: 14:03 to a minute, 14:03:05.5 to a nanosecond
 	Zone  *time.Location
 }
 
@@ -32,29 +31,27 @@ func (w When) IsZero() bool { return w.At.IsZero() && w.BeforeEnd == 0 && w.Cloc
 // relative tells whether w depends on what was recorded.
 func (w When) relative() bool { return w.BeforeEnd != 0 || w.Clock != nil }
 
-// after is the first time from first on when the clock shows c. The minute or
-// second that first is in counts from its beginning: nobody knows by heart where in
-// it a recording began.
-func (c *Clock) after(first time.Time) time.Time {
-	day := first.In(c.Zone)
-	on := func(days int) time.Time {
+// in is the first time in what was recorded when the clock shows c. A recording is
+// taken to begin with the minute it begins in: nobody knows by heart where in it that
+// was. Where there is no such time, it is that on a day: the first for where a window
+// begins, the last for where it ends.
+func (c *Clock) in(first, last, day time.Time) time.Time {
+	on := func(day time.Time, days int) time.Time {
+		day = day.In(c.Zone)
 		return time.Date(day.Year(), day.Month(), day.Day()+days, 0, 0, int(c.Since/time.Second), int(c.Since%time.Second), c.Zone)
 	}
-	if today := on(0); today.Add(c.Unit).After(first) {
-		return today
+	for days := range 2 {
+		if at := on(first, days); at.Add(time.Minute).After(first) && !at.After(last) {
+			return at
+		}
 	}
-	return on(1)
+	return on(day, 0)
 }
 
 // window turns the limits of a question into times and checks them against what
 // was recorded, from first to last. Zero times are no limits.
 func (e *Evidence) window(from, to When, first, last time.Time) (a, b time.Time, err error) {
-	if a, err = e.moment(from, first, last); err != nil {
-		return a, b, err
-	}
-	if b, err = e.moment(to, first, last); err != nil {
-		return a, b, err
-	}
+	a, b = from.in(first, last, first), to.in(first, last, last)
 	if !a.IsZero() && !b.IsZero() && !a.Before(b) {
 		return a, b, usage("the window ends at %s, not after it begins at %s", text(b.UTC()), text(a.UTC()))
 	}
@@ -64,32 +61,19 @@ func (e *Evidence) window(from, to When, first, last time.Time) (a, b time.Time,
 	return a, b, nil
 }
 
-// moment finds the time that w means in what was recorded from first to last.
-func (e *Evidence) moment(w When, first, last time.Time) (time.Time, error) {
+// in is the time that w means in what was recorded from first to last; day is the
+// one that a time of day is on if it is not in there.
+func (w When) in(first, last, day time.Time) time.Time {
 	switch {
 	case w.BeforeEnd > 0:
-		return last.Add(-w.BeforeEnd), nil
+		return last.Add(-w.BeforeEnd)
 	case w.Clock == nil || first.IsZero():
-		return w.At, nil
+		return w.At
 	}
-	at := w.Clock.after(first)
-	if at.After(last) {
-		zone := w.Clock.Zone
-		return at, fmt.Errorf("%w: there is no %s in it: %s has packets from %s to %s", ErrOutside, w.Clock, e.Name, text(first.In(zone)), text(last.In(zone)))
-	}
-	return at, nil
+	return w.Clock.in(first, last, day)
 }
 
 func text(t time.Time) string { return t.Format(time.RFC3339Nano) }
-
-// String is the time of day as people write it.
-func (c *Clock) String() string {
-	form := "15:04:05.999999999"
-	if c.Unit == time.Minute {
-		form = "15:04"
-	}
-	return time.Time{}.Add(c.Since).Format(form)
-}
 
 // nanos returns t in ns since 1970, as near as they reach.
 func nanos(t time.Time) int64 {

@@ -40,7 +40,8 @@ var (
 // Config is what a Workbench works with. The zero value of everything but
 // Version is usable.
 type Config struct {
-	Version string // of the program: another version dissects anew
+	Version string // of the program
+	Build   string // of the program: another build dissects anew; empty: the Version tells
 	Store   string // folder or URL of the snapshot store; empty: none
 	Cache   string // folder of index databases; empty: "shark" in the user's cache folder, if there is one
 	Workers int    // 0: one for each CPU

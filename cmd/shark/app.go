@@ -117,7 +117,7 @@ Exit codes:
 	f := root.PersistentFlags()
 	f.StringVar(&a.store, "store", envOr("SHARK_STORE", defaultStore()), "folder of the snapshot store (default: SHARK_STORE, else in the user's data folder)")
 	f.StringVar(&a.cache, "cache", os.Getenv("SHARK_CACHE"), "folder of index databases (default: SHARK_CACHE, else in the user's cache folder)")
-	f.IntVar(&a.workers, "workers", 0, "processors to dissect with (default: all)")
+	f.IntVar(&a.workers, "workers", 0, "processors to dissect with; 0 for all")
 	f.Var(&a.memory, "memory", "memory that a dissection's connections may take, such as 512M (default 256M)")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, except on what is missing from an answer")
 	for _, name := range []string{"store", "cache"} {
@@ -178,7 +178,7 @@ func newHelp(root *cobra.Command) *cobra.Command {
 // workbench makes the service that answers.
 func (a *app) workbench() (*workbench.Workbench, error) {
 	if a.workers < 0 {
-		return nil, usagef("--workers %d: there must be at least one", a.workers)
+		return nil, usagef("--workers %d: it is how many, or 0 for all", a.workers)
 	}
 	a.bar = newProgressBar(a.err, a.quiet)
 	memory := cmp.Or(int64(a.memory), dissector.DefaultMemory)
@@ -187,7 +187,7 @@ func (a *app) workbench() (*workbench.Workbench, error) {
 		runtime.GOMAXPROCS(min(a.workers, runtime.NumCPU())) // reading, hashing and writing run beside the workers
 	}
 	return workbench.New(workbench.Config{
-		Version: version, Store: a.store, Cache: a.cache, Workers: a.workers, Memory: memory, Progress: a.bar.update,
+		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, Workers: a.workers, Memory: memory, Progress: a.bar.update,
 	})
 }
 

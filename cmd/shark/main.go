@@ -10,8 +10,10 @@ import (
 	"syscall"
 )
 
-// version is set by the linker.
-var version = "dev"
+// version is set by the linker, unless nobody tells it to.
+var version = unversioned
+
+const unversioned = "dev"
 
 func main() { os.Exit(process()) }
 

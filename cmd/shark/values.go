@@ -44,11 +44,8 @@ func (t *timeFlag) Type() string   { return "time" }
 // localForms are the forms of a local time, from the most to the least exact.
 var localForms = []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02"}
 
-// clockForms are the forms of a local time of day, with how exact each is.
-var clockForms = []struct {
-	form string
-	unit time.Duration
-}{{"15:04", time.Minute}, {"15:04:05", time.Second}}
+// clockForms are the forms of a local time of day.
+var clockForms = []string{"15:04", "15:04:05"}
 
 // Set reads RFC 3339, a local time, a local time of day, or -15m for that long
 // before the end.
@@ -80,15 +77,10 @@ func (t *timeFlag) Set(s string) error {
 
 // clockOf reads a time of day, nil when s is none.
 func clockOf(s string) *workbench.Clock {
-	for _, c := range clockForms {
-		at, err := time.Parse(c.form, s)
-		if err != nil {
-			continue
+	for _, form := range clockForms {
+		if at, err := time.Parse(form, s); err == nil {
+			return &workbench.Clock{Since: at.Sub(at.Truncate(24 * time.Hour)), Zone: time.Local}
 		}
-		if at.Nanosecond() > 0 {
-			c.unit = time.Nanosecond
-		}
-		return &workbench.Clock{Since: at.Sub(at.Truncate(24 * time.Hour)), Unit: c.unit, Zone: time.Local}
 	}
 	return nil
 }

@@ -47,9 +47,9 @@ func TestTimeFlag(t *testing.T) {
 		t.Errorf("-1h30m: %v, %v", f.BeforeEnd, err)
 	}
 	for in, want := range map[string]workbench.Clock{
-		"22:00":      {Since: 22 * time.Hour, Unit: time.Minute, Zone: time.Local},
-		"09:05:07":   {Since: 9*time.Hour + 5*time.Minute + 7*time.Second, Unit: time.Second, Zone: time.Local},
-		"00:00:00.5": {Since: time.Second / 2, Unit: time.Nanosecond, Zone: time.Local},
+		"22:00":      {Since: 22 * time.Hour, Zone: time.Local},
+		"09:05:07":   {Since: 9*time.Hour + 5*time.Minute + 7*time.Second, Zone: time.Local},
+		"00:00:00.5": {Since: time.Second / 2, Zone: time.Local},
 	} {
 		if err := f.Set(in); err != nil || f.Clock == nil || *f.Clock != want || !f.At.IsZero() || f.BeforeEnd != 0 {
 			t.Errorf("%q: %+v, %v, want %+v", in, f.When, err, want)

@@ -120,6 +120,18 @@ func (w *Writer) ngOnly(what string) error {
 	return w.err
 }
 
+// WriteInterface describes the source's interface i, if no packet did: many readers
+// refuse a file without any. It is an error with pcap.
+func (w *Writer) WriteInterface(i uint32, interfaces []packet.Interface) error {
+	if err := w.ngOnly("interfaces"); err != nil {
+		return err
+	}
+	if _, ok := w.lookup(i); !ok && int64(i) < int64(len(interfaces)) {
+		w.describe(i, interfaces[i].Link, interfaces)
+	}
+	return w.err
+}
+
 // WriteStatistics writes what the source's interface i says it received and
 // dropped up to the time at (nanoseconds since 1970), and describes it if no packet did.
 // An interface that states neither is left out. It is an error with pcap.

@@ -56,7 +56,7 @@ func (s *Schema) addCommons() {
 		integer("lost_bytes", "e.lost"), integer("first_packet", "e.first_packet"), integer("last_packet", "e.first_packet + e.packet_span"),
 		truth("has_pcap", "e.first_packet <> 0"), text("capture_source", "'unspecified'"),
 		linked(integer("vlan", "CASE WHEN l.vlan > 0 THEN l.vlan - 1 END")),
-		linked(text("tunnel", tunnelSQL())), linked(integer("tunnel_id", "l.tunnel_id")), linked(integer("interface", "l.interface")),
+		linked(text("tunnel", tunnelSQL())), linked(integer("tunnel_id", "l.tunnel_id")), linked(integer("interface", fmt.Sprintf("CASE WHEN l.interface < %d THEN l.interface END", uint32(dissector.NoInterface)))),
 		linked(text("node_name", "(SELECT nullif(node, '') FROM interfaces WHERE interfaces.id = l.interface)")),
 	}
 	const doubts = dissector.MarkTruncated | dissector.MarkResumed | dissector.MarkUnpaired | dissector.MarkEvicted

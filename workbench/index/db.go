@@ -158,9 +158,12 @@ func (db *DB) inspect(conn *sqlite.Conn, check bool) error {
 		return fmt.Errorf("%w: its tables are not those of its fields", ErrNotIndex)
 	}
 	if check {
-		if err := quickCheck(conn); err != nil {
+		if err := errors.Join(quickCheck(conn), db.checkReferences(conn)); err != nil {
 			return damaged(err)
 		}
+	}
+	if err := checkWords(conn); err != nil {
+		return damaged(err)
 	}
 	if err := readInterfaces(conn, db.meta); err != nil {
 		return damaged(err)
@@ -169,6 +172,29 @@ func (db *DB) inspect(conn *sqlite.Conn, check bool) error {
 		return damaged(err)
 	}
 	return nil
+}
+
+// checkReferences looks whether what entries refer to is there. Without it they
+// would be missing from every answer.
+func (db *DB) checkReferences(conn *sqlite.Conn) error {
+	const sql = `SELECT (SELECT count(*) FROM entries), (SELECT count(*) FROM entries e JOIN links l ON l.id = e.link JOIN endpoints s ON s.id = l.src JOIN endpoints d ON d.id = l.dst)`
+	return query(conn, sql, func(r *sqlite.Stmt) error {
+		if all, whole := r.ColumnInt64(0), r.ColumnInt64(1); all != db.meta.Entries || whole != all {
+			return fmt.Errorf("%w: it should have %d entries, has %d, and of those %d can be read", ErrDamaged, db.meta.Entries, all, whole)
+		}
+		return nil
+	})
+}
+
+// checkWords looks whether the words are few and short: every row may refer to them.
+func checkWords(conn *sqlite.Conn) error {
+	sql := fmt.Sprintf(`SELECT count(*), max(octet_length(text)) FROM (SELECT text FROM words LIMIT %d)`, maxAllWords+1)
+	return query(conn, sql, func(r *sqlite.Stmt) error {
+		if r.ColumnInt64(0) > maxAllWords || r.ColumnInt64(1) > maxWord {
+			return fmt.Errorf("%w: its words are more or longer than a dissection makes them", ErrNotIndex)
+		}
+		return nil
+	})
 }
 
 // damaged says of an error of opening that the file is to blame.

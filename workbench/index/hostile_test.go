@@ -136,6 +136,12 @@ func TestFilesThatAreRefused(t *testing.T) {
 			`CREATE VIEW meta AS WITH RECURSIVE x(key, value) AS (SELECT 'schema', '' UNION ALL SELECT key, value FROM x) SELECT * FROM x`), ErrNotIndex},
 		{"a trigger", change(t, `CREATE TRIGGER x AFTER INSERT ON entries BEGIN DELETE FROM meta; END`), ErrNotIndex},
 		{"a table more", change(t, `CREATE TABLE more(x)`), ErrNotIndex},
+		{"a word that is too long", change(t, fmt.Sprintf(`UPDATE words SET text = printf('%%.*c', %d, 'x') WHERE id = 3`, maxWord+1)), ErrNotIndex},
+		{"too many words", change(t, fmt.Sprintf(`INSERT INTO words WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT 100000 + i, 'x' FROM n`, maxAllWords)), ErrNotIndex},
+		{"entries without their link", change(t, `DELETE FROM links`), ErrDamaged},
+		{"entries of other links", change(t, `UPDATE entries SET link = 9999999`), ErrDamaged},
+		{"links without their endpoints", change(t, `DELETE FROM endpoints`), ErrDamaged},
+		{"fewer entries than there were", change(t, `DELETE FROM entries WHERE id = 1`), ErrDamaged},
 	} {
 		if _, err := Open(tc.path, testSchema(t)); !errors.Is(err, tc.want) {
 			t.Errorf("%s: %v, want %v", tc.name, err, tc.want)

@@ -51,17 +51,14 @@ type links struct {
 	next int64
 }
 
-// linkKey tells the links of a capture apart: what a connection has besides does
-// not change.
 type linkKey struct {
-	conn     uint64
+	link
 	src, dst int64
-	srcPort  uint16
 }
 
 // id returns the row of a link between two endpoints.
 func (x *links) id(l *link, src, dst int64) (int64, error) {
-	key := linkKey{l.conn, src, dst, l.srcPort}
+	key := linkKey{*l, src, dst}
 	if id, known := x.ids[key]; known {
 		return id, nil
 	}

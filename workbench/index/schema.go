@@ -369,7 +369,9 @@ func (s *Schema) viewOfAll() string {
 	cols := viewColumns{seen: map[string]bool{"id": true}}
 	cols.add("timestamp", timeText("e.ts"))
 	for _, c := range s.commons {
-		cols.add(c.name, c.sql)
+		if c.kind != field.List { // those are put together of other columns, for JSON
+			cols.add(c.name, c.sql)
+		}
 	}
 	return fmt.Sprintf("CREATE VIEW %s AS SELECT e.id AS id%s%s", viewName, cols.String(), s.from(need{ends: endSrc | endDst}))
 }

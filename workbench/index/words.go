@@ -27,6 +27,8 @@ const (
 	minCount = 3
 	// maxWords is how many words a partition may have: all have numbers of two bytes.
 	maxWords = (1<<15 - firstWord) / dissector.Partitions
+	// maxAllWords is how many words an index may have.
+	maxAllWords = 1 << 15
 	// minWord and maxWord bound the length of a word, in bytes.
 	minWord = 3
 	maxWord = 1 << 10
@@ -56,6 +58,7 @@ type vocabulary struct {
 	blocks [][maxTemplates]template // by number of the column
 
 	steady, changing []byte // of the block being split
+	name             []byte // of the line being looked at
 }
 
 // recentWord is the last word of a column: the next text often is the same.
@@ -163,8 +166,8 @@ func (v *vocabulary) spelled(id int64) string {
 }
 
 // split divides a block of lines in those that come again and those that change,
-// each in their order. Lines of one name stay in order as well: from its first
-// changing line on all lines of a name count as changing. The name of the first
+// each in their order. Lines of one name, as field.ParseLines knows names, stay in
+// order as well: from its first changing line on all lines of a name count as changing. The name of the first
 // line that changes stands at the end of steady. The results are valid until the
 // next call.
 func (v *vocabulary) split(block []byte) (steady, changing []byte) {
@@ -192,13 +195,20 @@ func (v *vocabulary) split(block []byte) (steady, changing []byte) {
 }
 
 func (v *vocabulary) changes(name, line []byte) bool {
-	n := v.lines[string(name)]
+	v.name = v.name[:0]
+	for _, c := range bytes.TrimSpace(name) {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		v.name = append(v.name, c)
+	}
+	n := v.lines[string(v.name)]
 	if n == nil {
 		if len(v.lines) == maxLineNames {
 			return true
 		}
 		n = new(lineName)
-		v.lines[string(name)] = n
+		v.lines[string(v.name)] = n
 	}
 	if n.changes {
 		return true
