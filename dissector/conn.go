@@ -29,6 +29,8 @@ type conn struct {
 	tcp    stream.Conn
 	health stream.Health
 	talk   *talk
+	over   bool // all was said: there is no talk any more
+	asker  int8 // direction of the client by what was said, once there is no talk; -1 when that does not tell
 	spoken []*Protocol
 	group  *flowGroup
 	index  uint32 // entries so far
@@ -116,11 +118,12 @@ func (c *conn) segment(d int, p *packet.Packet) {
 		Seq: p.Seq, Ack: p.Ack, Data: p.Payload, Len: p.PayloadLen, Time: p.Time, Number: p.Number,
 		SYN: p.Flags&packet.SYN != 0, ACK: p.Flags&packet.ACK != 0, FIN: p.Flags&packet.FIN != 0, RST: p.Flags&packet.RST != 0,
 	}
-	if c.talk == nil && s.Len > 0 {
+	if c.talk == nil && s.Len > 0 && !c.over {
 		c.talk = &talk{c: c}
 	}
 	if c.talk != nil {
 		c.tcp.Add(d, &s, c.talk)
+		c.hangUp()
 	} else {
 		c.tcp.Add(d, &s, silence{})
 	}
@@ -128,6 +131,17 @@ func (c *conn) segment(d int, p *packet.Packet) {
 		c.closed = true
 		c.p.closing(c)
 	}
+}
+
+// hangUp ends the talk when both sides have said their last word: what it keeps is
+// most of what a connection does that waits for late packets.
+func (c *conn) hangUp() {
+	t := c.talk
+	if !t.side[0].ended || !t.side[1].ended {
+		return
+	}
+	t.close(false)
+	c.talk, c.over, c.asker = nil, true, t.client()
 }
 
 // silence receives what a connection without any payload hands out.
@@ -150,11 +164,12 @@ func (c *conn) clientDir() int {
 	if d, ok := c.health.Client(); ok {
 		return d
 	}
-	if c.talk != nil && c.talk.proto != nil {
-		if c.talk.role[0] == Client {
-			return 0
-		}
-		return 1
+	asker := c.asker
+	if !c.over {
+		asker = c.talk.client()
+	}
+	if asker >= 0 {
+		return int(asker)
 	}
 	from, to := c.flow.SrcPort, c.flow.DstPort
 	if fromKnown, toKnown := c.p.known(c.transport, from), c.p.known(c.transport, to); fromKnown != toKnown {

@@ -27,7 +27,7 @@ func (d *datagrams) ReadBatch(b *packet.Batch) error {
 		copy(ip[12:], []byte{10, 0, 0, 1, 10, 0, 0, 2})
 		from, to := uint16(60000), uint16(d.at+1)
 		if d.port > 0 {
-			from, to = to, d.port
+			from, to = 40000+to, d.port
 		}
 		binary.BigEndian.PutUint16(ip[20:], from)
 		binary.BigEndian.PutUint16(ip[22:], to)

@@ -32,11 +32,11 @@ func (t *talk) Gap(d int, n int64) {
 	}
 	if t.proto == nil {
 		s.gap += n + int64(len(s.buf))
-		s.buf, s.marks = s.buf[:0], s.marks[:0]
+		t.drop(s)
 		return
 	}
 	t.lose(d, n+int64(len(s.buf)))
-	s.buf, s.marks = s.buf[:0], s.marks[:0]
+	t.drop(s)
 }
 
 // lose ends what a side was saying: n bytes of it are missing or make no sense.

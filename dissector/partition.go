@@ -34,6 +34,7 @@ type partition struct {
 
 	pool      []*Message
 	exchanges []*exchange // to use again
+	buffers   [][]byte    // the same
 	entry     Entry
 	nums      []uint64
 }

@@ -70,10 +70,7 @@ func (t *talk) Data(d int, off int64, b []byte, at stream.At) {
 func (t *talk) keep(d int, data []byte, used int) {
 	s := &t.side[d]
 	if t.dead || used >= len(data) {
-		s.buf, s.marks = s.buf[:0], s.marks[:0]
-		if cap(s.buf) > MaxProbe { // a rare large message must not pin its memory
-			s.buf = nil
-		}
+		t.drop(s)
 		return
 	}
 	rest := data[used:]
@@ -81,7 +78,7 @@ func (t *talk) keep(d int, data []byte, used int) {
 	if len(s.buf) > 0 && &s.buf[0] == &data[0] {
 		s.buf = s.buf[:copy(s.buf, rest)]
 	} else {
-		s.buf = append(s.buf[:0], rest...)
+		s.buf = append(t.c.p.buffer(), rest...)
 	}
 	i := len(s.marks) - 1
 	for i > 0 && s.marks[i].off > used {
@@ -92,6 +89,39 @@ func (t *talk) keep(d int, data []byte, used int) {
 		s.marks[j].off = max(0, s.marks[j].off-used)
 	}
 }
+
+// drop empties a side. What it held its bytes in serves another: of thousands of
+// connections few are in the middle of a message at a time.
+func (t *talk) drop(s *side) {
+	t.c.p.recycleBuffer(s.buf)
+	if s.buf, s.marks = nil, s.marks[:0]; cap(s.marks) > maxMarks {
+		s.marks = nil
+	}
+}
+
+// maxMarks is how many marks an empty side has memory for.
+const maxMarks = 8
+
+// buffer returns an empty buffer.
+func (p *partition) buffer() []byte {
+	n := len(p.buffers) - 1
+	if n < 0 {
+		return nil
+	}
+	b := p.buffers[n]
+	p.buffers = p.buffers[:n]
+	return b
+}
+
+// recycleBuffer keeps a buffer for another side, unless it is large.
+func (p *partition) recycleBuffer(b []byte) {
+	if cap(b) > 0 && cap(b) <= MaxProbe && len(p.buffers) < maxBuffers {
+		p.buffers = append(p.buffers, b[:0])
+	}
+}
+
+// maxBuffers is how many buffers, of up to MaxProbe bytes, a partition keeps.
+const maxBuffers = 32
 
 // place returns where the byte at off of the data in work was captured.
 func (s *side) place(off int) stream.At {
@@ -272,6 +302,17 @@ func (t *talk) rework(d int) {
 	}
 	data := s.buf
 	t.keep(d, data, t.work(d, data, 0))
+}
+
+// client is the direction of the client, -1 when it is not known.
+func (t *talk) client() int8 {
+	switch {
+	case t == nil || t.proto == nil:
+		return -1
+	case t.role[0] == Client:
+		return 0
+	}
+	return 1
 }
 
 // change hands both sides to another protocol from here on.

@@ -182,12 +182,16 @@ func (a *app) workbench() (*workbench.Workbench, error) {
 	}
 	a.bar = newProgressBar(a.err, a.quiet)
 	memory := cmp.Or(int64(a.memory), dissector.DefaultMemory)
-	tuneGC(memory)
+	gc := newCollector()
 	if a.workers > 0 && os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(min(a.workers, runtime.NumCPU())) // reading, hashing and writing run beside the workers
 	}
 	return workbench.New(workbench.Config{
-		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, Workers: a.workers, Memory: memory, Progress: a.bar.update,
+		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, Workers: a.workers, Memory: memory,
+		Progress: func(p workbench.Progress) {
+			gc.read(p.Bytes)
+			a.bar.update(p)
+		},
 	})
 }
 
