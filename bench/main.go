@@ -53,7 +53,7 @@ func main() {
 	flag.StringVar(&o.budget, "budget", "bench/BUDGET.tsv", "`file` that says what each stage may cost")
 	flag.StringVar(&o.size, "size", "200M", "`bytes` of the capture, with K, M or G behind")
 	flag.Uint64Var(&o.seed, "seed", 1, "another seed is another capture")
-	flag.IntVar(&o.rounds, "rounds", 3, "how often everything but tshark is measured")
+	flag.IntVar(&o.rounds, "rounds", 7, "how often everything but tshark is measured")
 	flag.IntVar(&o.tshark, "tshark", 1, "in how many of the rounds tshark takes part; with 0 its limit is not checked")
 	flag.BoolVar(&o.peers, "peers", true, "measure export and merge as well, beside tcpdump, editcap and mergecap where they are installed")
 	flag.StringVar(&o.profiles, "profile", "", "write CPU and allocation profiles of each stage into this `folder`")
