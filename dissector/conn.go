@@ -13,6 +13,8 @@ type conn struct {
 	p         *partition
 	id        uint64 // number of its first packet
 	key       connKey
+	hash      uint64      // of key
+	twin      *conn       // of the same hash
 	flow      packet.Flow // direction 0: who sent the first packet
 	transport Transport
 	tunnel    packet.Tunnel
@@ -119,7 +121,7 @@ func (c *conn) segment(d int, p *packet.Packet) {
 		SYN: p.Flags&packet.SYN != 0, ACK: p.Flags&packet.ACK != 0, FIN: p.Flags&packet.FIN != 0, RST: p.Flags&packet.RST != 0,
 	}
 	if c.talk == nil && s.Len > 0 && !c.over {
-		c.talk = &talk{c: c}
+		c.talk = c.p.talk(c)
 	}
 	if c.talk != nil {
 		c.tcp.Add(d, &s, c.talk)
@@ -142,6 +144,7 @@ func (c *conn) hangUp() {
 	}
 	t.close(false)
 	c.talk, c.over, c.asker = nil, true, t.client()
+	c.p.recycleTalk(t)
 }
 
 // silence receives what a connection without any payload hands out.
@@ -203,4 +206,7 @@ func (c *conn) close(evicted bool) {
 		c.talk.close(evicted)
 	}
 	c.emitConn(evicted)
+	if c.talk != nil {
+		c.p.recycleTalk(c.talk)
+	}
 }

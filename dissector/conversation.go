@@ -49,7 +49,9 @@ func (c *conn) groupOf(f packet.Flow) uint64 {
 		f.SrcPort = 0
 		g := c.p.flows[f]
 		if g == nil {
-			g = &flowGroup{id: c.id, flow: f, first: c.first, firstPacket: c.id, iface: c.iface, tunnel: c.tunnel, vlan: c.vlan}
+			g = c.p.group()
+			g.id, g.flow, g.first, g.firstPacket = c.id, f, c.first, c.id
+			g.iface, g.tunnel, g.vlan = c.iface, c.tunnel, c.vlan
 			c.p.flows[f] = g
 		}
 		g.conns++
@@ -180,6 +182,7 @@ func (p *partition) emitFlows(which func(*flowGroup) bool, marks Marks) {
 		g.describe(m)
 		p.put(&p.entry)
 		p.free(m)
+		p.recycleGroup(g)
 		if marks&MarkEvicted != 0 {
 			p.report.Evicted++
 		}

@@ -11,7 +11,7 @@ func (c *conn) datagram(d int, p *packet.Packet) {
 		return
 	}
 	if c.talk == nil {
-		c.talk = &talk{c: c}
+		c.talk = c.p.talk(c)
 	}
 	t := c.talk
 	at := stream.At{Time: p.Time, Number: p.Number, Acked: -1}

@@ -11,9 +11,9 @@ import (
 // After a loss, in-order pairs are void until the sides are seen to take turns
 // again: a wrong pair is worse than none.
 type pairing struct {
-	queue []*exchange          // in order; the answered ones leave it
-	keyed map[uint64]*exchange // by key, oldest first
-	n     int                  // exchanges in both
+	queue []*exchange     // in order; the answered ones leave it
+	keyed table[exchange] // by key, oldest first
+	n     int             // exchanges in both
 
 	distrust  bool // the turn is unknown
 	turn      bool // since then, an answer was seen or is known to be lost
@@ -28,18 +28,6 @@ type exchange struct {
 	interim   int
 	void      bool // its other half cannot be told
 	unsure    bool // begun right after trust was regained
-}
-
-// exchange takes an exchange from the pool.
-func (p *partition) exchange(req, resp *Message) *exchange {
-	n := len(p.exchanges)
-	if n == 0 {
-		return &exchange{req: req, resp: resp}
-	}
-	ex := p.exchanges[n-1]
-	p.exchanges = p.exchanges[:n-1]
-	*ex = exchange{req: req, resp: resp}
-	return ex
 }
 
 // attach finds or makes the exchange of a message that begins.
@@ -77,12 +65,9 @@ func (p *pairing) keep(m *Message) {
 		p.queue = append(p.queue, m.ex)
 		return
 	}
-	if p.keyed == nil {
-		p.keyed = make(map[uint64]*exchange)
-	}
-	last := p.keyed[m.key]
+	last := p.keyed.get(m.key)
 	if last == nil {
-		p.keyed[m.key] = m.ex
+		p.keyed.put(m.key, m.ex)
 		return
 	}
 	for last.next != nil {
@@ -121,7 +106,7 @@ func (p *pairing) judge(m *Message) {
 // acked is how much of the requests its sender had received.
 func (p *pairing) awaiting(m *Message, acked int64, tr Transport) *exchange {
 	if m.keyed {
-		for ex := p.keyed[m.key]; ex != nil; ex = ex.next {
+		for ex := p.keyed.get(m.key); ex != nil; ex = ex.next {
 			if ex.req == nil || ex.resp != nil {
 				continue
 			}
@@ -164,7 +149,7 @@ func (p *pairing) peer(m *Message) *Message {
 
 // openMessage returns the message of a side that goes on with the next piece of key.
 func (p *pairing) openMessage(from Side, key uint64) *Message {
-	for ex := p.keyed[key]; ex != nil; ex = ex.next {
+	for ex := p.keyed.get(key); ex != nil; ex = ex.next {
 		m := ex.req
 		if from == Server {
 			m = ex.resp
@@ -183,7 +168,7 @@ func (p *pairing) ending(m *Message) *Message {
 	if !m.Cancel || !m.keyed {
 		return nil
 	}
-	ex := p.keyed[m.key]
+	ex := p.keyed.get(m.key)
 	if ex == nil {
 		return nil
 	}
@@ -251,7 +236,7 @@ func (p *pairing) remove(m *Message, ex *exchange) {
 }
 
 func (p *pairing) removeKeyed(key uint64, ex *exchange) {
-	first := p.keyed[key]
+	first := p.keyed.get(key)
 	switch {
 	case first == nil:
 		return
@@ -263,9 +248,9 @@ func (p *pairing) removeKeyed(key uint64, ex *exchange) {
 		}
 		first.next = ex.next
 	case ex.next == nil:
-		delete(p.keyed, key)
+		p.keyed.remove(key)
 	default:
-		p.keyed[key] = ex.next
+		p.keyed.put(key, ex.next)
 	}
 	ex.next = nil
 	p.n--
@@ -302,7 +287,7 @@ func (p *pairing) dropOldest(t *talk) {
 	if len(p.queue) > 0 {
 		oldest = p.queue[0]
 	}
-	for _, ex := range p.keyed {
+	for ex := range p.keyed.all {
 		if oldest == nil || ex.first().First < oldest.first().First {
 			oldest = ex
 		}
@@ -329,12 +314,12 @@ func (ex *exchange) first() *Message {
 // drain makes entries of all that is left, oldest first.
 func (p *pairing) drain(t *talk, evicted bool) {
 	left := p.queue
-	for _, ex := range p.keyed {
+	for ex := range p.keyed.all {
 		for ; ex != nil; ex = ex.next {
 			left = append(left, ex)
 		}
 	}
-	p.queue, p.keyed, p.n = nil, nil, 0
+	p.queue, p.keyed, p.n = left[:0], table[exchange]{}, 0
 	sortByFirst(left)
 	for _, ex := range left {
 		for _, m := range []*Message{ex.req, ex.resp} {

@@ -3,6 +3,7 @@ package dissector
 import (
 	"cmp"
 	"encoding/binary"
+	"math/bits"
 	"slices"
 
 	"shark/dissector/stream"
@@ -24,7 +25,7 @@ type partition struct {
 	probed map[Transport][]*Protocol
 	riders map[*Protocol][]*Protocol
 
-	conns    map[connKey]*conn
+	conns    table[conn] // by hash
 	lru      conn        // ring; lru.next is the least recently used
 	lingerer []lingering // by when they are due
 	flows    map[packet.Flow]*flowGroup
@@ -32,11 +33,16 @@ type partition struct {
 	mem      int
 	limit    int
 
-	pool      []*Message
-	exchanges []*exchange // to use again
-	buffers   [][]byte    // the same
-	entry     Entry
-	nums      []uint64
+	// To use again.
+	messages  []*Message
+	exchanges []*exchange
+	buffers   [][]byte
+	ended     []*conn
+	talks     []*talk
+	groups    []*flowGroup
+
+	entry Entry
+	nums  []uint64
 }
 
 // connKey is a conversation's addresses and ports in an order of their own.
@@ -58,6 +64,20 @@ func keyOf(p *packet.Packet) connKey {
 	return connKey{p.Dst, p.Src, p.DstPort, p.SrcPort, p.Proto}
 }
 
+// hash returns a number that nobody can foresee.
+func (k *connKey) hash() uint64 {
+	be := binary.BigEndian
+	mix := func(h, a, b uint64) uint64 {
+		hi, lo := bits.Mul64(h^a^tableSeed[1], b^tableSeed[0])
+		return hi ^ lo
+	}
+	h := mix(uint64(k.aPort)<<32|uint64(k.bPort)<<16|uint64(k.proto), be.Uint64(k.a[8:]), be.Uint64(k.b[8:]))
+	if a, b := be.Uint64(k.a[:]), be.Uint64(k.b[:]); a|b != 0 { // not IPv4
+		h = mix(h, a, b)
+	}
+	return h
+}
+
 // ordered tells whether a packet goes from the lesser address and port to the greater.
 func ordered(p *packet.Packet) bool {
 	for i := len(p.Src) - 8; i >= 0; i -= 8 { // IPv4 differs in the last half only
@@ -73,7 +93,7 @@ func newPartition(opts *Options, sink Sink, number int) *partition {
 		number: number, opts: opts, tap: opts.Tap, sink: sink, limit: int(opts.Memory / Partitions),
 		byName: make(map[string]*Protocol), byPort: make(map[portKey][]*Protocol),
 		probed: make(map[Transport][]*Protocol), riders: make(map[*Protocol][]*Protocol),
-		conns: make(map[connKey]*conn), flows: make(map[packet.Flow]*flowGroup),
+		flows: make(map[packet.Flow]*flowGroup),
 	}
 	p.lru.prev, p.lru.next = &p.lru, &p.lru
 	p.maxFlows = p.limit / 2 / flowSize
@@ -121,16 +141,19 @@ func (p *partition) known(t Transport, port uint16) bool {
 // packet takes the next packet of the partition, one with a transport.
 func (p *partition) packet(pk *packet.Packet) {
 	key := keyOf(pk)
+	hash := uint64(0)
 	c := p.lru.prev // packets of one connection often come together
 	if c.key != key {
-		c = p.conns[key]
+		hash = key.hash()
+		c = p.find(hash, key)
 	}
 	if c != nil && pk.Proto == packet.TCP && c.health.Reused(c.dirOf(pk), pk) {
+		hash = c.hash
 		p.remove(c, false)
 		c = nil
 	}
 	if c == nil {
-		c = p.open(key, pk)
+		c = p.open(hash, key, pk)
 	} else if p.lru.prev != c {
 		c.unlink()
 		c.link(&p.lru)
@@ -142,18 +165,43 @@ func (p *partition) packet(pk *packet.Packet) {
 	p.tidy(pk.Time)
 }
 
-func (p *partition) open(key connKey, pk *packet.Packet) *conn {
-	c := &conn{
-		p: p, id: pk.Number, key: key, flow: pk.Flow(), transport: transportOf(pk.Proto),
-		tunnel: pk.Tunnel, vlan: pk.VLAN, iface: pk.Interface, first: pk.Time, last: pk.Time,
-	}
+func (p *partition) open(hash uint64, key connKey, pk *packet.Packet) *conn {
+	c := p.conn()
+	c.p, c.id, c.hash, c.key, c.flow, c.transport = p, pk.Number, hash, key, pk.Flow(), transportOf(pk.Proto)
+	c.tunnel, c.vlan, c.iface, c.first, c.last = pk.Tunnel, pk.VLAN, pk.Interface, pk.Time, pk.Time
 	for _, f := range pk.Fragments {
 		c.id = min(c.id, f.Number)
 	}
-	p.conns[key] = c
+	c.twin = p.conns.get(hash)
+	p.conns.put(hash, c)
 	c.link(&p.lru)
 	p.report.Connections++
 	return c
+}
+
+// find returns the connection of a key, or nil.
+func (p *partition) find(hash uint64, key connKey) *conn {
+	c := p.conns.get(hash)
+	for c != nil && c.key != key {
+		c = c.twin
+	}
+	return c
+}
+
+// drop takes a connection out of the table.
+func (p *partition) drop(c *conn) {
+	first := p.conns.get(c.hash)
+	switch {
+	case first != c:
+		for first.twin != c {
+			first = first.twin
+		}
+		first.twin = c.twin
+	case c.twin != nil:
+		p.conns.put(c.hash, c.twin)
+	default:
+		p.conns.remove(c.hash)
+	}
 }
 
 // link puts c at the recently used end of the ring.
@@ -171,20 +219,21 @@ func (c *conn) unlink() {
 func (p *partition) remove(c *conn, evicted bool) {
 	c.unlink()
 	p.mem -= c.mem
-	delete(p.conns, c.key)
+	p.drop(c)
 	c.close(evicted)
-	c.p = nil
+	p.recycleConn(c)
 }
 
 // lingering is a connection that ended and waits for late packets until it is due.
 type lingering struct {
 	c   *conn
+	id  uint64 // of c, unless something else took its place
 	due int64
 }
 
 // closing notes that a connection ended; it lingers for late packets.
 func (p *partition) closing(c *conn) {
-	p.lingerer = append(p.lingerer, lingering{c, c.last + closedLinger})
+	p.lingerer = append(p.lingerer, lingering{c, c.id, c.last + closedLinger})
 }
 
 // tidy lets go of what has ended long ago and, over the memory limit, of what has
@@ -198,9 +247,9 @@ func (p *partition) tidy(now int64) {
 		p.lingerer[0].c = nil
 		p.lingerer = p.lingerer[1:]
 		switch late := x.c.last + closedLinger; {
-		case x.c.p == nil: // something else took its place
+		case x.c.p == nil || x.c.id != x.id:
 		case late > now && len(p.lingerer) < MaxClosed:
-			p.lingerer = append(p.lingerer, lingering{x.c, late})
+			p.lingerer = append(p.lingerer, lingering{x.c, x.id, late})
 		default:
 			p.remove(x.c, false)
 		}
@@ -219,8 +268,8 @@ func (p *partition) tidy(now int64) {
 
 // finish closes all connections, oldest first, and hands out the flows.
 func (p *partition) finish() {
-	left := make([]*conn, 0, len(p.conns))
-	for _, c := range p.conns {
+	var left []*conn
+	for c := p.lru.next; c != &p.lru; c = c.next {
 		left = append(left, c)
 	}
 	slices.SortFunc(left, func(a, b *conn) int { return cmp.Compare(a.id, b.id) })
@@ -302,8 +351,8 @@ func (t *talk) recycle(ex *exchange) {
 			whole = false
 		}
 	}
-	if whole && len(t.c.p.exchanges) < maxPool {
-		t.c.p.exchanges = append(t.c.p.exchanges, ex)
+	if whole {
+		t.c.p.recycleExchange(ex)
 	}
 }
 

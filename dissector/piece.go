@@ -1,7 +1,6 @@
 package dissector
 
 import (
-	"shark/dissector/field"
 	"shark/dissector/stream"
 )
 
@@ -89,7 +88,7 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 	if s.cur == nil {
 		m.Resumed = m.Resumed || m.Gap > 0
 		t.attach(m, at)
-		for _, r := range t.c.p.riders[t.proto] {
+		for _, r := range t.riders {
 			if r.Carry.Claim(m) {
 				m.carried = append(m.carried, r)
 			}
@@ -107,16 +106,15 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 // endPiece is called when the piece's last byte has passed.
 func (t *talk) endPiece(d int) {
 	s := &t.side[d]
-	p := s.piece
-	s.piece = piece{}
-	m := p.m
+	m := s.piece.m
+	s.piece.active, s.piece.m = false, nil
 	switch {
 	case m.Skip:
 		s.cur = nil
 		t.c.p.free(m)
-	case p.cancel:
+	case s.piece.cancel:
 		t.cancel(m)
-	case !p.open:
+	case !s.piece.open:
 		s.cur = nil
 		t.finish(d, m)
 	}
@@ -149,36 +147,11 @@ func (t *talk) finish(d int, m *Message) {
 func (t *talk) newMessage(d int, at stream.At) *Message {
 	p := t.c.p
 	m := p.message()
-	m.From, m.Flow, m.Transport, m.Detail = t.role[d], t.c.direction(d), t.c.transport, p.opts.Detail
+	m.From, m.Flow, m.Transport, m.Detail = t.role[d], t.c.flow, t.c.transport, p.opts.Detail
+	if d == 1 {
+		m.Flow.Src, m.Flow.Dst, m.Flow.SrcPort, m.Flow.DstPort = m.Flow.Dst, m.Flow.Src, m.Flow.DstPort, m.Flow.SrcPort
+	}
 	m.Start, m.First, m.End, m.Last = at.Time, at.Number, at.Time, at.Number
 	m.talk, m.proto = t, t.proto
 	return m
-}
-
-// maxPool is how many messages, and how many exchanges, a partition keeps to use
-// again.
-const maxPool = 1024
-
-// message takes a message from the pool.
-func (p *partition) message() *Message {
-	if n := len(p.pool); n > 0 {
-		m := p.pool[n-1]
-		p.pool = p.pool[:n-1]
-		return m
-	}
-	return new(Message)
-}
-
-// free puts a message back, with a modest part of its memory.
-func (p *partition) free(m *Message) {
-	v, carried := m.Values, m.carried[:0]
-	if v.Size() > 8<<10 {
-		v = field.Values{}
-	}
-	v.Reset()
-	*m = Message{}
-	m.Values, m.carried = v, carried
-	if len(p.pool) < maxPool {
-		p.pool = append(p.pool, m)
-	}
 }

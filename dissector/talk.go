@@ -7,13 +7,14 @@ import (
 // talk is the application side of one connection: it finds the protocol, cuts
 // each side's bytes into messages and hands them to the pairing.
 type talk struct {
-	c     *conn
-	proto *Protocol // nil until it is known
-	parse Parse
-	role  [2]Side // of each direction
-	side  [2]side
-	dead  bool // nothing more can be read
-	pairs pairing
+	c      *conn
+	proto  *Protocol // nil until it is known
+	parse  Parse
+	riders []*Protocol // of proto
+	role   [2]Side     // of each direction
+	side   [2]side
+	dead   bool // nothing more can be read
+	pairs  pairing
 }
 
 // side is one direction's bytes on their way to become messages.
@@ -99,32 +100,11 @@ func (t *talk) drop(s *side) {
 	}
 }
 
-// maxMarks is how many marks an empty side has memory for.
-const maxMarks = 8
-
-// buffer returns an empty buffer.
-func (p *partition) buffer() []byte {
-	n := len(p.buffers) - 1
-	if n < 0 {
-		return nil
-	}
-	b := p.buffers[n]
-	p.buffers = p.buffers[:n]
-	return b
-}
-
-// recycleBuffer keeps a buffer for another side, unless it is large.
-func (p *partition) recycleBuffer(b []byte) {
-	if cap(b) > 0 && cap(b) <= MaxProbe && len(p.buffers) < maxBuffers {
-		p.buffers = append(p.buffers, b[:0])
-	}
-}
-
-// maxBuffers is how many buffers, of up to MaxProbe bytes, a partition keeps.
-const maxBuffers = 32
-
 // place returns where the byte at off of the data in work was captured.
 func (s *side) place(off int) stream.At {
+	if len(s.marks) == 1 {
+		return s.marks[0].at
+	}
 	i := len(s.marks) - 1
 	for i > 0 && s.marks[i].off > off {
 		i--
@@ -136,6 +116,9 @@ func (s *side) place(off int) stream.At {
 // captured: one in their middle may have been sent again later.
 func (s *side) latest(from, to int) stream.At {
 	at := s.place(from)
+	if len(s.marks) == 1 {
+		return at
+	}
 	for _, m := range s.marks {
 		if m.off > from && m.off < to {
 			at.Time, at.Number = max(at.Time, m.at.Time), max(at.Number, m.at.Number)
@@ -186,12 +169,15 @@ func (t *talk) waitOrDrop(d int, data []byte, used int) int {
 func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 	s := &t.side[d]
 	buf := data[used:]
+	begin := s.place(used)
 	m := s.cur
 	if m == nil {
-		m = t.newMessage(d, s.place(used))
+		m = t.newMessage(d, begin)
 		m.offset = s.base + int64(used)
+	} else {
+		m.Role, m.Open, m.Skip, m.Cancel, m.Need, m.bodyFrom, m.bodyLen = BySide, false, false, false, 0, 0, 0
 	}
-	m.Gap, m.Role, m.Open, m.Skip, m.Cancel, m.Need, m.bodyFrom, m.bodyLen = s.gap, BySide, false, false, false, 0, 0, 0
+	m.Gap = s.gap
 	span, err := t.parse(t.role[d], buf, m)
 	if err == ErrShort && len(buf) < MaxUnparsed && m.Need <= MaxUnparsed {
 		s.need = max(m.Need, len(buf)+1)
@@ -208,7 +194,7 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 		return t.stumble(d, data, used), false
 	}
 	s.need, s.gap = 0, 0
-	t.begin(d, m, span, s.place(used))
+	t.begin(d, m, span, begin)
 	at := s.latest(used, used+int(min(span, int64(len(buf)))))
 	if span <= int64(len(buf)) { // the usual case: the piece is whole
 		s.piece.pass(buf[:span], at)
@@ -271,15 +257,20 @@ func (s *side) segmentAfter(off, n int) int {
 
 // speak settles what is spoken, and by whom.
 func (t *talk) speak(p *Protocol, d int, role Side) {
-	t.proto, t.parse = p, p.New(t.c.transport)
+	t.begins(p)
 	t.role[d], t.role[d^1] = role, role.Other()
-	t.c.speaks(p)
 	for i := range t.side {
 		s := &t.side[i]
 		s.need = 0
 		s.lost = s.gap > 0 || len(s.buf) > 0 && p.Probe(s.buf) == No
 	}
 	t.side[d].lost = false
+}
+
+// begins makes p what both sides speak.
+func (t *talk) begins(p *Protocol) {
+	t.proto, t.parse, t.riders = p, p.New(t.c.transport), t.c.p.riders[p]
+	t.c.speaks(p)
 }
 
 // startAll parses what both sides have said so far, the client first. data is
@@ -323,10 +314,9 @@ func (t *talk) change(next string) {
 	}
 	switch p := t.c.p.byName[next]; {
 	case next == Unknown:
-		t.proto, t.parse = nil, nil
+		t.proto, t.parse, t.riders = nil, nil, nil
 	case p != nil && p.New != nil:
-		t.proto, t.parse = p, p.New(t.c.transport)
-		t.c.speaks(p)
+		t.begins(p)
 	default:
 		t.dead = true
 	}

@@ -7,6 +7,8 @@
 // warm, without an allocation.
 package field
 
+import "hash/fnv"
+
 // Kind is the type of a field's values.
 type Kind uint8
 
@@ -39,6 +41,8 @@ type Field struct {
 	Alias  Common
 	From   *Field             // the field Derive reads
 	Derive func(s string) any // value of From (text, or a map's lines) to a value of Kind
+
+	bit uint8 // in the set of a Values
 }
 
 // Common is a property that every entry has, under which protocols may offer a
@@ -80,7 +84,11 @@ type (
 )
 
 func declare(k Kind, name, doc, example string) *Field {
-	return &Field{Name: name, Kind: k, Doc: doc, Example: example}
+	f := &Field{Name: name, Kind: k, Doc: doc, Example: example}
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	f.bit = uint8(h.Sum32())
+	return f
 }
 
 // NewBool declares a truth value.

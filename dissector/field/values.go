@@ -14,7 +14,16 @@ import (
 type Values struct {
 	slots []slot
 	arena []byte
+	set   fieldSet // every field of slots, and maybe others
 }
+
+// fieldSet holds fields by their bits, of which a few may share one: a message sets
+// some tens of fields, and nearly always each but once, which this tells without a
+// look at the others.
+type fieldSet [4]uint64
+
+func (s *fieldSet) has(f *Field) bool { return s[f.bit>>6]>>(f.bit&63)&1 != 0 }
+func (s *fieldSet) add(f *Field)      { s[f.bit>>6] |= 1 << (f.bit & 63) }
 
 type slot struct {
 	f        *Field
@@ -24,8 +33,7 @@ type slot struct {
 
 // Reset empties v and keeps its memory.
 func (v *Values) Reset() {
-	clear(v.slots)
-	v.slots, v.arena = v.slots[:0], v.arena[:0]
+	v.slots, v.arena, v.set = v.slots[:0], v.arena[:0], fieldSet{}
 }
 
 // Size returns the bytes that v holds on to.
@@ -35,6 +43,13 @@ func (v *Values) Size() int { return cap(v.arena) + cap(v.slots)*int(unsafe.Size
 func (v *Values) Len() int { return len(v.slots) }
 
 func (v *Values) find(f *Field) *slot {
+	if !v.set.has(f) {
+		return nil
+	}
+	return v.search(f)
+}
+
+func (v *Values) search(f *Field) *slot {
 	for i := range v.slots {
 		if v.slots[i].f == f {
 			return &v.slots[i]
@@ -43,12 +58,19 @@ func (v *Values) find(f *Field) *slot {
 	return nil
 }
 
-func (v *Values) slot(f *Field) *slot {
-	if s := v.find(f); s != nil {
-		return s
+// put sets a field that has one value.
+func (v *Values) put(s slot) {
+	if old := v.find(s.f); old != nil {
+		*old = s
+		return
 	}
-	v.slots = append(v.slots, slot{f: f})
-	return &v.slots[len(v.slots)-1]
+	v.add(s)
+}
+
+// add appends a slot.
+func (v *Values) add(s slot) {
+	v.set.add(s.f)
+	v.slots = append(v.slots, s)
 }
 
 // keep copies b into the arena.
@@ -65,11 +87,11 @@ func (v *Values) Has(f Any) bool { return v.find(f.Declaration()) != nil }
 
 // Set sets the field.
 func (h BoolField) Set(v *Values, b bool) {
-	s := v.slot(h.Field)
-	s.n = 0
+	s := slot{f: h.Field}
 	if b {
 		s.n = 1
 	}
+	v.put(s)
 }
 
 // Get returns the value, false when it is not set.
@@ -79,10 +101,10 @@ func (h BoolField) Get(v *Values) bool {
 }
 
 // Set sets the field.
-func (h IntField) Set(v *Values, n int64) { v.slot(h.Field).n = n }
+func (h IntField) Set(v *Values, n int64) { v.put(slot{f: h.Field, n: n}) }
 
 // Add adds n to the field.
-func (h IntField) Add(v *Values, n int64) { v.slot(h.Field).n += n }
+func (h IntField) Add(v *Values, n int64) { v.put(slot{f: h.Field, n: h.Get(v) + n}) }
 
 // Get returns the value, 0 when it is not set.
 func (h IntField) Get(v *Values) int64 {
@@ -93,21 +115,22 @@ func (h IntField) Get(v *Values) int64 {
 }
 
 // Set sets the field.
-func (h FloatField) Set(v *Values, x float64) { v.slot(h.Field).n = int64(math.Float64bits(x)) }
+func (h FloatField) Set(v *Values, x float64) {
+	v.put(slot{f: h.Field, n: int64(math.Float64bits(x))})
+}
 
 // Set sets the field to a copy of b.
 func (h TextField) Set(v *Values, b []byte) {
-	off, end := v.keep(b)
-	s := v.slot(h.Field)
-	s.off, s.end = off, end
+	off := uint32(len(v.arena))
+	v.arena = append(v.arena, b...)
+	v.put(slot{f: h.Field, off: off, end: uint32(len(v.arena))})
 }
 
 // SetString sets the field.
 func (h TextField) SetString(v *Values, t string) {
 	off := uint32(len(v.arena))
 	v.arena = append(v.arena, t...)
-	s := v.slot(h.Field)
-	s.off, s.end = off, uint32(len(v.arena))
+	v.put(slot{f: h.Field, off: off, end: uint32(len(v.arena))})
 }
 
 // Get returns the value; it aliases v.
@@ -129,7 +152,7 @@ func (v *Values) bytes(f *Field) []byte {
 // Add appends a copy of b to the list.
 func (h ListField) Add(v *Values, b []byte) {
 	off, end := v.keep(b)
-	v.slots = append(v.slots, slot{f: h.Field, off: off, end: end})
+	v.add(slot{f: h.Field, off: off, end: end})
 }
 
 // AddString appends to the list.
@@ -148,14 +171,14 @@ func (h MapField) Add(v *Values, name, value []byte) {
 			line[i] = ' '
 		}
 	}
-	v.slots = append(v.slots, slot{f: h.Field, off: off, end: end})
+	v.add(slot{f: h.Field, off: off, end: end})
 }
 
 // AddLines appends a block of lines "name: value", each ended by \n or \r\n, as
 // HTTP and its kin send headers. Nothing is split until somebody asks.
 func (h MapField) AddLines(v *Values, block []byte) {
 	off, end := v.keep(block)
-	v.slots = append(v.slots, slot{f: h.Field, off: off, end: end})
+	v.add(slot{f: h.Field, off: off, end: end})
 }
 
 // Get returns the first value of a name, its case ignored; it aliases v.
@@ -180,6 +203,9 @@ func (h MapField) Lines(v *Values) iter.Seq[[]byte] { return v.each(h.Field) }
 
 func (v *Values) each(f *Field) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
+		if !v.set.has(f) {
+			return
+		}
 		for i := range v.slots {
 			if s := &v.slots[i]; s.f == f && !yield(v.arena[s.off:s.end]) {
 				return
@@ -221,10 +247,10 @@ func (v *Values) All() iter.Seq2[*Field, Value] {
 // Merge adds the values of from: a single value already set stays, lists and
 // maps grow.
 func (v *Values) Merge(from *Values) {
-	n := len(v.slots)
+	n, set := len(v.slots), v.set
 	for i := range from.slots {
 		s := from.slots[i]
-		if s.f.Kind != List && s.f.Kind != Map && v.has(n, s.f) {
+		if s.f.Kind != List && s.f.Kind != Map && set.has(s.f) && v.has(n, s.f) {
 			continue
 		}
 		if s.end > s.off {
@@ -232,7 +258,7 @@ func (v *Values) Merge(from *Values) {
 		} else {
 			s.off, s.end = 0, 0
 		}
-		v.slots = append(v.slots, s)
+		v.add(s)
 	}
 }
 

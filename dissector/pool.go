@@ -1,0 +1,155 @@
+package dissector
+
+import "shark/dissector/field"
+
+// A partition uses again what its connections are done with: a capture of many short
+// ones would otherwise mostly allocate and collect. What is kept is bounded by number
+// and by the size of each.
+const (
+	maxPool    = 1024    // messages, and exchanges
+	maxEnded   = 64      // connections, talks, and flows
+	maxBuffers = 32      // buffers, each of up to MaxProbe bytes
+	maxValues  = 8 << 10 // bytes of a message's values
+	maxNumbers = 256     // bytes of a connection's packet numbers
+	maxMarks   = 8       // of a side
+	maxQueue   = 16      // exchanges of a talk
+	maxSpoken  = 4       // protocols of a connection or flow
+)
+
+// pop takes the last of a pool; it is nil when there is none.
+func pop[T any](pool *[]*T) *T {
+	n := len(*pool) - 1
+	if n < 0 {
+		return nil
+	}
+	x := (*pool)[n]
+	*pool = (*pool)[:n]
+	return x
+}
+
+// small returns list emptied, to be filled again, or nil if it has room for more
+// than limit.
+func small[T any](list []T, limit int) []T {
+	if cap(list) > limit {
+		return nil
+	}
+	return list[:0]
+}
+
+// message returns an empty message.
+func (p *partition) message() *Message {
+	if m := pop(&p.messages); m != nil {
+		return m
+	}
+	return new(Message)
+}
+
+// free takes a message that nothing refers to any more.
+func (p *partition) free(m *Message) {
+	v, carried := m.Values, m.carried[:0]
+	if v.Size() > maxValues {
+		v = field.Values{}
+	}
+	v.Reset()
+	*m = Message{}
+	m.Values, m.carried = v, carried
+	if len(p.messages) < maxPool {
+		p.messages = append(p.messages, m)
+	}
+}
+
+// exchange returns an exchange of two messages, of which one may be nil.
+func (p *partition) exchange(req, resp *Message) *exchange {
+	ex := pop(&p.exchanges)
+	if ex == nil {
+		return &exchange{req: req, resp: resp}
+	}
+	*ex = exchange{req: req, resp: resp}
+	return ex
+}
+
+func (p *partition) recycleExchange(ex *exchange) {
+	if len(p.exchanges) < maxPool {
+		p.exchanges = append(p.exchanges, ex)
+	}
+}
+
+// buffer returns an empty buffer.
+func (p *partition) buffer() []byte {
+	n := len(p.buffers) - 1
+	if n < 0 {
+		return nil
+	}
+	b := p.buffers[n]
+	p.buffers = p.buffers[:n]
+	return b
+}
+
+// recycleBuffer keeps a buffer for another side, unless it is large.
+func (p *partition) recycleBuffer(b []byte) {
+	if cap(b) > 0 && cap(b) <= MaxProbe && len(p.buffers) < maxBuffers {
+		p.buffers = append(p.buffers, b[:0])
+	}
+}
+
+// conn returns an empty connection.
+func (p *partition) conn() *conn {
+	if c := pop(&p.ended); c != nil {
+		return c
+	}
+	return new(conn)
+}
+
+// recycleConn takes a connection that was closed. Those who still know it see that
+// it has no partition, or another id.
+func (p *partition) recycleConn(c *conn) {
+	numbers, spoken := small(c.numbers.enc, maxNumbers), small(c.spoken, maxSpoken)
+	*c = conn{numbers: numberList{enc: numbers}, spoken: spoken}
+	if len(p.ended) < maxEnded {
+		p.ended = append(p.ended, c)
+	}
+}
+
+// talk returns the talk of a connection that begins to say something.
+func (p *partition) talk(c *conn) *talk {
+	t := pop(&p.talks)
+	if t == nil {
+		t = new(talk)
+	}
+	t.c = c
+	return t
+}
+
+// recycleTalk takes a talk that was closed.
+func (p *partition) recycleTalk(t *talk) {
+	var marks [2][]mark
+	for d := range t.side {
+		p.recycleBuffer(t.side[d].buf)
+		marks[d] = small(t.side[d].marks, maxMarks)
+	}
+	queue := small(t.pairs.queue, maxQueue)
+	*t = talk{pairs: pairing{queue: queue}}
+	for d := range t.side {
+		t.side[d].marks = marks[d]
+	}
+	if len(p.talks) < maxEnded {
+		p.talks = append(p.talks, t)
+	}
+}
+
+// group returns an empty flow.
+func (p *partition) group() *flowGroup {
+	if g := pop(&p.groups); g != nil {
+		return g
+	}
+	return new(flowGroup)
+}
+
+// recycleGroup takes a flow that was handed out and that no connection belongs to.
+func (p *partition) recycleGroup(g *flowGroup) {
+	spoken := small(g.spoken, maxSpoken)
+	*g = flowGroup{spoken: spoken}
+	if len(p.groups) < maxEnded {
+		p.groups = append(p.groups, g)
+	}
+}
