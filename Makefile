@@ -17,7 +17,7 @@ PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build demo test unit tidy vet lint format scripts generate fresh cross truth bench cover fuzz update-golden clean
+.PHONY: help build demo test unit tidy vet lint format scripts generate fresh cross truth bench bench-full cover fuzz update-golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,8 +74,11 @@ cross:
 truth: ## compare the dissector with tshark's word on the captures of SHARK_CAPTURES
 	go run ./dissector/truth
 
-bench: build ## measure speed and memory
+bench: build ## measure speed and memory on 200 MB, in some minutes
 	bench/run
+
+bench-full: build ## measure all that has a limit, on up to 4 GB
+	bench/run -full
 
 cover: ## run the tests and show what they cover
 	mkdir -p build

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -33,15 +32,24 @@ func dissected(t *testing.T, c *capture) (db string) {
 	return db
 }
 
-func TestIndexIsWhatTheGeneratorWrote(t *testing.T) {
-	c, err := makeOwn(t.TempDir(), 3e6, 7)
+// made makes the mix with a generator, this repository's if the folder is empty.
+func made(t *testing.T, generator string, size int64) *capture {
+	t.Helper()
+	b := &bench{options: options{generator: generator, dir: t.TempDir(), seed: 7}, bytes: size}
+	r := mixed("mix", 100)
+	c, err := b.obtain(t.Context(), &r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.survey(); err != nil {
-		t.Fatal(err)
-	}
+	return c
+}
+
+func TestIndexIsWhatTheGeneratorWrote(t *testing.T) {
+	c := made(t, "", 3e6)
 	db := dissected(t, c)
+	if err := checkIntegrity(t.Context(), db); err != nil {
+		t.Error(err)
+	}
 	same, err := c.verify(t.Context(), db)
 	if err != nil || same < 40 {
 		t.Errorf("%d numbers are the same: %v", same, err)
@@ -68,10 +76,7 @@ func TestIndexIsWhatTheGivenGeneratorWrote(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("the generator needs python3: ", err)
 	}
-	c, err := makeGiven(t.Context(), folder, t.TempDir(), "3M", 7)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := made(t, folder, 3e6)
 	if same, err := c.verify(t.Context(), dissected(t, c)); err != nil || same < 100 {
 		t.Errorf("%d numbers are the same: %v", same, err)
 	}
@@ -86,10 +91,7 @@ func TestDifferencesAreNamed(t *testing.T) {
 
 // Every stage does its work and leaves nothing behind.
 func TestStages(t *testing.T) {
-	c, err := makeOwn(t.TempDir(), 1e6, 7)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := made(t, "", 1e6)
 	dir, profiles := t.TempDir(), t.TempDir()
 	var before heap
 	for _, s := range stages {
@@ -143,30 +145,6 @@ func TestWrongBudgets(t *testing.T) {
 	}
 }
 
-func TestLimits(t *testing.T) {
-	fast := series{{cpu: time.Second, peak: 100 << 20}}
-	for _, k := range []struct {
-		name   string
-		tshark series
-		shark  usage
-		wrong  error
-		want   string
-	}{
-		{"all hold", series{{cpu: 20 * time.Second}}, usage{cpu: time.Second, peak: maxPeak}, nil, ""},
-		{"too slow", series{{cpu: 20 * time.Second}}, usage{cpu: 1100 * time.Millisecond}, nil, "FAILED: tshark takes 18.2 times"},
-		{"too large", series{{cpu: 20 * time.Second}}, usage{cpu: time.Second, peak: maxPeak + 1}, nil, "FAILED: shark takes 400 MiB"},
-		{"not the truth", nil, usage{cpu: time.Second}, context.Canceled, "FAILED: the index is not"},
-		{"not compared", nil, usage{cpu: time.Hour}, nil, ""},
-	} {
-		var out bytes.Buffer
-		b := &bench{w: &out}
-		err := b.limits([]series{fast, {k.shark}}, k.tshark, verdict{10, k.wrong})
-		if (err != nil) != (k.want != "") || !strings.Contains(out.String(), k.want) {
-			t.Errorf("%s: %v\n%s", k.name, err, &out)
-		}
-	}
-}
-
 func TestMedian(t *testing.T) {
 	for want, list := range map[float64][]float64{0: nil, 3: {3}, 2: {3, 1}, 5: {9, 5, 1}, 4: {1, 5, 3, 9}} {
 		if got := median(list, func(x float64) float64 { return x }); got != want {
@@ -175,10 +153,26 @@ func TestMedian(t *testing.T) {
 	}
 }
 
+func TestPaired(t *testing.T) {
+	a := series{{cpu: 4 * time.Second}, {cpu: 90 * time.Second}, {cpu: 9 * time.Second}, {cpu: time.Second}}
+	b := series{{cpu: 2 * time.Second}, {cpu: 30 * time.Second}, {cpu: time.Second}}
+	if got := paired(a, b, cpuSeconds); got != 3 {
+		t.Errorf("the median of 2, 3 and 9 is %v", got)
+	}
+	if got := paired(a[:1], b, cpuSeconds); got != 2 {
+		t.Errorf("of one round: %v", got)
+	}
+}
+
 func TestSizes(t *testing.T) {
 	for s, want := range map[string]int64{"500": 500, "64k": 64e3, "20M": 20e6, "1G": 1e9, "": 0, "M": 0, "-1": 0, "1.5M": 0, "1T": 0} {
 		if got, err := parseSize(s); got != want || (err != nil) != (want == 0) {
 			t.Errorf("%q is %d, %v", s, got, err)
+		}
+	}
+	for n, want := range map[int64]string{500: "500", 1500: "1500", 64e3: "64K", 200e6: "200M", 1e9: "1G", 4e9: "4G", 1_050_000_000: "1050M"} {
+		if got := formatSize(n); got != want {
+			t.Errorf("%d is written %s", n, got)
 		}
 	}
 }

@@ -60,13 +60,14 @@ type cost struct {
 }
 
 // stages measures all stages and prints them beside the budget.
-func (b *bench) stages(ctx context.Context, budget []allowance) error {
+func (b *bench) stages(ctx context.Context, captures []*capture, rounds int) error {
+	c := captures[0]
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	costs := make(map[string]*cost)
-	for range b.rounds {
+	for range rounds {
 		for _, s := range stages {
 			k := costs[s.name]
 			if k == nil {
@@ -74,26 +75,26 @@ func (b *bench) stages(ctx context.Context, budget []allowance) error {
 				costs[s.name] = k
 			}
 			var out bytes.Buffer
-			u, err := measure(ctx, &out, self, "-stage", s.name, "-dir", b.tmp, b.capture.path)
+			u, err := measure(ctx, &out, self, "-stage", s.name, "-dir", b.tmp, c.path)
 			if err := errors.Join(err, json.Unmarshal(out.Bytes(), &k.heap)); err != nil {
 				return fmt.Errorf("stage %s: %w", s.name, err)
 			}
 			k.series = append(k.series, u)
 		}
 	}
-	if err := b.profile(ctx, self); err != nil {
+	if err := b.profile(ctx, self, c); err != nil {
 		return err
 	}
-	return b.budgetTable(budget, costs)
+	return b.budgetTable(c, costs)
 }
 
 // profile runs each stage once more with profiles, which cost time themselves.
-func (b *bench) profile(ctx context.Context, self string) error {
+func (b *bench) profile(ctx context.Context, self string, c *capture) error {
 	if b.profiles == "" {
 		return nil
 	}
 	for _, s := range stages {
-		if _, err := measure(ctx, nil, self, "-stage", s.name, "-dir", b.tmp, "-profile", b.profiles, b.capture.path); err != nil {
+		if _, err := measure(ctx, nil, self, "-stage", s.name, "-dir", b.tmp, "-profile", b.profiles, c.path); err != nil {
 			return fmt.Errorf("profile of stage %s: %w", s.name, err)
 		}
 	}
@@ -101,10 +102,10 @@ func (b *bench) profile(ctx context.Context, self string) error {
 }
 
 // budgetTable prints what each stage adds to the one that it contains.
-func (b *bench) budgetTable(budget []allowance, costs map[string]*cost) error {
+func (b *bench) budgetTable(c *capture, costs map[string]*cost) error {
 	t := newTable(b.w, "stage, one worker", "CPU s", "ns/packet", "ns/call", "budget", "today", "allocs/packet", "allocs/call", "B/packet")
-	packets, calls := float64(b.capture.packets), float64(b.capture.calls)
-	for _, a := range budget {
+	packets, calls := float64(c.packets), float64(c.calls)
+	for _, a := range b.allowances {
 		s, err := stageNamed(a.stage)
 		if err != nil {
 			return err

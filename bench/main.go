@@ -2,18 +2,26 @@
 // little memory, and whether the index holds what the capture does.
 //
 //	make bench
+//	make bench-full
 //	bench/run -size 20M -tshark 0
-//	bench/run -profile build/bench/profiles -rounds 1 -tshark 0
+//	bench/run -full -size 20M -rounds 1 -cases small,large,flows
+//	bench/run -profile build/bench/profiles -rounds 1 -cases stages
 //
-// The capture is made first: by make_bench_pcap.sh of the folder that SHARK_BENCH
-// names, or else by the generator of this repository. Both say what they wrote.
-// Then shark, tshark at its nearest work and other programs do theirs, one after
-// the other, each in a process of its own. CPU seconds are those of user and
-// system: they hold where the machine is busy with other things too. Every figure
-// is the median of its rounds.
+// A case (cases.go) is captures and what is measured on them. The run of make bench
+// has those that take some minutes, on 200 MB; that of make bench-full has all, on
+// 1 GB and more. The captures are made first: by make_bench_pcap.sh of the folder that
+// SHARK_BENCH names, or else by the generator of this repository, which makes what the
+// script cannot as well. Both say what they wrote. Captures are kept and used again,
+// but for the longest.
 //
-// The last lines say whether the limits hold. Where one does not, or the index is
-// not exactly what the generator wrote, the exit code is 1.
+// Every capture is read once, so that it lies in memory. Then shark, tshark at its
+// nearest work and other programs do theirs, one after the other in every round, each
+// in a process of its own. CPU seconds are those of user and system: they hold where
+// the machine is busy with other things too. Every figure is the median of its rounds;
+// a ratio is the median of the ratios of the rounds.
+//
+// The last lines say whether the limits (limits.go) hold. Where one does not, or an
+// index is not exactly what the generator wrote, the exit code is 1.
 package main
 
 import (
@@ -27,8 +35,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
-	"strings"
 )
 
 // options are the command line.
@@ -36,11 +42,12 @@ type options struct {
 	generator string // folder of make_bench_pcap.sh; empty: the repository's own
 	dir       string // where everything is made
 	budget    string // file of the stages' budget
+	full      bool
+	cases     string // names, apart by commas; empty: those of the run
 	size      string
 	seed      uint64
 	rounds    int // of everything but tshark
 	tshark    int // rounds of tshark, which takes minutes
-	peers     bool
 	profiles  string
 
 	stage string // be the process that runs this stage
@@ -48,14 +55,15 @@ type options struct {
 
 func main() {
 	var o options
-	flag.StringVar(&o.generator, "generator", os.Getenv("SHARK_BENCH"), "`folder` of make_bench_pcap.sh, which makes the capture (SHARK_BENCH; default: the repository's own generator does)")
-	flag.StringVar(&o.dir, "dir", "build/bench", "`folder` for the capture and what is made of it")
+	flag.StringVar(&o.generator, "generator", os.Getenv("SHARK_BENCH"), "`folder` of make_bench_pcap.sh, which makes the captures (SHARK_BENCH; default: the repository's own generator does)")
+	flag.StringVar(&o.dir, "dir", "build/bench", "`folder` for the captures and what is made of them")
 	flag.StringVar(&o.budget, "budget", "bench/BUDGET.tsv", "`file` that says what each stage may cost")
-	flag.StringVar(&o.size, "size", "200M", "`bytes` of the capture, with K, M or G behind")
+	flag.BoolVar(&o.full, "full", false, "run all cases, on 1 GB and more")
+	flag.StringVar(&o.cases, "cases", "", "run these `cases` only, apart by commas: of "+caseNames())
+	flag.StringVar(&o.size, "size", "", "`bytes` of the mix, with K, M or G behind; other captures go with it (default 200M, with -full 1G)")
 	flag.Uint64Var(&o.seed, "seed", 1, "another seed is another capture")
 	flag.IntVar(&o.rounds, "rounds", 7, "how often everything but tshark is measured")
 	flag.IntVar(&o.tshark, "tshark", 1, "in how many of the rounds tshark takes part; with 0 its limit is not checked")
-	flag.BoolVar(&o.peers, "peers", true, "measure export and merge as well, beside tcpdump, editcap and mergecap where they are installed")
 	flag.StringVar(&o.profiles, "profile", "", "write CPU and allocation profiles of each stage into this `folder`")
 	flag.StringVar(&o.stage, "stage", "", "run one stage in this process and print what it allocated; the program calls itself so")
 	flag.Parse()
@@ -69,7 +77,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, w io.Writer, o options, args []string) (err error) {
+func run(ctx context.Context, w io.Writer, o options, args []string) error {
 	if o.stage != "" {
 		if len(args) != 1 {
 			return errors.New("a stage takes one capture")
@@ -77,18 +85,57 @@ func run(ctx context.Context, w io.Writer, o options, args []string) (err error)
 		h, err := runStage(ctx, o.stage, args[0], o.dir, o.profiles)
 		return errors.Join(err, json.NewEncoder(w).Encode(h))
 	}
-	if len(args) > 0 || o.rounds < 1 || o.tshark < 0 || o.tshark > o.rounds {
-		return errors.New("wrong usage: there is at least one round, no more with tshark than there are, and no argument")
+	if len(args) > 0 {
+		return fmt.Errorf("there are no arguments, such as %q; bench -h lists the flags", args[0])
 	}
-	// Everything is looked for before minutes are spent.
-	if _, err := exec.LookPath("tshark"); err != nil && o.tshark > 0 {
-		return fmt.Errorf("nothing to compare with: %w", err)
-	}
-	budget, err := readBudget(o.budget)
+	b, list, err := newBench(w, o)
 	if err != nil {
 		return err
 	}
-	for _, dir := range []string{o.dir, o.profiles} {
+	return b.all(ctx, list)
+}
+
+// bench is one run of the program.
+type bench struct {
+	options
+	w          io.Writer
+	report     *report
+	bytes      int64 // of the mix
+	allowances []allowance
+	shark      string // the program that is measured
+	tmp        string // for what is removed in the end
+}
+
+// newBench looks for everything before minutes are spent.
+func newBench(w io.Writer, o options) (*bench, []benchCase, error) {
+	if o.rounds < 1 || o.tshark < 0 || o.tshark > o.rounds {
+		return nil, nil, errors.New("wrong usage: there is at least one round, and no more with tshark than there are")
+	}
+	list, err := chosen(o.cases, o.full)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := exec.LookPath("tshark"); err != nil && o.tshark > 0 {
+		return nil, nil, fmt.Errorf("nothing to compare with; -tshark 0 does without: %w", err)
+	}
+	b := &bench{options: o, w: w, report: &report{w: w}, shark: filepath.Join(o.dir, "shark")}
+	if b.size == "" {
+		b.size = "200M"
+		if o.full {
+			b.size = "1G"
+		}
+	}
+	if b.bytes, err = parseSize(b.size); err != nil {
+		return nil, nil, err
+	}
+	b.allowances, err = readBudget(o.budget)
+	return b, list, err
+}
+
+// all builds shark and runs cases. One that cannot be run does not keep the others from
+// it.
+func (b *bench) all(ctx context.Context, list []benchCase) (err error) {
+	for _, dir := range []string{b.dir, b.profiles} {
 		if dir == "" {
 			continue
 		}
@@ -96,75 +143,52 @@ func run(ctx context.Context, w io.Writer, o options, args []string) (err error)
 			return err
 		}
 	}
-	b := &bench{options: o, w: w, shark: filepath.Join(o.dir, "shark")}
-	if err := b.prepare(ctx); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(b.tmp)) }()
-	return b.measure(ctx, budget)
-}
-
-// bench is one run of the program.
-type bench struct {
-	options
-	w       io.Writer
-	shark   string // the program that is measured
-	tmp     string // for what is removed in the end
-	capture *capture
-}
-
-// prepare builds shark and makes the capture.
-func (b *bench) prepare(ctx context.Context) error {
 	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", b.shark, "./cmd/shark")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	build.Stderr = os.Stderr
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("building shark: %w", err)
 	}
-	size, err := parseSize(b.size)
-	if err != nil {
+	if b.tmp, err = os.MkdirTemp(b.dir, "run-"); err != nil {
 		return err
 	}
-	if b.generator != "" {
-		b.capture, err = makeGiven(ctx, b.generator, b.dir, b.size, b.seed)
-	} else {
-		b.capture, err = makeOwn(b.dir, size, b.seed)
-	}
-	if err != nil {
-		return fmt.Errorf("making the capture: %w", err)
-	}
-	if err := b.capture.survey(); err != nil { // and from now on it is in memory
-		return err
-	}
-	b.tmp, err = os.MkdirTemp(b.dir, "run-")
-	return err
-}
-
-// measure prints all tables and says in the end what did not hold.
-func (b *bench) measure(ctx context.Context, budget []allowance) error {
-	c := b.capture
-	fmt.Fprintf(b.w, "%s: %.1f MB, %d packets, %d connections, %d calls\n\n", filepath.Base(c.path), float64(c.bytes)/1e6, c.packets, c.connections, c.calls)
-	failed := b.dissection(ctx)
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if b.peers {
-		failed = errors.Join(failed, b.exports(ctx))
-	}
-	return errors.Join(failed, b.stages(ctx, budget))
-}
-
-// parseSize reads a number of bytes with K, M or G behind it.
-func parseSize(s string) (int64, error) {
-	digits, unit := s, int64(1)
-	for i, u := range []string{"K", "M", "G"} {
-		if t, ok := strings.CutSuffix(strings.ToUpper(s), u); ok {
-			digits, unit = t, []int64{1e3, 1e6, 1e9}[i]
+	defer func() { err = errors.Join(err, os.RemoveAll(b.tmp)) }()
+	for _, c := range list {
+		if err := b.one(ctx, c); errors.Is(err, errNoRoom) {
+			b.report.pass(fmt.Sprintf("%s: %v", c.name, err))
+		} else if ctx.Err() != nil {
+			return ctx.Err()
+		} else if err != nil {
+			b.report.say(false, fmt.Sprintf("%s: %v", c.name, err))
 		}
+		fmt.Fprintln(b.w)
 	}
-	n, err := strconv.ParseInt(digits, 10, 32)
-	if err != nil || n <= 0 {
-		return 0, fmt.Errorf("%q is not a size such as 20M", s)
+	return b.report.close()
+}
+
+// one makes the captures of a case and runs it.
+func (b *bench) one(ctx context.Context, c benchCase) (err error) {
+	fmt.Fprintf(b.w, "== %s: %s\n", c.name, c.what)
+	var captures []*capture
+	for i := range c.recipes {
+		made, err := b.obtain(ctx, &c.recipes[i])
+		if err != nil {
+			return err
+		}
+		captures = append(captures, made)
+		if c.recipes[i].once {
+			defer func() { err = errors.Join(err, made.remove()) }()
+		}
+		fmt.Fprintf(b.w, "%s, %s: %.1f MB, %d packets, %d connections, %d calls\n",
+			made.name, filepath.Base(made.path), float64(made.bytes)/1e6, made.packets, made.connections, made.calls)
 	}
-	return n * unit, nil
+	if note := tightMemory(captures); note != "" {
+		fmt.Fprintln(b.w, note)
+	}
+	fmt.Fprintln(b.w)
+	rounds := b.rounds
+	if c.rounds > 0 {
+		rounds = min(rounds, c.rounds)
+	}
+	return c.run(b, ctx, captures, rounds)
 }

@@ -17,15 +17,21 @@ type usage struct {
 	peak int64 // bytes of resident memory at most; 0 where the system does not tell
 }
 
-// measure runs a program to its end.
+// measure runs a program to its end. One that ends with another exit code than 0 was
+// measured all the same, but there is an error.
 func measure(ctx context.Context, out io.Writer, name string, args ...string) (usage, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	var complaint bytes.Buffer
 	cmd.Stdout, cmd.Stderr = out, &complaint
 	begin := time.Now()
-	if err := cmd.Run(); err != nil {
-		return usage{}, fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(complaint.Bytes()))
+	err := cmd.Run()
+	wall := time.Since(begin)
+	if err != nil {
+		err = fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(complaint.Bytes()))
 	}
 	s := cmd.ProcessState
-	return usage{cpu: s.UserTime() + s.SystemTime(), wall: time.Since(begin), peak: peakOf(s)}, nil
+	if s == nil {
+		return usage{}, err
+	}
+	return usage{cpu: s.UserTime() + s.SystemTime(), wall: wall, peak: peakOf(s)}, err
 }

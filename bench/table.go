@@ -10,12 +10,22 @@ import (
 // series is what the rounds of one thing took.
 type series []usage
 
-func (s series) cpu() float64 {
-	return median(s, func(u usage) float64 { return u.cpu.Seconds() })
-}
+func (s series) cpu() float64 { return median(s, cpuSeconds) }
 
-func (s series) wall() float64 {
-	return median(s, func(u usage) float64 { return u.wall.Seconds() })
+func (s series) wall() float64 { return median(s, wallSeconds) }
+
+func cpuSeconds(u usage) float64 { return u.cpu.Seconds() }
+
+func wallSeconds(u usage) float64 { return u.wall.Seconds() }
+
+// paired returns how many times a is b, round by round: what slowed a round slowed
+// both. Of rounds that only one took part in nothing is used.
+func paired(a, b series, figure func(usage) float64) float64 {
+	var ratios []float64
+	for i := range min(len(a), len(b)) {
+		ratios = append(ratios, figure(a[i])/figure(b[i]))
+	}
+	return median(ratios, func(r float64) float64 { return r })
 }
 
 // peak is the most memory of any round, in bytes.

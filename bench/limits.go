@@ -1,0 +1,117 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// A limit is what a figure has to keep to.
+type limit struct {
+	what  string // the figure, in words
+	value float64
+	most  bool // the figure is at most the value, and not at least
+}
+
+// The limits, and the only ones. Unless said otherwise they hold for every number of
+// workers that is measured, with all indexes made and headers stored.
+var (
+	mixSpeed   = limit{"MB of the mix a CPU second", 200, false}
+	mixTshark  = limit{"times shark's CPU time for tshark -T fields, which prints the same calls", 80, false}
+	mixWorkers = limit{"times as fast in wall time with two workers", 1.9, false}
+	mixPeak    = limit{"MiB of memory at the peak", 300, true}
+	mixIndex   = limit{"percent of the capture's bytes in the index file", 12, true}
+
+	longPeak = limit{"times the memory at the peak for four times the capture", 1.2, true}
+
+	smallCalls       = limit{"small calls a CPU second", 300e3, false}
+	largeBodies      = limit{"MB of large bodies a CPU second", 1500, false}
+	shortConnections = limit{"short connections a CPU second", 250e3, false}
+
+	variantCost = limit{"times the CPU time of the plain capture, byte by byte", 1.5, true}
+
+	exportFilter = limit{"times shark's CPU time for tcpdump", 2, false}
+	exportRange  = limit{"times shark's CPU time for editcap", 3, false}
+	exportMerge  = limit{"times shark's CPU time for mergecap", 2.5, false}
+)
+
+// holds says whether a figure keeps to the limit. One that is no number does not.
+func (l limit) holds(figure float64) bool {
+	if l.most {
+		return figure <= l.value
+	}
+	return figure >= l.value
+}
+
+func (l limit) String() string {
+	side := "at least"
+	if l.most {
+		side = "at most"
+	}
+	return side + " " + strconv.FormatFloat(l.value, 'f', -1, 64)
+}
+
+// report prints what holds and keeps count.
+type report struct {
+	w         io.Writer
+	held      int
+	failed    []string
+	unchecked []string
+}
+
+// limit holds a figure of something against its limit. The figure is printed as exactly
+// as is needed to see on which side it is.
+func (r *report) limit(of string, l limit, figure float64) {
+	digits := 1
+	if l.value < 10 {
+		digits = 2
+	} else if l.value >= 1000 {
+		digits = 0
+	}
+	for digits < 4 && l.holds(figure) != l.holds(rounded(figure, digits)) {
+		digits++
+	}
+	r.say(l.holds(figure), fmt.Sprintf("%s: %s %s; %s", of, fixed(figure, digits), l.what, l))
+}
+
+func rounded(x float64, digits int) float64 {
+	y, err := strconv.ParseFloat(fixed(x, digits), 64)
+	if err != nil {
+		return x
+	}
+	return y
+}
+
+// say prints whether something holds.
+func (r *report) say(holds bool, what string) {
+	if holds {
+		r.held++
+		fmt.Fprintln(r.w, "ok:", what)
+		return
+	}
+	r.failed = append(r.failed, what)
+	fmt.Fprintln(r.w, "FAILED:", what)
+}
+
+// pass prints what could not be looked at, and why.
+func (r *report) pass(what string) {
+	r.unchecked = append(r.unchecked, what)
+	fmt.Fprintln(r.w, "not checked:", what)
+}
+
+// close prints all that does not hold or was not looked at once more. It returns an
+// error if something does not hold.
+func (r *report) close() error {
+	for _, what := range r.unchecked {
+		fmt.Fprintln(r.w, "not checked:", what)
+	}
+	for _, what := range r.failed {
+		fmt.Fprintln(r.w, "FAILED:", what)
+	}
+	fmt.Fprintf(r.w, "%d hold, %d do not, %d were not checked\n", r.held, len(r.failed), len(r.unchecked))
+	if len(r.failed) > 0 {
+		return errors.New("not all limits hold")
+	}
+	return nil
+}
