@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"shark/dissector"
 )
@@ -322,6 +323,25 @@ func BenchmarkParse(b *testing.B) {
 		m.Values.Reset()
 		if _, err := parse(dissector.Server, msg, &m); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// A name that comes back in other letters has the same key, and no other name has.
+func TestKeyIgnoresCase(t *testing.T) {
+	names := []string{"", "a", "A.b", "shop.example.", "WWW.Example.COM", "www.example.co", "www.example.com.", "@www.example", "`www.example", "[a", "{a", "a\xc1", "a\xe1"}
+	seen := map[uint64]string{}
+	for _, name := range names {
+		key := nameKey(startKey(7), []byte(name))
+		if small := nameKey(startKey(7), bytes.ToLower([]byte(name))); utf8.ValidString(name) && small != key {
+			t.Errorf("%q has another key in small letters", name)
+		}
+		if other, again := seen[key]; again {
+			t.Errorf("%q and %q have one key", name, other)
+		}
+		seen[key] = name
+		if nameKey(startKey(8), []byte(name)) == key {
+			t.Errorf("%q has one key with two ids", name)
 		}
 	}
 }

@@ -30,8 +30,11 @@ type header struct {
 }
 
 func readHeader(b []byte) header {
-	u := binary.BigEndian.Uint16
-	return header{u(b), u(b[2:]), int(u(b[4:])), int(u(b[6:])), int(u(b[8:])), int(u(b[10:]))}
+	first, last := binary.BigEndian.Uint64(b), binary.BigEndian.Uint32(b[8:headerLen])
+	return header{
+		uint16(first >> 48), uint16(first >> 32),
+		int(uint16(first >> 16)), int(uint16(first)), int(last >> 16), int(uint16(last)),
+	}
 }
 
 func (h header) response() bool { return h.flags&flagQR != 0 }

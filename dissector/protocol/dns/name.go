@@ -92,15 +92,29 @@ func appendName(dst, msg []byte, off int) ([]byte, int, error) {
 // appendEscaped appends b with its special and unprintable bytes escaped: those
 // of a label, or those of a quoted string. Bytes of UTF-8 stay: mDNS has them.
 func appendEscaped(dst, b []byte, label bool) []byte {
-	for _, c := range b {
-		switch {
-		case c == '\\' || c == '"' || label && c == '.':
-			dst = append(dst, '\\', c)
-		case c < 0x20 || c == 0x7f:
-			dst = append(dst, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
-		default:
-			dst = append(dst, c)
+	for len(b) > 0 {
+		n := 0
+		for n < len(b) && (plain[b[n]] || b[n] == '.' && !label) {
+			n++
 		}
+		if dst = append(dst, b[:n]...); n == len(b) {
+			break
+		}
+		c := b[n]
+		if c < 0x20 || c == 0x7f {
+			dst = append(dst, '\\', '0'+c/100, '0'+c/10%10, '0'+c%10)
+		} else {
+			dst = append(dst, '\\', c)
+		}
+		b = b[n+1:]
 	}
 	return dst
 }
+
+// plain are the bytes of a label that stay as they are.
+var plain = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 0x20 && c != 0x7f && c != '\\' && c != '"' && c != '.'
+	}
+	return t
+}()

@@ -1,7 +1,9 @@
 package dns
 
 import (
+	"encoding/binary"
 	"math"
+	"math/bits"
 	"strconv"
 
 	"shark/dissector"
@@ -92,13 +94,17 @@ func (p *parser) message(from dissector.Side, msg []byte, m *dissector.Message) 
 func (p *parser) setHeader(h header, v *field.Values) {
 	ID.Set(v, int64(h.id))
 	Opcode.SetString(v, h.opcodeName())
-	for _, f := range [...]struct {
-		field field.BoolField
-		flag  int
-	}{{Authoritative, flagAA}, {Cut, flagTC}, {Desired, flagRD}, {Available, flagRA}} {
-		if h.has(f.flag) {
-			f.field.Set(v, true)
-		}
+	if h.has(flagAA) {
+		Authoritative.Set(v, true)
+	}
+	if h.has(flagTC) {
+		Cut.Set(v, true)
+	}
+	if h.has(flagRD) {
+		Desired.Set(v, true)
+	}
+	if h.has(flagRA) {
+		Available.Set(v, true)
 	}
 	if h.response() && h.has(flagAD) { // in a query it only asks for that, RFC 6840 section 5.7
 		Authentic.Set(v, true)
@@ -157,17 +163,34 @@ func (p *parser) questions(h header, msg []byte, v *field.Values) (off int, key 
 	return off, key, nil
 }
 
-// The key is an FNV-1a hash of id and name.
-func startKey(id uint16) uint64 { return (14695981039346656037 ^ uint64(id)) * 1099511628211 }
+// The key is a hash of id and name.
+func startKey(id uint16) uint64 { return (14695981039346656037 ^ uint64(id)) * prime }
 
+const (
+	prime = 1099511628211
+	ones  = 0x0101010101010101
+)
+
+// nameKey hashes a name, its case ignored, eight bytes at a time.
 func nameKey(key uint64, name []byte) uint64 {
-	for _, c := range name {
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		key = (key ^ uint64(c)) * 1099511628211
+	for ; len(name) >= 8; name = name[8:] {
+		key = mix(key, lower(binary.LittleEndian.Uint64(name)))
 	}
-	return key
+	var last [8]byte
+	copy(last[:], name)
+	return mix(key, lower(binary.LittleEndian.Uint64(last[:]))^uint64(len(name))<<56)
+}
+
+func mix(key, x uint64) uint64 {
+	hi, lo := bits.Mul64(key^x, 0x9e3779b97f4a7c15)
+	return hi ^ lo ^ key*prime
+}
+
+// lower makes small letters of the capitals among eight bytes.
+func lower(x uint64) uint64 {
+	low := x &^ (0x80 * ones)
+	capitals := (low + (0x80-'A')*ones) &^ (low + (0x7f-'Z')*ones) &^ x & (0x80 * ones)
+	return x | capitals>>2
 }
 
 // pair sets role and key.

@@ -58,6 +58,92 @@ func set(names ...string) map[string]bool {
 	return m
 }
 
+// verb is what the name of a command tells of it.
+type verb struct {
+	name    string
+	where   int    // argument that is the key; 0 when there is none or it is not known yet
+	counted int    // EVAL and others: the argument that counts the keys, which come behind it
+	streams bool   // XREAD: the key is behind the word STREAMS
+	script  bool   // it brings one: what it does is looked for in its text
+	words   bool   // what it does depends on its first two arguments
+	task    uint64 // for the Notes of the request
+}
+
+// stranger is a command that is not known, alien one of a module: its first argument
+// is nearly always the key.
+var stranger, alien = &verb{}, &verb{where: 1}
+
+// verbs are the commands in a hash table of their own: every command is looked up
+// once, and the map of the language takes five times as long.
+var verbs = func() (t [1024]*verb) {
+	for name := range commands {
+		h := verbHash(0)
+		for i := range len(name) {
+			h = h.add(name[i])
+		}
+		at := h.slot()
+		for t[at] != nil {
+			at = (at + 1) % len(t)
+		}
+		t[at] = newVerb(name)
+	}
+	return t
+}()
+
+// verbHash is the hash of a name in capitals so far.
+type verbHash uint32
+
+func (h verbHash) add(c byte) verbHash { return h*31 + verbHash(c) }
+func (h verbHash) slot() int           { return int(h * 2654435769 >> 22) }
+
+// findVerb returns what is known of a name in capitals.
+func findVerb(name []byte, h verbHash) *verb {
+	for at := h.slot(); verbs[at] != nil; at = (at + 1) % len(verbs) {
+		if v := verbs[at]; v.name == string(name) {
+			return v
+		}
+	}
+	if module(name) {
+		return alien
+	}
+	return stranger
+}
+
+func newVerb(name string) *verb {
+	v := &verb{name: name}
+	switch name {
+	case "XREAD", "XREADGROUP":
+		v.streams = true
+	case "EVAL", "EVALSHA", "EVAL_RO", "EVALSHA_RO", "FCALL", "FCALL_RO", "BLMPOP", "BZMPOP":
+		v.counted = 2
+	case "ZUNION", "ZINTER", "ZDIFF", "ZINTERCARD", "SINTERCARD", "LMPOP", "ZMPOP":
+		v.counted = 1
+	case "OBJECT", "XGROUP", "XINFO", "MEMORY", "BITOP":
+		v.where = 2
+	case "MIGRATE":
+		v.where = 3
+	default:
+		if !keyless[name] {
+			v.where = 1
+		}
+	}
+	switch name {
+	case "EVAL", "EVAL_RO", "SCRIPT", "FUNCTION":
+		v.script = true
+	case "CLIENT":
+		v.words = true
+	case "PING", "QUIT", "RESET":
+		v.task = taskPing
+	case "SYNC", "PSYNC":
+		v.task = taskReplicate
+	default:
+		if sub, ok := subscription([]byte(name)); ok {
+			v.task = sub.task()
+		}
+	}
+	return v
+}
+
 // modules are the prefixes of the commands that well-known modules add.
 var modules = [...]string{"FT", "JSON", "TS", "BF", "CF", "CMS", "TOPK", "TDIGEST", "GRAPH", "AI", "RG", "REDISGEARS_2", "TFUNCTION", "TFCALL"}
 

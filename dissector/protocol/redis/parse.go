@@ -8,20 +8,20 @@ import (
 
 // parser reads one connection.
 type parser struct {
-	side [2]scan
+	side    [2]progress
+	command // of the client
+	reply   // of the server
 	quiet
 	subscriptions
+	sessions bool // a command was seen that begins a subscription or makes a replica
 }
 
-// scan is where a side stands in its message, and what was seen of it.
-type scan struct {
+// progress is where a side stands in its message.
+type progress struct {
 	open  bool // some pieces of the message were read already
 	role  dissector.Role
-	nest  nest
 	count int64 // elements taken, the outermost aggregate not counted
-
-	command // client
-	reply   // server
+	nest  nest
 }
 
 func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
@@ -45,9 +45,9 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 		s.nest.start()
 		s.count, s.role = -1, dissector.BySide
 		if from == dissector.Client {
-			s.command.reset(m.Detail)
+			p.command.reset(m.Detail)
 		} else {
-			s.reply.reset()
+			p.reply.reset()
 		}
 	}
 	span, err := p.scan(s, from, buf, m)
@@ -75,38 +75,38 @@ func blank(buf []byte, m *dissector.Message) (int64, error) {
 
 // scan reads on in a message. One that is not all there is waited for when it is
 // short so far, and else taken piece by piece.
-func (p *parser) scan(s *scan, from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
-	pos := int64(0)
-	for {
-		var e element
-		need, err := int(pos)+1, dissector.ErrShort
-		if pos < int64(len(buf)) {
-			e, need, err = read(buf, int(pos))
+func (p *parser) scan(s *progress, from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
+	for pos := int64(0); ; {
+		if from == dissector.Client && s.count >= 0 || from == dissector.Server && p.reply.kind != 0 {
+			pos = p.texts(s, from, buf, pos)
+			if s.nest.depth == 0 {
+				return pos, p.end(s, from, m)
+			}
 		}
-		if err == dissector.ErrShort && (pos == 0 || !s.open && pos < maxAtomic) {
+		e, need := read(buf, int(pos))
+		switch {
+		case need == malformed:
+			return 0, errMalformed
+		case need > 0 && (pos == 0 || !s.open && pos < maxAtomic):
 			m.Need = need
-			return 0, err
-		}
-		if err == dissector.ErrShort {
+			return 0, dissector.ErrShort
+		case need > 0:
 			p.piece(s, from, m)
 			return pos, nil
 		}
-		if err != nil {
-			return 0, err
-		}
 		if from == dissector.Server {
-			s.note(e, s.nest.depth)
-		} else if !s.argument(e, s.count) {
+			p.note(&e, s.nest.depth)
+		} else if !p.argument(&e, s.count) {
 			return 0, errMalformed
 		}
-		if !s.nest.take(e) {
+		if !s.nest.take(e.kind, e.n) {
 			return 0, errMalformed
 		}
 		s.count++
 		pos = e.next
 		if s.nest.depth == 0 {
 			if s.count == 0 && (e.kind == '$' || e.kind == '=' || e.kind == '!') && e.n >= 0 {
-				m.SetBody(int(e.body), e.n)
+				m.SetBody(int(e.body()), e.n)
 			}
 			return pos, p.end(s, from, m)
 		}
@@ -117,41 +117,68 @@ func (p *parser) scan(s *scan, from dissector.Side, buf []byte, m *dissector.Mes
 	}
 }
 
+// texts takes the strings at pos that are all at hand, up to the end of the message or
+// to something else, and returns the offset behind them.
+func (p *parser) texts(s *progress, side dissector.Side, buf []byte, pos int64) int64 {
+	for s.nest.depth > 0 {
+		n := int64(0)
+		for n < s.nest.left {
+			from, to := wholeText(buf, int(pos))
+			if to == 0 {
+				break
+			}
+			if side == dissector.Client {
+				p.add(buf[from:to], int64(to-from))
+			} else if p.named {
+				p.noteText(buf[from:to])
+			}
+			pos = int64(to) + 2
+			n++
+		}
+		if n == 0 {
+			break
+		}
+		s.count += n
+		s.nest.drop(n)
+	}
+	return pos
+}
+
 // piece ends a piece of a message that goes on.
-func (p *parser) piece(s *scan, from dissector.Side, m *dissector.Message) {
+func (p *parser) piece(s *progress, from dissector.Side, m *dissector.Message) {
 	m.Open = true
 	if !s.open {
 		s.open = true
 		if from == dissector.Client {
-			s.role = p.request(&s.command, m)
+			s.role = p.request(m)
 		} else {
-			s.role = p.early(&s.reply, m)
+			s.role = p.early(m)
 		}
 	}
 	m.Role = s.role
 }
 
 // end is called when a message is complete.
-func (p *parser) end(s *scan, from dissector.Side, m *dissector.Message) error {
+func (p *parser) end(s *progress, from dissector.Side, m *dissector.Message) error {
 	first := !s.open
 	s.open = false
 	switch {
 	case from == dissector.Client && s.count == 0: // "*0", which Redis passes over
 		m.Skip = true
 	case from == dissector.Client && first:
-		m.Role = p.request(&s.command, m)
+		m.Role = p.request(m)
 	case from == dissector.Client:
 		m.Role = s.role
-		s.command.set(m)
+		p.command.set(m)
 	case first:
 		var err error
-		m.Role, err = p.answer(&s.reply, m)
+		m.Role, err = p.answer(m)
 		return err
 	case s.role == dissector.OneWay:
 		m.Role = s.role
 	default:
 		m.Role = s.role
-		s.reply.set(m)
+		p.reply.set(m)
 	}
 	return nil
 }
@@ -170,7 +197,7 @@ func (p *parser) inline(buf []byte, m *dissector.Message) (int64, error) {
 	if !printable(line) {
 		return 0, errMalformed
 	}
-	c := &p.side[dissector.Client].command
+	c := &p.command
 	c.reset(m.Detail)
 	for word := range bytes.FieldsSeq(line) {
 		c.add(word, int64(len(word)))
@@ -178,7 +205,7 @@ func (p *parser) inline(buf []byte, m *dissector.Message) (int64, error) {
 	if c.args == 0 {
 		m.Skip = true
 	} else {
-		m.Role = p.request(c, m)
+		m.Role = p.request(m)
 	}
 	return int64(eol + 1), nil
 }

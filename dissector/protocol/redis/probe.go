@@ -33,19 +33,19 @@ func probe(head []byte) dissector.Guess {
 
 // probeArray tells a command from a reply that is an array.
 func probeArray(head []byte) dissector.Guess {
-	array, _, err := read(head, 0)
-	if err != nil {
-		return wait(head, err)
+	array, need := read(head, 0)
+	if need != 0 {
+		return wait(head, need)
 	}
 	if array.n <= 0 { // an empty or null reply; no client sends one
 		return dissector.Response
 	}
-	first, need, err := read(head, int(array.next))
-	if err == dissector.ErrShort && need > len(head)+maxProbe {
+	first, need := read(head, int(array.next))
+	if need > len(head)+maxProbe {
 		return dissector.Response // it is sure to be a string, and too long for a command
 	}
-	if err != nil {
-		return wait(head, err)
+	if need != 0 {
+		return wait(head, need)
 	}
 	if first.kind != '$' || !commandLike(first.data) {
 		return dissector.Response
@@ -53,14 +53,14 @@ func probeArray(head []byte) dissector.Guess {
 	// A subscription is confirmed with the name of its command; only a reply has
 	// an integer in it.
 	for pos, i := first.next, int64(1); i < array.n; i++ {
-		e, _, err := read(head, int(pos))
-		if err != nil && err != dissector.ErrShort {
+		e, need := read(head, int(pos))
+		if need == malformed {
 			return dissector.No
 		}
-		if err != nil && i == 2 && array.n == 3 && bytes.HasSuffix(bytes.ToUpper(first.data), []byte("SUBSCRIBE")) && len(head) < maxProbe {
+		if need > 0 && i == 2 && array.n == 3 && bytes.HasSuffix(bytes.ToUpper(first.data), []byte("SUBSCRIBE")) && len(head) < maxProbe {
 			return dissector.More
 		}
-		if err != nil {
+		if need > 0 {
 			break
 		}
 		if e.kind != '$' || e.n < 0 {
@@ -94,9 +94,9 @@ func commandLike(b []byte) bool {
 	return true
 }
 
-// wait asks for more bytes of what may still become an element.
-func wait(head []byte, err error) dissector.Guess {
-	if err == dissector.ErrShort && len(head) < maxProbe {
+// wait asks for more bytes of what may still become an element, by what read needs.
+func wait(head []byte, need int) dissector.Guess {
+	if need > 0 && len(head) < maxProbe {
 		return dissector.More
 	}
 	return dissector.No
@@ -104,12 +104,12 @@ func wait(head []byte, err error) dissector.Guess {
 
 // probeReply takes any other reply, the inner one checked where there is one.
 func probeReply(head []byte) dissector.Guess {
-	e, need, err := read(head, 0)
-	if err == dissector.ErrShort && need > len(head)+1 {
+	e, need := read(head, 0)
+	if need > len(head)+1 {
 		return dissector.Response // a string whose length line is right
 	}
-	if err != nil {
-		return wait(head, err)
+	if need != 0 {
+		return wait(head, need)
 	}
 	switch e.kind {
 	case ',':
@@ -121,12 +121,12 @@ func probeReply(head []byte) dissector.Guess {
 		if e.n <= 0 {
 			return dissector.Response
 		}
-		_, need, err := read(head, int(e.next))
-		if err == dissector.ErrShort && need > len(head)+1 {
+		_, need := read(head, int(e.next))
+		if need > len(head)+1 {
 			return dissector.Response
 		}
-		if err != nil {
-			return wait(head, err)
+		if need != 0 {
+			return wait(head, need)
 		}
 	}
 	return dissector.Response
@@ -206,11 +206,11 @@ func probeInline(head []byte) dissector.Guess {
 	verb := buf[:upper(buf[:], name)]
 	switch {
 	case eol < 0 && !more:
-		return wait(head, dissector.ErrShort)
+		return wait(head, len(head)+1)
 	case !inlines[string(verb)] || len(rest) > 0 && (rest[0] == '{' || bytes.Contains(rest, []byte("HTTP/"))):
 		return dissector.No
 	case eol < 0:
-		return wait(head, dissector.ErrShort)
+		return wait(head, len(head)+1)
 	case string(verb) == "PING" && len(rest) == 0:
 		return dissector.MaybeRequest
 	}

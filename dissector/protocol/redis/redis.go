@@ -24,6 +24,7 @@ const (
 	maxArg     = 48       // bytes of an argument that redis_command shows, but in detail
 	maxSummary = 128      // bytes of the summary of a command without a key
 	maxKey     = 64       // bytes of redis_key
+	maxVerb    = 32       // bytes of a command's name
 	maxLine    = 64 << 10 // bytes of a line: an inline command, a simple string, an error
 	maxAtomic  = 4 << 10  // a message is read in pieces when it is longer than this
 	maxDepth   = 32       // arrays in arrays

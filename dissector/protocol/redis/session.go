@@ -29,21 +29,18 @@ const (
 	shards
 )
 
-// request sets the fields of a command and returns its role.
-func (p *parser) request(c *command, m *dissector.Message) dissector.Role {
+// request sets the fields of the command and returns its role.
+func (p *parser) request(m *dissector.Message) dissector.Role {
+	c := &p.command
 	c.set(m)
-	if sub, ok := subscription(c.name()); ok {
-		m.Notes = sub.task() | uint64(c.args-1)<<8
-	}
-	switch string(c.name()) {
-	case "PING", "QUIT", "RESET":
-		m.Notes = taskPing
-	case "SYNC", "PSYNC":
-		m.Notes = taskReplicate
-	case "CLIENT":
-		if c.sub.is("REPLY") {
-			return p.clientReply(&c.third)
+	if m.Notes = c.verb.task; m.Notes > taskPing {
+		p.sessions = true
+		if m.Notes != taskReplicate {
+			m.Notes |= uint64(c.args-1) << 8
 		}
+	}
+	if c.verb.words && c.sub.is("REPLY") {
+		return p.clientReply(&c.third)
 	}
 	if p.off || p.skip > 0 {
 		p.skip = max(0, p.skip-1)
@@ -72,50 +69,69 @@ func (p *parser) clientReply(mode *word) dissector.Role {
 type reply struct {
 	kind     byte  // of the outermost element; 0 before it
 	null     bool  // it is a null
+	named    bool  // its first element may say that it is a message of a subscription
 	n        int64 // its count
-	elements int64 // inside it, seen so far
-	first    word  // the first of them
+	elements int64 // inside it, seen so far, if named
+	first    word  // the first of them, if named
 	last     int64 // the last integer
-	err      [maxSeen]byte
-	errLen   int
-	line     [maxSeen]byte // a status line
-	lineLen  int
-	channel  [maxKey]byte // of a message: its channel
-	chanLen  int
+	err      []byte
+	line     []byte // a status line
+	channel  []byte // of a message: its channel
 }
 
 func (r *reply) reset() {
-	r.kind, r.null, r.elements, r.first.n, r.last, r.errLen, r.lineLen, r.chanLen = 0, false, 0, 0, 0, 0, 0, 0
+	r.kind, r.null, r.named, r.elements, r.first.n, r.last = 0, false, false, 0, 0, 0
+	r.err, r.line, r.channel = r.err[:0], r.line[:0], r.channel[:0]
 }
 
 // note takes the next element of a reply, at its depth. An attribute that goes
 // before the reply is no part of it.
-func (r *reply) note(e element, depth int) {
+func (r *reply) note(e *element, depth int) {
 	switch {
 	case r.kind == 0 && (depth > 1 || e.kind == '|'):
 		return
 	case r.kind == 0:
 		r.kind, r.n, r.null = e.kind, e.n, e.kind == '_' || e.n < 0 && (e.kind == '$' || e.kind == '*')
+		r.named = e.kind == '>' || e.kind == '*' && (e.n == 3 || e.n == 4)
 		if e.kind == '+' {
-			r.lineLen = copy(r.line[:], e.data)
+			r.line = append(r.line, e.data[:min(len(e.data), maxSeen)]...)
 		}
+	case e.kind == '$' || e.kind == '+':
+		r.noteText(e.data)
 	default:
-		if text := e.kind == '$' || e.kind == '+'; text && r.elements == 0 {
-			r.first.set(e.data)
-		} else if text && (r.elements == 1 || r.elements == 2 && r.first.is("PMESSAGE")) {
-			r.chanLen = copy(r.channel[:], e.data)
-		}
 		r.elements++
 	}
 	switch e.kind {
 	case ':':
 		r.last = e.n
 	case '-', '!':
-		if r.errLen == 0 {
-			r.errLen = copy(r.err[:], e.data)
+		if len(r.err) == 0 {
+			r.err = append(r.err, e.data[:min(len(e.data), maxSeen)]...)
 		}
 	}
 }
+
+// noteText takes a text inside the outermost element.
+func (r *reply) noteText(b []byte) {
+	if r.named && r.elements < 3 {
+		r.noteName(b)
+	}
+	r.elements++
+}
+
+// noteName takes a text that is one of the first three elements.
+func (r *reply) noteName(b []byte) {
+	switch {
+	case r.elements == 0 && (r.kind == '>' || len(b) <= maxName):
+		r.first.set(b)
+	case r.elements == 1 || r.elements == 2 && r.first.is("PMESSAGE"):
+		r.channel = append(r.channel[:0], b[:min(len(b), maxKey)]...)
+	}
+}
+
+// maxName is the length of the longest name of a message of a subscription, or of the
+// command that one confirms.
+const maxName = len("PUNSUBSCRIBE")
 
 // set sets the fields of a reply.
 func (r *reply) set(m *dissector.Message) {
@@ -126,10 +142,9 @@ func (r *reply) set(m *dissector.Message) {
 	}
 	Reply.SetString(v, kind)
 	switch {
-	case r.errLen > 0:
-		text := r.err[:r.errLen]
-		code, _, _ := bytes.Cut(text, []byte(" "))
-		Error.Set(v, text)
+	case len(r.err) > 0:
+		code, _, _ := bytes.Cut(r.err, []byte(" "))
+		Error.Set(v, r.err)
 		dissector.Status.Set(v, code)
 		dissector.Failed.Set(v, true)
 	case isQueued(r):
@@ -146,7 +161,8 @@ var kinds = [256]string{
 }
 
 // early judges a reply of which only the beginning was seen.
-func (p *parser) early(r *reply, m *dissector.Message) dissector.Role {
+func (p *parser) early(m *dissector.Message) dissector.Role {
+	r := &p.reply
 	if r.kind == '>' || p.published(r, m) {
 		r.tell(m)
 		return dissector.OneWay
@@ -156,17 +172,21 @@ func (p *parser) early(r *reply, m *dissector.Message) dissector.Role {
 }
 
 // answer sets the fields of a reply and returns its role.
-func (p *parser) answer(r *reply, m *dissector.Message) (dissector.Role, error) {
+func (p *parser) answer(m *dissector.Message) (dissector.Role, error) {
+	r := &p.reply
 	if sub, ok := r.confirms(); ok {
 		return p.confirm(sub, r, m)
 	}
-	if r.kind == '>' || p.published(r, m) || r.kind == '+' && monitored(r.line[:r.lineLen]) {
+	if r.kind == '>' || p.published(r, m) || r.kind == '+' && monitored(r.line) {
 		r.tell(m)
 		return dissector.OneWay, nil
 	}
 	r.set(m)
+	if !p.sessions || r.kind == '-' {
+		return dissector.BySide, nil
+	}
 	peer := m.Peer()
-	if peer == nil || r.kind == '-' {
+	if peer == nil {
 		return dissector.BySide, nil
 	}
 	switch peer.Notes & taskMask {
@@ -181,7 +201,7 @@ func (p *parser) answer(r *reply, m *dissector.Message) (dissector.Role, error) 
 }
 
 // isQueued tells the reply to a command inside a transaction.
-func isQueued(r *reply) bool { return r.kind == '+' && string(r.line[:r.lineLen]) == "QUEUED" }
+func isQueued(r *reply) bool { return r.kind == '+' && string(r.line) == "QUEUED" }
 
 // tell sets the fields of a one-way message of the server: a message of a
 // subscription, another push, or a line of MONITOR with the command in it.
@@ -190,22 +210,25 @@ func (r *reply) tell(m *dissector.Message) {
 	Reply.SetString(v, kinds[r.kind])
 	if r.kind == '+' {
 		Type.SetString(v, "MONITOR")
-		Command.Set(v, r.line[:r.lineLen])
+		Command.Set(v, r.line)
 		dissector.Operation.SetString(v, "MONITOR")
-		dissector.Summary.Set(v, r.line[:min(r.lineLen, maxSummary)])
+		dissector.Summary.Set(v, r.line[:min(len(r.line), maxSummary)])
 		return
 	}
 	Type.Set(v, r.first.b[:r.first.n])
 	dissector.Operation.Set(v, r.first.b[:r.first.n])
-	if r.chanLen > 0 {
-		Key.Set(v, r.channel[:r.chanLen])
-		dissector.Summary.Set(v, r.channel[:r.chanLen])
+	if len(r.channel) > 0 {
+		Key.Set(v, r.channel)
+		dissector.Summary.Set(v, r.channel)
 	}
 }
 
 // monitored tells a line of MONITOR: a time in seconds with six decimals, a
 // database and an address in brackets. No command is answered so.
 func monitored(line []byte) bool {
+	if len(line) < 18 { // nearly always: it is "OK"
+		return false
+	}
 	secs, rest, ok := bytes.Cut(line, []byte("."))
 	if !ok || len(secs) < 9 || len(rest) < 8 || rest[6] != ' ' || rest[7] != '[' {
 		return false
