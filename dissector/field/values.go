@@ -5,6 +5,7 @@ import (
 	"iter"
 	"math"
 	"strings"
+	"unicode/utf8"
 	"unsafe"
 )
 
@@ -185,18 +186,29 @@ func (h MapField) AddLines(v *Values, block []byte) {
 func (h MapField) Get(v *Values, name string) ([]byte, bool) {
 	for block := range v.each(h.Field) {
 		for len(block) > 0 {
-			var line []byte
-			line, block, _ = bytes.Cut(block, eol)
-			k, val, ok := bytes.Cut(line, colon)
-			if k = bytes.TrimSpace(k); ok && len(k) == len(name) && strings.EqualFold(string(k), name) {
-				return bytes.TrimSpace(val), true
+			line := block
+			if i := bytes.IndexByte(block, '\n'); i >= 0 {
+				line, block = block[:i], block[i+1:]
+			} else {
+				block = nil
+			}
+			i := bytes.IndexByte(line, ':')
+			if i < len(name) {
+				continue
+			}
+			k := line[:i]
+			if i > 0 && (k[0] <= ' ' || k[i-1] <= ' ' || (k[0]|k[i-1]) >= utf8.RuneSelf) {
+				k = bytes.TrimSpace(k)
+			}
+			if len(k) == len(name) && (string(k) == name || strings.EqualFold(string(k), name)) {
+				return bytes.TrimSpace(line[i+1:]), true
 			}
 		}
 	}
 	return nil, false
 }
 
-var sep, colon, eol = []byte(": "), []byte(":"), []byte("\n")
+var sep, eol = []byte(": "), []byte("\n")
 
 // Lines yields the map's blocks of lines in the order they were added.
 func (h MapField) Lines(v *Values) iter.Seq[[]byte] { return v.each(h.Field) }

@@ -44,18 +44,12 @@ const maxStatusMessage = 4 << 10
 // claim takes messages by their content type. A response without one, such as
 // one whose headers could not be told, is gRPC if its request is.
 func claim(m *dissector.Message) bool {
-	if m.From == dissector.Client {
-		t, _ := http.RequestHeaders.Get(&m.Values, "content-type")
-		return isGRPC(t)
+	t, ok := http.ContentType(m)
+	if !ok && m.From == dissector.Server {
+		if req := m.Peer(); req != nil {
+			t, _ = http.ContentType(req)
+		}
 	}
-	if t, ok := http.ResponseHeaders.Get(&m.Values, "content-type"); ok {
-		return isGRPC(t)
-	}
-	req := m.Peer()
-	if req == nil {
-		return false
-	}
-	t, _ := http.RequestHeaders.Get(&req.Values, "content-type")
 	return isGRPC(t)
 }
 
@@ -63,10 +57,13 @@ func claim(m *dissector.Message) bool {
 // message format behind a plus sign.
 func isGRPC(contentType []byte) bool {
 	const name = "application/grpc"
-	if len(contentType) < len(name) || !bytes.EqualFold(contentType[:len(name)], []byte(name)) {
+	if len(contentType) < len(name) {
 		return false
 	}
-	rest := contentType[len(name):]
+	begin, rest := contentType[:len(name)], contentType[len(name):]
+	if string(begin) != name && (begin[len(name)-1]|0x20 != 'c' || !bytes.EqualFold(begin, []byte(name))) {
+		return false // application/json, which is as long, without looking at all of it
+	}
 	return len(rest) == 0 || rest[0] == '+' || rest[0] == ';' || rest[0] == ' '
 }
 

@@ -63,6 +63,47 @@ func Content(m *dissector.Message, raw []byte, limit int) ([]byte, error) {
 	return body, err
 }
 
+// NoteContentType remembers in m.Notes where the Content-Type is, which is asked for
+// with every message: its value is the n bytes from at on of the lines that m's headers
+// begin with, which were the last to be set. at is 0 when there is none in them.
+func NoteContentType(m *dissector.Message, at, n int) {
+	slot := m.Len() - 1
+	switch {
+	case at == 0:
+		m.Notes |= noteUntyped
+	case at < 1<<typeBits && n < 1<<typeBits && slot >= 0 && slot < 1<<slotBits:
+		m.Notes |= noteTyped | uint64(slot)<<slotShift | uint64(at)<<typeAtShift | uint64(n)<<typeLenShift
+	}
+}
+
+// ContentType returns the Content-Type in the head of a message, which its From says
+// is a request or a response; it aliases the message.
+func ContentType(m *dissector.Message) ([]byte, bool) {
+	headers := RequestHeaders
+	if m.From == dissector.Server {
+		headers = ResponseHeaders
+	}
+	switch {
+	case m.Notes&noteTyped != 0:
+		const mask = 1<<typeBits - 1
+		at, n := int(m.Notes>>typeAtShift&mask), int(m.Notes>>typeLenShift&mask)
+		if slot := int(m.Notes >> slotShift & (1<<slotBits - 1)); slot < m.Len() {
+			if f, v := m.At(slot); f == headers.Field && at+n <= len(v.Bytes) {
+				return bytes.TrimSpace(v.Bytes[at : at+n]), true
+			}
+		}
+	case m.Notes&noteUntyped != 0:
+		blocks := 0
+		for range headers.Lines(&m.Values) {
+			blocks++
+		}
+		if blocks <= 1 { // else there are lines that were not noted
+			return nil, false
+		}
+	}
+	return headers.Get(&m.Values, "content-type")
+}
+
 // codingsOf lists the codings of m's body in the order they were applied.
 func codingsOf(m *dissector.Message) []string {
 	headers := RequestHeaders

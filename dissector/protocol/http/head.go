@@ -2,8 +2,10 @@ package http
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/bits"
 
 	"shark/dissector"
 )
@@ -44,61 +46,72 @@ type head struct {
 	coded   bool  // there is a transfer coding
 	chunked bool  // the last transfer coding is chunked
 	folded  bool  // a header goes on in a next line (RFC 9112, section 5.2)
+	odd     bool  // a name begins or ends with what is no part of a token
+	typeAt  int   // where in lines the value of the first Content-Type begins; 0 is nowhere
+	typeLen int
 	anomaly string
 }
 
-func (h *head) odd(what string) {
+func (h *head) wrong(what string) {
 	if h.anomaly == "" {
 		h.anomaly = what
 	}
 }
 
-// nextLine returns the line at buf[pos:] without its end, and the position after
-// it. Lines end in CRLF or in a bare LF.
-func nextLine(buf []byte, pos int) (line []byte, next int, err error) {
-	i := bytes.IndexByte(buf[pos:], '\n')
+// firstLine returns the line at the front of buf without its end, and the position
+// after it. Lines end in CRLF or in a bare LF.
+func firstLine(buf []byte) (line []byte, next int, err error) {
+	i := bytes.IndexByte(buf[:min(len(buf), maxHead)], '\n')
 	if i < 0 {
-		if len(buf) >= maxHead {
-			return nil, 0, errHeadTooLong
-		}
-		return nil, 0, dissector.ErrShort
+		return nil, 0, unended(buf)
 	}
-	if pos+i >= maxHead {
-		return nil, 0, errHeadTooLong
-	}
-	line = buf[pos : pos+i]
-	if i > 0 && line[i-1] == '\r' {
-		line = line[:i-1]
-	}
-	return line, pos + i + 1, nil
+	return withoutCR(buf[:i]), i + 1, nil
 }
 
-// headers reads the header lines from buf[pos:] to the empty line.
-func headers(buf []byte, pos int) (head, error) {
-	h := head{length: -1}
+// unended is the error of bytes in which a line's end is missing.
+func unended(buf []byte) error {
+	if len(buf) >= maxHead {
+		return errHeadTooLong
+	}
+	return dissector.ErrShort
+}
+
+func withoutCR(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		return line[:n-1]
+	}
+	return line
+}
+
+// read reads the header lines from buf[pos:] to the empty line into h, which is
+// empty.
+func (h *head) read(buf []byte, pos int) error {
+	h.length = -1
+	seen := buf[:min(len(buf), maxHead)]
 	for next := pos; ; {
-		line, after, err := nextLine(buf, next)
-		if err != nil {
-			return h, err
+		i := bytes.IndexByte(seen[next:], '\n')
+		if i < 0 {
+			return unended(buf)
 		}
+		line := withoutCR(seen[next : next+i])
 		if len(line) == 0 {
-			h.lines, h.size = buf[pos:next], after
+			h.lines, h.size = buf[pos:next], next+i+1
 			break
 		}
-		h.add(line)
-		next = after
+		h.add(line, next-pos)
+		next += i + 1
 	}
 	if h.folded {
 		size := h.size
-		var err error
-		h, err = headers(unfold(buf[pos:size]), 0)
+		*h = head{}
+		err := h.read(unfold(buf[pos:size]), 0)
 		h.size = size
-		return h, err
+		return err
 	}
 	if h.coded && h.length >= 0 {
-		h.odd(twoFramings)
+		h.wrong(twoFramings)
 	}
-	return h, nil
+	return nil
 }
 
 // unfold returns a copy of header lines in which the line ends inside a header
@@ -117,67 +130,119 @@ func unfold(lines []byte) []byte {
 	return c
 }
 
-// add takes from one header line what framing depends on.
-func (h *head) add(line []byte) {
+// add takes from one header line, at an offset of all of them, what framing depends
+// on and where the Content-Type is.
+func (h *head) add(line []byte, at int) {
 	if line[0] == ' ' || line[0] == '\t' {
 		h.folded = true
 		return
 	}
-	i := bytes.IndexByte(line, ':')
+	i := colon(line)
 	if i < 0 {
-		h.odd(noColon)
+		h.wrong(noColon)
 		return
 	}
-	name := line[:i]
-	if n := len(name); n > 0 && (name[n-1] == ' ' || name[n-1] == '\t') {
-		h.odd(spaceBeforeEnd)
-		name = bytes.TrimRight(name, " \t")
+	name, value := line[:i], line[i+1:]
+	if i > 0 && (!isGraphic(line[0]) || !isGraphic(name[i-1])) {
+		h.odd = true
+		if last := name[i-1]; last == ' ' || last == '\t' {
+			h.wrong(spaceBeforeEnd)
+			name = bytes.TrimRight(name, " \t")
+		}
 	}
-	switch {
-	case h.host == nil && bytes.EqualFold(name, nameHost):
-		h.host = trim(line[i+1:])
-	case bytes.EqualFold(name, nameUpgrade):
-		h.upgrade = trim(line[i+1:])
-	case bytes.EqualFold(name, nameLength):
-		h.addLength(line[i+1:])
-	case bytes.EqualFold(name, nameTransfer):
-		h.addCoding(line[i+1:])
+	switch len(name) { // before the names are looked at: most are none of these
+	case len("host"):
+		if h.host == nil && (string(name) == "Host" || isFold(name, "host")) {
+			h.host = trim(value)
+		}
+	case len("upgrade"):
+		if isFold(name, "upgrade") {
+			h.upgrade = trim(value)
+		}
+	case len("content-type"):
+		if h.typeAt == 0 && (string(name) == "Content-Type" || isFold(name, "content-type")) {
+			h.typeAt, h.typeLen = at+i+1, len(value)
+		}
+	case len("content-length"):
+		if string(name) == "Content-Length" || isFold(name, "content-length") {
+			h.addLength(value)
+		}
+	case len("transfer-encoding"):
+		if isFold(name, "transfer-encoding") {
+			h.addCoding(value)
+		}
 	}
 }
 
-var (
-	nameHost     = []byte("host")
-	nameUpgrade  = []byte("upgrade")
-	nameLength   = []byte("content-length")
-	nameTransfer = []byte("transfer-encoding")
-)
+// colon is bytes.IndexByte for the colon behind a name: names are so short that eight
+// bytes at a time is faster.
+func colon(line []byte) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(line); i += 8 {
+		x := binary.LittleEndian.Uint64(line[i:]) ^ ':'*ones
+		if zero := (x - ones) &^ x & high; zero != 0 {
+			return i + bits.TrailingZeros64(zero)/8
+		}
+	}
+	for ; i < len(line); i++ {
+		if line[i] == ':' {
+			return i
+		}
+	}
+	return -1
+}
 
-func trim(b []byte) []byte { return bytes.Trim(b, " \t") }
+// isFold tells whether b is a word of lower-case letters and marks, its case
+// ignored. They are of the same length.
+func isFold(b []byte, word string) bool {
+	for i, c := range b {
+		if w := word[i]; c != w && (w < 'a' || c|0x20 != w) {
+			return false
+		}
+	}
+	return true
+}
+
+func isGraphic(c byte) bool { return c > ' ' && c < 0x7f }
+
+// trim takes the blanks around b away (RFC 9110, section 5.6.3).
+func trim(b []byte) []byte {
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
+	for n := len(b); n > 0 && (b[n-1] == ' ' || b[n-1] == '\t'); n-- {
+		b = b[:n-1]
+	}
+	return b
+}
 
 // addLength reads a Content-Length: a number, or one number several times
 // (RFC 9112, section 6.3).
 func (h *head) addLength(v []byte) {
 	for {
-		one, rest, more := bytes.Cut(v, comma)
+		one := v
+		end := bytes.IndexByte(v, ',')
+		if end >= 0 {
+			one = v[:end]
+		}
 		n, ok := decimal(trim(one))
 		switch {
 		case !ok:
 			h.invalid = true
-			h.odd(badLength)
+			h.wrong(badLength)
 		case h.length >= 0 && h.length != n:
 			h.invalid = true
-			h.odd(twoLengths)
+			h.wrong(twoLengths)
 		default:
 			h.length = n
 		}
-		if !more {
+		if end < 0 {
 			return
 		}
-		v = rest
+		v = v[end+1:]
 	}
 }
-
-var comma = []byte(",")
 
 func decimal(b []byte) (n int64, ok bool) {
 	for _, c := range b {

@@ -28,6 +28,16 @@ const (
 	noteHead    uint64 = 1 << iota // request: its response has no body
 	noteConnect                    // request: a 2xx response makes the connection a tunnel
 	noteChunks                     // the next piece of the message is a chunk
+	noteTyped                      // the head has a Content-Type; higher bits say where
+	noteUntyped                    // the head has none
+)
+
+// Where in Message.Notes the place of the Content-Type stands: the value that is the
+// head's lines, the offset in them, and the length.
+const (
+	slotShift, slotBits       = 8, 8
+	typeAtShift, typeLenShift = 16, 40
+	typeBits                  = 24 // of each of the two
 )
 
 // What a connection may go on with.
@@ -70,7 +80,7 @@ func parseRequest(buf []byte, m *dissector.Message) (int64, error) {
 	if err := checkMethod(buf); err != nil {
 		return 0, err
 	}
-	line, next, err := nextLine(buf, 0)
+	line, next, err := firstLine(buf)
 	if err != nil {
 		return 0, err
 	}
@@ -78,8 +88,8 @@ func parseRequest(buf []byte, m *dissector.Message) (int64, error) {
 	if !ok {
 		return 0, errRequestLine
 	}
-	h, err := headers(buf, next)
-	if err != nil {
+	var h head
+	if err := h.read(buf, next); err != nil {
 		return 0, err
 	}
 	switch {
@@ -92,10 +102,10 @@ func parseRequest(buf []byte, m *dissector.Message) (int64, error) {
 		m.Next = upgraded(h.upgrade)
 	}
 	SetRequest(m, method, target, h.host, version)
-	addLines(m, RequestHeaders, h.lines)
+	addHeaders(m, RequestHeaders, &h)
 	RequestHeadersSize.Set(&m.Values, int64(h.size))
 	if h.coded && !h.chunked {
-		h.odd(badCoding)
+		h.wrong(badCoding)
 	}
 	setAnomaly(m, &h)
 	return requestBody(m, &h), nil
@@ -137,6 +147,14 @@ func addLines(m *dissector.Message, f field.MapField, lines []byte) {
 	}
 }
 
+// addHeaders adds the lines of a message's head.
+func addHeaders(m *dissector.Message, f field.MapField, h *head) {
+	addLines(m, f, h.lines)
+	if !h.odd {
+		NoteContentType(m, h.typeAt, h.typeLen)
+	}
+}
+
 func setAnomaly(m *dissector.Message, h *head) {
 	if h.anomaly != "" {
 		Anomaly.SetString(&m.Values, h.anomaly)
@@ -144,10 +162,10 @@ func setAnomaly(m *dissector.Message, h *head) {
 }
 
 func parseResponse(buf []byte, m *dissector.Message) (int64, error) {
-	if n := min(len(buf), len(statusPrefix)); !bytes.Equal(buf[:n], statusPrefix[:n]) {
+	if n := min(len(buf), len(statusPrefix)); string(buf[:n]) != statusPrefix[:n] {
 		return 0, errStatusLine
 	}
-	line, next, err := nextLine(buf, 0)
+	line, next, err := firstLine(buf)
 	if err != nil {
 		return 0, err
 	}
@@ -155,18 +173,18 @@ func parseResponse(buf []byte, m *dissector.Message) (int64, error) {
 	if !ok {
 		return 0, errStatusLine
 	}
-	h, err := headers(buf, next)
-	if err != nil {
+	var h head
+	if err := h.read(buf, next); err != nil {
 		return 0, err
 	}
 	SetStatus(m, code, reason, version)
-	addLines(m, ResponseHeaders, h.lines)
+	addHeaders(m, ResponseHeaders, &h)
 	ResponseHeadersSize.Set(&m.Values, int64(h.size))
 	setAnomaly(m, &h)
 	return responseBody(m, &h, code), nil
 }
 
-var statusPrefix = []byte("HTTP/1.")
+const statusPrefix = "HTTP/1."
 
 // responseBody finds where a response ends (RFC 9112, section 6.3) and returns
 // its span. When the request is not known it may have been a HEAD; a body is
@@ -226,6 +244,7 @@ func upgraded(to []byte) string {
 }
 
 var (
+	comma          = []byte(",")
 	slash          = []byte("/")
 	tokenWebSocket = []byte("websocket")
 	tokenH2C       = []byte("h2c")
@@ -294,8 +313,8 @@ func chunkSize(line []byte) (n int64, ok bool) {
 // parseTrailers reads what follows the line of the last chunk and ends the
 // message.
 func parseTrailers(from dissector.Side, buf []byte, pos int, m *dissector.Message) (int64, error) {
-	h, err := headers(buf, pos)
-	if err != nil {
+	var h head
+	if err := h.read(buf, pos); err != nil {
 		return 0, err
 	}
 	trailers := RequestTrailers

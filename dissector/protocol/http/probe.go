@@ -27,22 +27,23 @@ const longTarget = 256
 // version. A target so long that the line's end is not in head is believed
 // when it is a path. Some clients send an empty line first.
 func probe(head []byte) dissector.Guess {
-	head = bytes.TrimLeft(head[:min(len(head), maxHead)], "\r\n")
-	if n := min(len(head), len(statusPrefix)); bytes.Equal(head[:n], statusPrefix[:n]) {
+	head = head[:min(len(head), maxHead)]
+	head = head[lineEnds(head):]
+	if n := min(len(head), len(statusPrefix)); string(head[:n]) == statusPrefix[:n] {
 		return probeStatus(head)
 	}
-	method, rest, ok := bytes.Cut(head, blank)
-	if !ok {
-		return probeMethod(method)
+	space := bytes.IndexByte(head, ' ')
+	if space < 0 {
+		return probeMethod(head)
 	}
-	if !isMethod(method) {
+	if !isMethod(head[:space]) {
 		return dissector.No
 	}
-	line, _, ended := bytes.Cut(head, newline)
-	if !ended {
-		return probeTarget(bytes.TrimLeft(rest, " "))
+	end := bytes.IndexByte(head, '\n')
+	if end < 0 {
+		return probeTarget(bytes.TrimLeft(head[space+1:], " "))
 	}
-	_, target, _, ok := requestLine(bytes.TrimSuffix(line, carriage))
+	_, target, _, ok := requestLine(bytes.TrimSuffix(head[:end], carriage))
 	if !ok || len(target) == 0 || !printable(target) {
 		return dissector.No
 	}
@@ -51,7 +52,6 @@ func probe(head []byte) dissector.Guess {
 
 var (
 	blank    = []byte(" ")
-	newline  = []byte("\n")
 	carriage = []byte("\r")
 )
 

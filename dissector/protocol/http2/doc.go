@@ -52,4 +52,5 @@ const (
 	maxStreams       = 1024     // streams of a connection that are remembered at a time
 	maxUnknownFrame  = 16 << 10 // length of a frame of unknown type: the default SETTINGS_MAX_FRAME_SIZE
 	maxProbeFrames   = 32       // frames that a probe walks through
+	keepLines        = 8 << 10  // memory for header lines that is kept from list to list
 )

@@ -23,8 +23,8 @@ func (p *parser) headers(from dissector.Side, f frame, buf []byte, m *dissector.
 		}
 		id = promised(f, buf)
 	}
-	st := p.streams[id]
-	p.list.start(m, from, p.expect(from, f, &st))
+	st := p.streams.get(id)
+	p.list.start(m, from, p.expect(from, f, st))
 	if err == nil {
 		err = p.sides[from].hpack.Decode(block, p.add)
 	}
@@ -32,15 +32,17 @@ func (p *parser) headers(from dissector.Side, f frame, buf []byte, m *dissector.
 		p.list.unknown++
 		p.sides[from].hpack.Lose()
 	} else if err != nil {
+		p.list.drop()
 		return 0, err
 	}
 	if st.reset {
+		p.list.drop()
 		m.Values.Reset()
 		m.Skip = true
 		return span, nil
 	}
 	p.list.finish(span)
-	p.settle(from, f, id, st, m)
+	p.settle(from, f, st, m)
 	return span, nil
 }
 
@@ -114,7 +116,7 @@ func (p *parser) expect(from dissector.Side, f frame, st *stream) kind {
 }
 
 // settle makes m a piece of its stream's message.
-func (p *parser) settle(from dissector.Side, f frame, id uint32, st stream, m *dissector.Message) {
+func (p *parser) settle(from dissector.Side, f frame, st *stream, m *dissector.Message) {
 	mine := &st.half[from]
 	l := &p.list
 	switch {
@@ -132,8 +134,8 @@ func (p *parser) settle(from dissector.Side, f frame, id uint32, st stream, m *d
 		goOn(from, f, mine, m)
 	}
 	if from == dissector.Client {
-		p.sides[from].top = max(p.sides[from].top, id)
+		p.sides[from].top = max(p.sides[from].top, st.id)
 	}
-	piece(id, mine, m)
-	p.streams.put(id, st)
+	piece(st.id, mine, m)
+	p.streams.put(st)
 }

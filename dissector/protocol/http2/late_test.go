@@ -1,6 +1,7 @@
 package http2_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -150,7 +151,9 @@ func (c factSink) Entry(e *dissector.Entry) error {
 	}
 	e.Each(func(f *field.Field, v field.Value) {
 		if f.Kind == field.Map {
-			c.facts[key][fmt.Sprintf("%s %s", f.Name, v.Bytes)] = true
+			for line := range bytes.Lines(v.Bytes) {
+				c.facts[key][fmt.Sprintf("%s %s", f.Name, line)] = true
+			}
 			return
 		}
 		unsure := e.Marks&dissector.MarkTruncated != 0 && sums[f]

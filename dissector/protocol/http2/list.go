@@ -26,8 +26,11 @@ type list struct {
 	m       *dissector.Message
 	request bool // its head is that of a request
 	kind    kind
-	fields  int
 	unknown int
+	lines   []byte // the fields that were read, as lines, but for the pseudo-headers
+	odd     bool   // one of them is not plain: its name may be read as another
+	typeAt  int    // where the value of content-type begins in lines; 0 is nowhere
+	typeLen int
 
 	method, path, authority, host []byte
 	status                        int // 0 when not known
@@ -35,27 +38,29 @@ type list struct {
 
 func (l *list) start(m *dissector.Message, from dissector.Side, k kind) {
 	l.m, l.kind, l.request = m, k, k == promise || from == dissector.Client
-	l.fields, l.unknown, l.status = 0, 0, 0
+	l.unknown, l.status = 0, 0
+	l.lines, l.odd, l.typeAt = l.lines[:0], false, 0
 	l.method, l.path, l.authority, l.host = l.method[:0], l.path[:0], l.authority[:0], l.host[:0]
 }
 
 // add takes the next field.
-func (l *list) add(f hpack.Field) {
-	l.fields++
+func (l *list) add(f *hpack.Field) {
+	name := f.Name()
 	switch {
 	case !f.Known:
 		l.unknown++
-	case len(f.Name) == 0:
-	case f.Name[0] == ':':
-		l.pseudo(f.Name, f.Value)
+	case len(name) == 0:
+	case name[0] == ':':
+		l.pseudo(name, f.Value())
 	default:
-		l.regular(f.Name, f.Value)
+		l.regular(name, f)
 	}
 }
 
 // pseudo takes a pseudo-header, which trailers have none of.
 func (l *list) pseudo(name, value []byte) {
-	if l.kind != promise {
+	if l.kind != head && l.kind != promise {
+		l.flush()
 		l.kind = head
 	}
 	switch string(name) {
@@ -70,7 +75,7 @@ func (l *list) pseudo(name, value []byte) {
 	}
 }
 
-func (l *list) regular(name, value []byte) {
+func (l *list) regular(name []byte, f *hpack.Field) {
 	if l.kind == open {
 		l.kind = trailers // the first field of a head would be a pseudo-header
 		if l.unknown > 0 {
@@ -81,14 +86,46 @@ func (l *list) regular(name, value []byte) {
 		l.unknown++
 		return
 	}
-	if l.kind != trailers && string(name) == "host" {
-		l.host = append(l.host[:0], value...)
+	switch len(name) { // before the names are looked at: most are none of these
+	case len("host"):
+		if l.kind != trailers && string(name) == "host" {
+			l.host = append(l.host[:0], f.Value()...)
+		}
+	case len("content-type"):
+		if l.typeAt == 0 && string(name) == "content-type" {
+			l.typeAt, l.typeLen = len(l.lines)+len(name)+len(": "), len(f.Value())
+		}
+	case len("transfer-encoding"):
+		if string(name) == "transfer-encoding" {
+			http.Anomaly.SetString(&l.m.Values, transferCoded)
+		}
 	}
-	if string(name) == "transfer-encoding" {
-		http.Anomaly.SetString(&l.m.Values, transferCoded)
+	if f.Plain {
+		l.lines = append(l.lines, f.Line...)
+		return
+	}
+	l.odd = true
+	l.lines = append(l.lines, l.oneLine(name, lineEnds+":")...)
+	l.lines = append(l.lines, ": "...)
+	l.lines = append(l.lines, l.oneLine(f.Value(), lineEnds)...)
+	l.lines = append(l.lines, '\n')
+}
+
+// flush sets the lines that were read.
+func (l *list) flush() {
+	if len(l.lines) == 0 {
+		return
 	}
 	to := l.target()
-	to.Add(&l.m.Values, l.oneLine(name, lineEnds+":"), l.oneLine(value, lineEnds))
+	to.AddLines(&l.m.Values, l.lines)
+	l.drop()
+}
+
+// drop forgets the lines that were read.
+func (l *list) drop() {
+	if l.lines, l.typeAt = l.lines[:0], 0; cap(l.lines) > keepLines {
+		l.lines = nil
+	}
 }
 
 func (l *list) target() field.MapField {
@@ -114,7 +151,7 @@ const (
 // oneLine returns b with blanks for the bytes of odd, which no correct sender
 // sends (section 8.2.1): they would make it look like other headers.
 func (l *list) oneLine(b []byte, odd string) []byte {
-	if !hasAny(b, odd) {
+	if !bytes.ContainsAny(b, odd) {
 		return b
 	}
 	http.Anomaly.SetString(&l.m.Values, forged)
@@ -125,17 +162,6 @@ func (l *list) oneLine(b []byte, odd string) []byte {
 	return b
 }
 
-// hasAny is bytes.ContainsAny for a few bytes, which it looks for one by one: that
-// is faster than making a set of them.
-func hasAny(b []byte, few string) bool {
-	for i := range len(few) {
-		if bytes.IndexByte(b, few[i]) >= 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // interim tells whether the list is the head of an informational response.
 func (l *list) interim() bool {
 	return !l.request && l.status >= 100 && l.status < 200
@@ -144,6 +170,11 @@ func (l *list) interim() bool {
 // finish sets what the list says as a whole; span is the length of its frames.
 func (l *list) finish(span int) {
 	v := &l.m.Values
+	at := l.typeAt
+	l.flush()
+	if l.kind == head && !l.odd {
+		http.NoteContentType(l.m, at, l.typeLen)
+	}
 	http.Version.SetString(v, version)
 	if l.unknown > 0 {
 		Unknown.Set(v, int64(l.unknown))

@@ -14,7 +14,7 @@ type parser struct {
 	streams streams
 	list    list   // the header list that is being read
 	joined  []byte // a header block put together from several frames
-	add     func(hpack.Field)
+	add     func(*hpack.Field)
 }
 
 // side is what one side has said so far.
@@ -26,7 +26,7 @@ type side struct {
 }
 
 func newParser() *parser {
-	p := &parser{streams: make(streams)}
+	p := new(parser)
 	p.sides[dissector.Client].holed, p.sides[dissector.Server].holed = true, true // until a beginning is seen
 	p.add = p.list.add
 	return p
@@ -36,7 +36,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if m.Gap > 0 {
 		p.lose(from)
 	}
-	if n := min(len(buf), len(preface)); n >= 3 && string(buf[:n]) == preface[:n] {
+	if n := min(len(buf), len(preface)); n >= 3 && buf[0] == preface[0] && string(buf[:n]) == preface[:n] {
 		if n < len(preface) {
 			return short(m, len(preface))
 		}
@@ -114,7 +114,7 @@ func (p *parser) data(from dissector.Side, f frame, buf []byte, m *dissector.Mes
 		}
 		off, n = off+1, n-1-pad
 	}
-	st := p.streams[f.stream]
+	st := p.streams.get(f.stream)
 	if st.reset {
 		m.Skip = true
 		return f.span(), nil
@@ -126,7 +126,7 @@ func (p *parser) data(from dissector.Side, f frame, buf []byte, m *dissector.Mes
 	m.Resumed = m.Resumed || !half.headed
 	m.SetBody(off, int64(n))
 	goOn(from, f, half, m)
-	p.streams.put(f.stream, st)
+	p.streams.put(st)
 	return f.span(), nil
 }
 
@@ -168,8 +168,8 @@ func (p *parser) reset(from dissector.Side, f frame, buf []byte, m *dissector.Me
 		m.Need = f.span()
 		return 0, dissector.ErrShort
 	}
-	st, open := p.streams[f.stream]
-	if !open || st.reset {
+	st := p.streams.get(f.stream)
+	if !st.kept || st.reset {
 		m.Skip = true
 		return f.span(), nil
 	}
@@ -185,6 +185,6 @@ func (p *parser) reset(from dissector.Side, f frame, buf []byte, m *dissector.Me
 	if !half.ended {
 		setBodySize(from, half, m)
 	}
-	p.streams.put(f.stream, stream{reset: true})
+	*st = stream{id: st.id, kept: true, reset: true}
 	return f.span(), nil
 }

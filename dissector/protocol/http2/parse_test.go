@@ -217,8 +217,8 @@ func TestStreamsAreBounded(t *testing.T) {
 		if id%3 == 0 {
 			say(t, p.parse, dissector.Client, 0, raw(frameRSTStream, 0, id, "\x00\x00\x00\x08"))
 		}
-		if len(p.streams) > maxStreams {
-			t.Fatalf("%d streams are remembered", len(p.streams))
+		if p.streams.n > maxStreams {
+			t.Fatalf("%d streams are remembered", p.streams.n)
 		}
 	}
 }

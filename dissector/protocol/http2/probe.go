@@ -230,16 +230,17 @@ type evidence struct {
 	wrong             bool
 }
 
-func (e *evidence) add(f hpack.Field) {
+func (e *evidence) add(f *hpack.Field) {
 	e.fields++
+	name := f.Name()
 	switch {
 	case !f.Known:
-	case len(f.Name) > 0 && f.Name[0] == ':':
+	case len(name) > 0 && name[0] == ':':
 		e.wrong = e.wrong || e.regular
-		e.pseudo(string(f.Name), f.Value)
+		e.pseudo(string(name), f.Value())
 	default:
-		e.wrong = e.wrong || !isName(f.Name)
-		if !e.regular && e.fields == 1 && string(f.Name) == "grpc-status" {
+		e.wrong = e.wrong || !hpack.IsName(name)
+		if !e.regular && e.fields == 1 && string(name) == "grpc-status" {
 			e.response = true // trailers of gRPC
 		}
 		e.regular = true
@@ -281,15 +282,4 @@ func (e *evidence) guess() dissector.Guess {
 		return dissector.No
 	}
 	return dissector.More
-}
-
-// isName tells whether b is a header name as HTTP/2 has them: a token in lower
-// case (RFC 9113, section 8.2.1).
-func isName(b []byte) bool {
-	for _, c := range b {
-		if c <= ' ' || c >= 0x7f || c == ':' || c >= 'A' && c <= 'Z' {
-			return false
-		}
-	}
-	return len(b) > 0
 }

@@ -59,9 +59,9 @@ func (e *encoder) appendLiteral(b []byte, name, value string) []byte {
 }
 
 func (e *encoder) find(name, value string) (whole, only int) {
-	for i, p := range static {
-		if string(p.name) == name {
-			if string(p.value) == value {
+	for i, p := range staticTable {
+		if p.name == name {
+			if p.value == value {
 				return i + 1, 0
 			}
 			only = i + 1

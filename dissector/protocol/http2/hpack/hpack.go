@@ -8,6 +8,7 @@
 package hpack
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -42,21 +43,44 @@ var (
 	errSizeUpdate = errors.New("header block changes the table's size after its first field")
 )
 
-// Field is one header field. Name and Value are valid until the function that
-// was given the Field returns.
+// Field is one header field. It is valid until the function that was given it
+// returns.
 type Field struct {
-	Name, Value []byte
+	// Line is the field as a header line: name, ": ", value and "\n". The fields of
+	// the tables are kept so, for the many blocks that refer to them.
+	Line []byte
+	name int // length
 	// Known is false when the field, or its name, stands in an entry of the
-	// table that was never seen; Name and Value are then empty, but for the
-	// Value of a field that was sent with it.
+	// table that was never seen; name and value are then empty, but for the
+	// value of a field that was sent with it.
 	Known bool
+	// Plain says that IsName holds for the name and that the value has no control
+	// characters: one of the usual fields, but for the pseudo-headers.
+	Plain bool
 }
+
+// Name returns the field's name.
+func (f *Field) Name() []byte { return f.Line[:f.name:f.name] }
+
+// Value returns the field's value.
+func (f *Field) Value() []byte { return f.Line[f.name+len(separator) : len(f.Line)-len(lineEnd)] }
+
+// size is what the field counts in a table and a list (RFC 7541, section 4.1).
+func (f *Field) size() int { return len(f.Line) - lineOverhead + entryOverhead }
+
+// What stands in a line beside the name and the value.
+const (
+	separator    = ": "
+	lineEnd      = "\n"
+	lineOverhead = len(separator) + len(lineEnd)
+)
 
 // Decoder holds the dynamic table of one direction of a connection. The zero
 // Decoder has joined a connection that may have begun before.
 type Decoder struct {
 	table table
-	buf   []byte // unpacked Huffman strings of the field at hand
+	field Field  // the one at hand
+	buf   []byte // its line, when the table has none
 }
 
 // Begin tells the decoder that it is at the beginning of its direction.
@@ -68,7 +92,7 @@ func (d *Decoder) Lose() { d.table = table{} }
 // Decode unpacks a whole header block and calls emit for each of its fields, in
 // order. After an error the decoder goes on as after Lose; the fields emitted
 // before are right.
-func (d *Decoder) Decode(block []byte, emit func(Field)) error {
+func (d *Decoder) Decode(block []byte, emit func(*Field)) error {
 	err := d.decode(block, emit)
 	if err != nil {
 		d.Lose()
@@ -76,127 +100,189 @@ func (d *Decoder) Decode(block []byte, emit func(Field)) error {
 	if cap(d.buf) > keepScratch {
 		d.buf = nil
 	}
+	d.field = Field{} // it refers to one of the two
 	return err
 }
 
-func (d *Decoder) decode(block []byte, emit func(Field)) error {
-	budget := MaxListSize
-	fields := 0
-	for len(block) > 0 {
-		var f Field
+func (d *Decoder) decode(block []byte, emit func(*Field)) error {
+	budget, t := MaxListSize, &d.table
+	for pos, fields := 0, 0; pos < len(block); {
+		var f *Field
+		var n int
 		var err error
-		switch c := block[0]; {
+		switch c := block[pos]; {
 		case c&0x80 != 0: // section 6.1
-			f, block, err = d.indexed(block)
-		case c&0xc0 == 0x40: // section 6.2.1
-			if f, block, err = d.literal(block, 6); err == nil {
-				d.table.add(f)
+			i := int(c & 0x7f)
+			if n = 1; i == 0x7f {
+				if i, n, err = readInt(block[pos:], 7); err != nil {
+					return err
+				}
 			}
+			if i == 0 {
+				return errIndexZero
+			}
+			f = d.at(i)
+		case c&0xc0 == 0x40: // section 6.2.1
+			from := len(t.data)
+			if t.data, n, err = d.literal(t.data, block[pos:], 6); err != nil {
+				return err
+			}
+			f = &d.field
+			f.Line = t.data[from:]
+			t.add(f)
 		case c&0xe0 == 0x20: // section 6.3
 			if fields > 0 {
 				return errSizeUpdate
 			}
-			var n int
-			if n, block, err = readInt(block, 5); err != nil {
+			var size int
+			if size, n, err = readInt(block[pos:], 5); err != nil {
 				return err
 			}
-			d.table.resize(n)
+			t.resize(size)
+			pos += n
 			continue
 		default: // sections 6.2.2 and 6.2.3
-			f, block, err = d.literal(block, 4)
+			if d.buf, n, err = d.literal(d.buf[:0], block[pos:], 4); err != nil {
+				return err
+			}
+			f = &d.field
+			f.Line = d.buf
 		}
-		if err != nil {
-			return err
-		}
-		if budget -= len(f.Name) + len(f.Value) + entryOverhead; budget < 0 {
+		pos += n
+		if budget -= f.size(); budget < 0 {
 			return ErrTooLarge
 		}
 		fields++
 		emit(f)
-		d.table.compact()
+		if t.first > 0 {
+			t.compact()
+		}
 	}
 	return nil
 }
 
-func (d *Decoder) indexed(b []byte) (Field, []byte, error) {
-	i, b, err := readInt(b, 7)
-	if err != nil {
-		return Field{}, nil, err
+// at returns the field of an index above 0, counted from the static table on
+// (section 2.3.3).
+func (d *Decoder) at(i int) *Field {
+	if i <= len(static) {
+		return &static[i-1]
 	}
-	if i == 0 {
-		return Field{}, nil, errIndexZero
-	}
-	return d.table.at(i), b, nil
+	return d.table.at(i-len(static), &d.field)
 }
 
-// literal reads a field whose value, and maybe name, is spelled out; prefix is
-// the number of bits that the index of its name begins in.
-func (d *Decoder) literal(b []byte, prefix uint) (f Field, rest []byte, err error) {
-	i, b, err := readInt(b, prefix)
+// literal reads a field whose value, and maybe name, is spelled out in the first n
+// bytes of b, and appends its line to dst; prefix is the number of bits that the index
+// of its name begins in. All else that is said of it stands in d.field then.
+func (d *Decoder) literal(dst, b []byte, prefix uint) (out []byte, n int, err error) {
+	i, n, err := readInt(b, prefix)
 	if err != nil {
-		return f, nil, err
+		return dst, 0, err
 	}
-	d.buf = d.buf[:0]
+	out = dst
+	known, plain := true, false
 	if i > 0 {
-		f = d.table.at(i)
+		f := d.at(i)
+		out = append(out, f.Name()...)
+		known, plain = f.Known, f.Plain || IsName(f.Name())
 	} else {
-		f.Known = true
-		if f.Name, b, err = d.readString(b); err != nil {
-			return f, nil, err
+		var used int
+		if out, used, err = appendString(out, b[n:]); err != nil {
+			return dst, 0, err
 		}
+		n += used
+		plain = IsName(out[len(dst):])
 	}
-	f.Value, b, err = d.readString(b)
-	return f, b, err
+	name := len(out) - len(dst)
+	out = append(out, separator...)
+	from := len(out)
+	out, used, err := appendString(out, b[n:])
+	if err != nil {
+		return dst, 0, err
+	}
+	f := &d.field
+	f.name, f.Known, f.Plain = name, known, plain && isText(out[from:])
+	return append(out, lineEnd...), n + used, nil
 }
 
-// readInt reads a number that begins in the low bits of b[0] (section 5.1).
-func readInt(b []byte, prefix uint) (int, []byte, error) {
-	full := 1<<prefix - 1
-	n := int(b[0]) & full
-	b = b[1:]
-	if n < full {
-		return n, b, nil
+// IsName tells whether b is a header name as HTTP/2 has them: a token in lower
+// case (RFC 9113, section 8.2.1).
+func IsName(b []byte) bool {
+	for _, c := range b {
+		if c <= ' ' || c >= 0x7f || c == ':' || c >= 'A' && c <= 'Z' {
+			return false
+		}
 	}
+	return len(b) > 0
+}
+
+// isText tells whether b has no control characters below blank. It looks at eight
+// bytes at a time.
+func isText(b []byte) bool {
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(b) >= 8; b = b[8:] {
+		x := binary.LittleEndian.Uint64(b)
+		if (x-' '*low)&^x&high != 0 {
+			return false
+		}
+	}
+	for _, c := range b {
+		if c < ' ' {
+			return false
+		}
+	}
+	return true
+}
+
+// readInt reads a number that begins in the low bits of b[0] (section 5.1) and says
+// how many bytes it takes.
+func readInt(b []byte, prefix uint) (i, n int, err error) {
+	full := 1<<prefix - 1
+	if i = int(b[0]) & full; i < full {
+		return i, 1, nil
+	}
+	n = 1
 	for shift := uint(0); ; shift += 7 {
-		if len(b) == 0 {
-			return 0, nil, ErrTruncated
+		if len(b) == n {
+			return 0, 0, ErrTruncated
 		}
-		c := b[0]
-		b = b[1:]
+		c := b[n]
+		n++
 		if shift > 28 {
-			return 0, nil, errInteger
+			return 0, 0, errInteger
 		}
-		n += int(c&0x7f) << shift
-		if n > maxInt {
-			return 0, nil, errInteger
+		i += int(c&0x7f) << shift
+		if i > maxInt {
+			return 0, 0, errInteger
 		}
 		if c&0x80 == 0 {
-			return n, b, nil
+			return i, n, nil
 		}
 	}
 }
 
-// readString reads a string literal (section 5.2).
-func (d *Decoder) readString(b []byte) (s, rest []byte, err error) {
+// appendString appends a string literal (section 5.2), which is the first n bytes of
+// b, to dst.
+func appendString(dst, b []byte) (out []byte, n int, err error) {
 	if len(b) == 0 {
-		return nil, nil, ErrTruncated
+		return dst, 0, ErrTruncated
 	}
-	packed := b[0]&0x80 != 0
-	n, b, err := readInt(b, 7)
-	if err != nil {
-		return nil, nil, err
-	}
-	if n > len(b) {
-		return nil, nil, ErrTruncated
-	}
-	s, rest = b[:n], b[n:]
-	if packed {
-		off := len(d.buf)
-		var ok bool
-		if d.buf, ok = appendHuffman(d.buf, s); !ok {
-			return nil, nil, errHuffman
+	size, n, err := int(b[0]&0x7f), 1, error(nil)
+	if size == 0x7f {
+		if size, n, err = readInt(b, 7); err != nil {
+			return dst, 0, err
 		}
-		s = d.buf[off:]
 	}
-	return s, rest, nil
+	if size > len(b)-n {
+		return dst, 0, ErrTruncated
+	}
+	s := b[n : n+size]
+	n += size
+	if b[0]&0x80 == 0 {
+		return append(dst, s...), n, nil
+	}
+	out, ok := appendHuffman(dst, s)
+	if !ok {
+		return dst, 0, errHuffman
+	}
+	return out, n, nil
 }

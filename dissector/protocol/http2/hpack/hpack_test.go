@@ -15,12 +15,12 @@ import (
 func decode(t testing.TB, d *Decoder, block []byte) []string {
 	t.Helper()
 	var got []string
-	err := d.Decode(block, func(f Field) {
+	err := d.Decode(block, func(f *Field) {
 		if !f.Known {
 			got = append(got, "?")
 			return
 		}
-		got = append(got, string(f.Name)+": "+string(f.Value))
+		got = append(got, string(f.Name())+": "+string(f.Value()))
 	})
 	if err != nil {
 		t.Fatalf("block %x: %v", block, err)
@@ -148,7 +148,7 @@ func TestMalformedBlocks(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var d Decoder
-			err := d.Decode(unhex(t, c.block), func(Field) {})
+			err := d.Decode(unhex(t, c.block), func(*Field) {})
 			if !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want)
 			}
@@ -164,11 +164,11 @@ func TestBombIsStopped(t *testing.T) {
 	var d Decoder
 	d.Begin()
 	total := 0
-	err := d.Decode(block, func(f Field) { total += len(f.Name) + len(f.Value) })
+	err := d.Decode(block, func(f *Field) { total += len(f.Name()) + len(f.Value()) })
 	if !errors.Is(err, ErrTooLarge) || total > MaxListSize {
 		t.Errorf("%d bytes and error %v", total, err)
 	}
-	if d.table.at(62).Known {
+	if d.at(62).Known {
 		t.Error("the table is still trusted")
 	}
 }
@@ -177,7 +177,7 @@ func TestTableMemoryIsBounded(t *testing.T) {
 	var d Decoder // joined late: nothing limits the table but MaxTableSize
 	for i := range 20000 {
 		e := encoder{}
-		if err := d.Decode(e.appendLiteral(nil, "n", strings.Repeat("v", i%500)), func(Field) {}); err != nil {
+		if err := d.Decode(e.appendLiteral(nil, "n", strings.Repeat("v", i%500)), func(*Field) {}); err != nil {
 			t.Fatal(err)
 		}
 		if d.table.size > MaxTableSize || len(d.table.data) > 3*MaxTableSize || len(d.table.entries) > 8192 {
@@ -241,16 +241,16 @@ func FuzzHPACK(f *testing.F) {
 		var begun, late Decoder
 		begun.Begin()
 		var all, some []string
-		keep := func(to *[]string) func(Field) {
-			return func(f Field) {
+		keep := func(to *[]string) func(*Field) {
+			return func(f *Field) {
 				s := "?"
 				if f.Known {
-					s = string(f.Name) + ": " + string(f.Value)
+					s = string(f.Name()) + ": " + string(f.Value())
 				}
 				*to = append(*to, s)
 			}
 		}
-		if begun.Decode(first, func(Field) {}) != nil {
+		if begun.Decode(first, func(*Field) {}) != nil {
 			return
 		}
 		err := begun.Decode(second, keep(&all))
@@ -279,7 +279,7 @@ func BenchmarkDecode(b *testing.B) {
 	var d Decoder
 	d.Begin()
 	n := 0
-	emit := func(f Field) { n += len(f.Value) }
+	emit := func(f *Field) { n += len(f.Value()) }
 	b.SetBytes(int64(len(block)))
 	b.ReportAllocs()
 	for b.Loop() {

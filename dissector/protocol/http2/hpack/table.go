@@ -9,43 +9,45 @@ type table struct {
 	size    int     // of the entries, as section 4.1 counts it
 	first   int     // index in entries of the oldest that still counts
 	entries []entry // oldest first
-	data    []byte  // names and values, from position base on
+	data    []byte  // their lines, from position base on
 	base    int
 }
 
+// entry says where the line of a field stands.
 type entry struct {
-	off         int // position of the name in all that was ever added
-	name, value int // lengths
-	known       bool
+	off          int   // position of the line in all that was ever added
+	name, line   int32 // lengths; the line's holds the name's
+	known, plain bool  // as in Field
 }
 
-func (e *entry) size() int { return e.name + e.value + entryOverhead }
+func (e *entry) size() int { return int(e.line) - lineOverhead + entryOverhead }
 
-// at returns the field of an index above 0, counted from the static table on
-// (section 2.3.3).
-func (t *table) at(i int) Field {
-	if i <= len(static) {
-		return Field{Name: static[i-1].name, Value: static[i-1].value, Known: true}
-	}
-	k := len(t.entries) - (i - len(static))
+// unknown is the field of an entry that was never seen.
+var unknown = Field{Line: []byte(separator + lineEnd)}
+
+// at returns the field of an index above 0 of this table; it may use f for it.
+func (t *table) at(i int, f *Field) *Field {
+	k := len(t.entries) - i
 	if k < t.first {
-		return Field{}
+		return &unknown
 	}
 	e := &t.entries[k]
 	if !e.known {
-		return Field{}
+		return &unknown
 	}
-	b := t.data[e.off-t.base:]
-	return Field{Name: b[:e.name], Value: b[e.name : e.name+e.value], Known: true}
+	from := e.off - t.base
+	f.Line, f.name, f.Known, f.Plain = t.data[from:from+int(e.line)], int(e.name), true, e.plain
+	return f
 }
 
-// add puts a field in front. The field may alias the table's own data, which
-// stays in place until compact is called.
-func (t *table) add(f Field) {
-	e := entry{off: t.base + len(t.data), name: len(f.Name), value: len(f.Value), known: f.Known}
-	t.data = append(append(t.data, f.Name...), f.Value...)
-	t.entries = append(t.entries, e)
-	t.size += e.size()
+// add makes an entry of a field whose line is the end of the table's data.
+func (t *table) add(f *Field) {
+	t.entries = append(t.entries, entry{
+		off:  t.base + len(t.data) - len(f.Line),
+		name: int32(f.name), line: int32(len(f.Line)),
+		known: f.Known, plain: f.Plain,
+	})
+	t.size += f.size()
 	t.evict()
 }
 
