@@ -111,7 +111,9 @@ func (d *Decoder) Decode(r *Record, p *Packet) {
 	p.Time, p.Number, p.Interface = r.Time, r.Number, r.Interface
 	p.CapLen, p.OrigLen = uint32(len(r.Data)), r.OrigLen
 	d.layers = maxLayers
-	d.link(p, r.Link, r.Data, max(int(r.OrigLen), len(r.Data)))
+	if r.Link != linkEthernet || !d.usual(p, r.Data) {
+		d.link(p, r.Link, r.Data, max(int(r.OrigLen), len(r.Data)))
+	}
 	if p.Kind == Malformed {
 		d.stats.Malformed[d.fault]++
 	}

@@ -15,6 +15,35 @@ const (
 	protoShim6       Proto = 140
 )
 
+// Of the fragment field of an IPv4 header.
+const moreFragments, offsetMask = 0x2000, 0x1fff
+
+// usual decodes what nearly all packets are: IPv4 without options, and no fragment, in
+// Ethernet. Of any other it knows nothing and leaves p alone. It does what ethernet, ip
+// and ipv4 do, at half the instructions of all decoding; p is still empty.
+func (d *Decoder) usual(p *Packet, b []byte) bool {
+	const headers = 14 + 20
+	if len(b) < headers || etherType(be.Uint16(b[12:])) != etherIPv4 || b[14] != 0x45 || be.Uint16(b[20:])&(moreFragments|offsetMask) != 0 {
+		return false
+	}
+	total := int(be.Uint16(b[16:]))
+	if total < 20 {
+		return false
+	}
+	p.TTL, p.Proto = b[22], Proto(b[23])
+	p.Src[10], p.Src[11], p.Dst[10], p.Dst[11] = 0xff, 0xff, 0xff, 0xff
+	copy(p.Src[12:], b[26:30])
+	copy(p.Dst[12:], b[30:34])
+	d.layers -= 2
+	rest := b[headers:min(len(b), 14+total)]
+	if p.Proto == TCP {
+		d.tcp(p, rest, total-20)
+	} else {
+		d.upper(p, p.Proto, rest, total-20)
+	}
+	return true
+}
+
 // ip decodes IPv4 or IPv6, whichever the first four bits say. b was wire bytes
 // long on the wire, or more than the packet's own length where a link layer pads.
 func (d *Decoder) ip(p *Packet, b []byte, wire int) {
@@ -59,7 +88,6 @@ func (d *Decoder) ipv4(p *Packet, b []byte, wire int) {
 	if len(b) > total {
 		b = b[:total] // link-layer padding or checksum
 	}
-	const moreFragments, offsetMask = 0x2000, 0x1fff
 	if f := be.Uint16(b[6:]); f&(moreFragments|offsetMask) != 0 {
 		d.fragment(p, fragment{
 			id:     uint32(be.Uint16(b[4:])),

@@ -71,9 +71,10 @@ type exporter struct {
 	node     string
 	ends     *ends
 	extras   extras
-	seen     Coverage // of the packets read
-	span     [2]int64 // first and last time of those
-	last     int64    // latest time of a packet written
+	w        *pcapng.Writer // nil until there is something to write
+	seen     Coverage       // of the packets read
+	span     [2]int64       // first and last time of those
+	last     int64          // latest time of a packet written
 	result   *Exported
 }
 
@@ -178,7 +179,6 @@ func (x *exporter) source(ctx context.Context) (*selection, error) {
 // copy writes the selected packets of src.
 func (x *exporter) copy(ctx context.Context, q Export, src *selection, out io.Writer) error {
 	progress := Progress{Task: "exporting", Total: x.e.size()}
-	var w *pcapng.Writer
 	var b packet.Batch
 	for {
 		end := src.ReadBatch(&b)
@@ -193,22 +193,8 @@ func (x *exporter) copy(ctx context.Context, q Export, src *selection, out io.Wr
 		if err := x.check(interfaces); err != nil {
 			return err
 		}
-		kept := x.keep(b.Records)
-		if end != nil {
-			if err := x.outside(q); err != nil {
-				return err
-			}
-		}
-		if w == nil && (len(kept) > 0 || end != nil) {
-			var err error
-			if w, err = x.begin(out); err != nil {
-				return err
-			}
-		}
-		if w != nil {
-			if err := x.write(w, kept, interfaces); err != nil {
-				return err
-			}
+		if err := x.write(b.Records, interfaces, out); err != nil {
+			return err
 		}
 		progress.Packets, progress.Bytes = x.seen.Packets, x.seen.Bytes
 		progress.Done = end != nil
@@ -217,34 +203,34 @@ func (x *exporter) copy(ctx context.Context, q Export, src *selection, out io.Wr
 			break
 		}
 	}
-	return x.finish(src, w)
+	return x.finish(q, src, out)
 }
 
-// keep counts the packets and leaves those that are asked for.
-func (x *exporter) keep(recs []packet.Record) []packet.Record {
-	kept := recs[:0]
-	for i := range recs {
-		r := &recs[i]
-		x.count(r)
-		if x.selects(r) {
-			kept = append(kept, *r)
+// write counts packets and writes those that are asked for, and before them what was
+// met beside packets.
+func (x *exporter) write(recs []packet.Record, interfaces []packet.Interface, out io.Writer) error {
+	if x.w != nil {
+		if err := x.failed(x.extras.write(x.w, x.format)); err != nil {
+			return err
 		}
 	}
-	return kept
-}
-
-// write writes packets, and before them what was met beside packets.
-func (x *exporter) write(w *pcapng.Writer, recs []packet.Record, interfaces []packet.Interface) error {
-	if err := x.failed(x.extras.write(w, x.format)); err != nil {
-		return err
-	}
+	x.count(recs)
+	all := x.node == "" && x.bpf == nil && x.ends == nil
 	for i := range recs {
 		r := &recs[i]
+		if r.Time < x.from || r.Time >= x.to && x.to != math.MaxInt64 || !all && !x.selects(r) {
+			continue
+		}
+		if x.w == nil {
+			if err := x.begin(out); err != nil {
+				return err
+			}
+		}
 		x.result.Packets++
 		if r.Interface = x.extras.use(r.Interface); r.Time > x.last || x.result.Packets == 1 {
 			x.last = r.Time
 		}
-		if err := w.Write(r, interfaces); err != nil {
+		if err := x.w.Write(r, interfaces); err != nil {
 			return x.failed(err)
 		}
 	}
@@ -262,14 +248,20 @@ func (x *exporter) outside(q Export) error {
 }
 
 // begin begins the file.
-func (x *exporter) begin(out io.Writer) (*pcapng.Writer, error) {
-	o := pcapng.Options{Format: x.format, Nanosecond: true, Window: reorderBytes, Application: strings.TrimSpace("shark " + x.e.w.cfg.Version), Comments: x.extras.comments}
+func (x *exporter) begin(out io.Writer) error {
+	o := pcapng.Options{
+		Format: x.format, Nanosecond: true, Window: reorderBytes, Reserve: true,
+		Application: strings.TrimSpace("shark " + x.e.w.cfg.Version), Comments: x.extras.comments,
+	}
 	if len(x.extras.interfaces) > 0 {
 		o.Link = x.extras.interfaces[0].Link
 	}
 	x.extras.written.comments = len(x.extras.comments)
-	w, err := pcapng.NewWriter(out, o)
-	return w, x.failed(err)
+	var err error
+	if x.w, err = pcapng.NewWriter(out, o); err == nil {
+		err = x.extras.write(x.w, x.format)
+	}
+	return x.failed(err)
 }
 
 // failed says what went wrong with writing.
@@ -284,14 +276,22 @@ func (x *exporter) failed(err error) error {
 }
 
 // finish ends the file and gives account.
-func (x *exporter) finish(src *selection, w *pcapng.Writer) error {
-	if err := x.failed(x.extras.finish(w, x.format, x.last)); err != nil {
+func (x *exporter) finish(q Export, src *selection, out io.Writer) error {
+	if err := x.outside(q); err != nil {
 		return err
 	}
-	if err := x.failed(w.Close()); err != nil {
+	if x.w == nil {
+		if err := x.begin(out); err != nil {
+			return err
+		}
+	}
+	if err := x.failed(x.extras.finish(x.w, x.format, x.last)); err != nil {
 		return err
 	}
-	x.result.Bytes, x.result.OutOfOrder = w.Size(), w.Late()
+	if err := x.failed(x.w.Close()); err != nil {
+		return err
+	}
+	x.result.Bytes, x.result.OutOfOrder = x.w.Size(), x.w.Late()
 	if x.index != nil {
 		x.result.Coverage = x.e.coverage(x.index)
 		x.result.Coverage.recorded(x.hints, false)
@@ -308,14 +308,23 @@ func (x *exporter) finish(src *selection, w *pcapng.Writer) error {
 	return nil
 }
 
-// count takes a packet that was read into the account.
-func (x *exporter) count(r *packet.Record) {
-	if x.seen.Packets == 0 {
-		x.span = [2]int64{r.Time, r.Time}
+// count takes packets that were read into the account.
+func (x *exporter) count(recs []packet.Record) {
+	if len(recs) == 0 {
+		return
 	}
-	x.span = [2]int64{min(x.span[0], r.Time), max(x.span[1], r.Time)}
-	x.seen.Packets++
-	x.seen.Bytes += int64(len(r.Data))
+	if x.seen.Packets == 0 {
+		x.span = [2]int64{recs[0].Time, recs[0].Time}
+	}
+	first, last, size := x.span[0], x.span[1], int64(0)
+	for i := range recs {
+		r := &recs[i]
+		first, last = min(first, r.Time), max(last, r.Time)
+		size += int64(len(r.Data))
+	}
+	x.span = [2]int64{first, last}
+	x.seen.Packets += int64(len(recs))
+	x.seen.Bytes += size
 }
 
 // check refuses a packet filter that cannot be answered on an interface's link
@@ -329,11 +338,9 @@ func (x *exporter) check(interfaces []packet.Interface) error {
 	return nil
 }
 
-// selects tells whether a packet is asked for; the cheap conditions come first.
+// selects tells whether a packet of the window is asked for; the cheap conditions
+// come first.
 func (x *exporter) selects(r *packet.Record) bool {
-	if r.Time < x.from || r.Time >= x.to && x.to != math.MaxInt64 {
-		return false
-	}
 	if x.node != "" && x.extras.nodes[r.Interface] != x.node {
 		return false
 	}

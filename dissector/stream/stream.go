@@ -129,8 +129,14 @@ func (c *Conn) take(side int, seq uint32, s *Segment, acked int64, r Receiver) {
 	if h.ended || off+int64(s.Len) < h.off || off-h.off > maxJump || (off+int64(s.Len) == h.off && !end) {
 		return // nothing new, or nonsense
 	}
+	next := off <= h.off && len(h.held) == 0 && (acked <= o.off || o.ended)
+	if next && off == h.off && !end && len(s.Data) == int(s.Len) { // as nearly all are
+		h.advance(int64(s.Len))
+		r.Data(side, off, s.Data, At{Time: s.Time, Number: s.Number, Acked: acked})
+		return
+	}
 	x := held{off: off, n: int64(s.Len), data: s.Data, end: end, at: At{Time: s.Time, Number: s.Number, Acked: acked}}
-	if off <= h.off && len(h.held) == 0 && (acked <= o.off || o.ended) {
+	if next {
 		h.deliver(side, &x, r)
 		return
 	}

@@ -210,8 +210,8 @@ func (p *program) runWithRegisters(data []byte, wire uint32) bool {
 // wrap.
 func (p *program) run(data []byte, wire uint32, regs *[maxRegisters]uint32) bool {
 	steps, size := p.steps, uint64(len(data))
-	pc := p.entry
-	for uint(pc) < uint(len(steps)) { // accept and reject are beyond
+	pc := uint32(p.entry)
+	for int64(pc) < int64(len(steps)) { // accept and reject are beyond
 		s := &steps[pc]
 		off := uint64(s.off)
 		var v uint32
@@ -225,7 +225,7 @@ func (p *program) run(data []byte, wire uint32, regs *[maxRegisters]uint32) bool
 			if off+2 > size {
 				return false
 			}
-			v = uint32(binary.BigEndian.Uint16(data[off:]))
+			v = uint32(data[off])<<8 | uint32(data[off+1])
 		case abs32:
 			if off+4 > size {
 				return false
@@ -246,7 +246,7 @@ func (p *program) run(data []byte, wire uint32, regs *[maxRegisters]uint32) bool
 			if off += uint64(data[s.base]&0xf) * 4; off+2 > size {
 				return false
 			}
-			v = uint32(binary.BigEndian.Uint16(data[off:]))
+			v = uint32(data[off])<<8 | uint32(data[off+1])
 		case tran32:
 			if uint64(s.base) >= size {
 				return false
@@ -262,19 +262,19 @@ func (p *program) run(data []byte, wire uint32, regs *[maxRegisters]uint32) bool
 			if !ok {
 				return false
 			}
-			pc = s.jf
+			pc = uint32(s.jf)
 			if holds {
-				pc = s.jt
+				pc = uint32(s.jt)
 			}
 			continue
 		}
 		if v&s.mask-s.lo <= s.span {
-			pc = s.jt
+			pc = uint32(s.jt)
 		} else {
-			pc = s.jf
+			pc = uint32(s.jf)
 		}
 	}
-	return pc == accept
+	return int32(pc) == accept
 }
 
 // decide evaluates one of the general conditions; not ok rejects the packet.

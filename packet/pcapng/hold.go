@@ -36,6 +36,7 @@ type hold struct {
 	bytes  int              // in the chunks
 	extra  int              // of the chunks, in sum
 	moved  []byte
+	space  reserver
 
 	newest int64 // time of the last packet held
 	passed int64 // time of the latest packet written
@@ -91,16 +92,37 @@ func (h *hold) chunk(n int) *chunk {
 
 func (h *hold) last() *chunk { return h.chunks[len(h.chunks)-1] }
 
+// inOrder takes n bytes of a packet that is not late, and returns where to put them.
+// It is what room and packet do, for nearly all packets and in one step. Nil means no.
+func (h *hold) inOrder(t int64, n int) []byte {
+	c := h.last()
+	end := c.end + n
+	if t < h.newest || end > c.limit || h.window == 0 {
+		return nil
+	}
+	c.places = append(c.places, place{t, c.end})
+	b := c.mem[c.end:end]
+	c.end, h.newest = end, t
+	h.bytes += n
+	return b
+}
+
 // room returns no bytes, to which n can be appended before packet is called.
 func (h *hold) room(n int) ([]byte, error) {
 	c := h.last()
 	if c.limit-c.end < n {
-		h.grow = min(2*h.grow, chunkSize)
-		c = h.chunk(max(h.grow, n))
-		h.chunks = append(h.chunks, c)
-		if err := h.shrink(h.window); err != nil {
-			return nil, err
-		}
+		return h.next(n)
+	}
+	return c.mem[c.end:c.end:c.limit], nil
+}
+
+// next is room where the last chunk has none.
+func (h *hold) next(n int) ([]byte, error) {
+	h.grow = min(2*h.grow, chunkSize)
+	c := h.chunk(max(h.grow, n))
+	h.chunks = append(h.chunks, c)
+	if err := h.shrink(h.window); err != nil {
+		return nil, err
 	}
 	return c.mem[c.end:c.end:c.limit], nil
 }
@@ -245,6 +267,7 @@ func (h *hold) pass(all bool) error {
 	h.bytes -= len(b)
 	var err error
 	if len(b) > 0 {
+		h.space.ahead(h.size, len(b))
 		var n int
 		n, err = h.out.Write(b)
 		h.size += int64(n)

@@ -1,7 +1,6 @@
 package pcapng
 
 import (
-	"cmp"
 	"errors"
 	"io"
 	"slices"
@@ -14,7 +13,7 @@ import (
 // a Reader it is for one goroutine at a time.
 type Merged struct {
 	inputs  []input
-	heap    []int // inputs with packets left, the one with the next packet first
+	heap    []head // inputs with packets left, the one with the next packet first
 	primed  bool
 	number  uint64 // of the last packet
 	origins []Origin
@@ -35,6 +34,12 @@ type input struct {
 	interfaces []uint32 // index among all interfaces, by the source's own
 	done       bool
 	user       *packet.Batch // that has taken from batch since it was filled
+}
+
+// head is the next packet of an input.
+type head struct {
+	time  int64
+	input int
 }
 
 // Origin tells where an interface of a Merged comes from.
@@ -74,17 +79,25 @@ func (m *Merged) ReadBatch(b *packet.Batch) error {
 	m.mark()
 	size, spent := 0, 0
 	for len(m.heap) > 0 && len(b.Records) < maxBatchRecords && size < readSize && spent < readSize {
-		in := &m.inputs[m.heap[0]]
+		first := &m.heap[0]
+		in := &m.inputs[first.input]
 		size += m.take(b, in)
 		if in.next++; in.next == len(in.batch.Records) {
 			spent += len(in.batch.Buf)
-			m.load(m.heap[0])
-			if in.done {
-				m.heap[0] = m.heap[len(m.heap)-1]
-				m.heap = m.heap[:len(m.heap)-1]
-			}
+			m.load(first.input)
 		}
-		m.sink(0)
+		if in.done {
+			*first = m.heap[len(m.heap)-1]
+			m.heap = m.heap[:len(m.heap)-1]
+		} else {
+			first.time = in.batch.Records[in.next].Time
+		}
+		switch {
+		case len(m.heap) > 2:
+			m.sink(0)
+		case len(m.heap) == 2 && m.heap[1].before(first):
+			m.heap[0], m.heap[1] = m.heap[1], m.heap[0]
+		}
 	}
 	m.bytes += int64(size) + recordHeader*int64(len(b.Records))
 	if len(b.Records) > 0 {
@@ -101,6 +114,10 @@ func (m *Merged) readOnly(b *packet.Batch) error {
 	in := &m.inputs[0]
 	err := in.source.ReadBatch(b)
 	m.adopt(0)
+	if _, ok := in.source.(*Reader); ok && len(b.Records) > 0 && b.Records[0].Number == m.number+1 {
+		m.number += uint64(len(b.Records)) // the numbers are right, and so are the interfaces of an only input
+		return err
+	}
 	for i := range b.Records {
 		rec := &b.Records[i]
 		m.number++
@@ -174,7 +191,8 @@ func (m *Merged) prime() {
 			m.load(i)
 		}
 		if !m.inputs[i].done {
-			m.heap = append(m.heap, i)
+			in := &m.inputs[i]
+			m.heap = append(m.heap, head{in.batch.Records[in.next].Time, i})
 		}
 	}
 	for i := len(m.heap)/2 - 1; i >= 0; i-- {
@@ -222,7 +240,7 @@ func (m *Merged) sink(i int) {
 	for {
 		least := i
 		for c := 2*i + 1; c <= 2*i+2 && c < len(m.heap); c++ {
-			if m.before(m.heap[c], m.heap[least]) {
+			if m.heap[c].before(&m.heap[least]) {
 				least = c
 			}
 		}
@@ -234,10 +252,8 @@ func (m *Merged) sink(i int) {
 	}
 }
 
-func (m *Merged) before(i, j int) bool {
-	a, b := &m.inputs[i], &m.inputs[j]
-	c := cmp.Compare(a.batch.Records[a.next].Time, b.batch.Records[b.next].Time)
-	return c < 0 || c == 0 && i < j
+func (h *head) before(other *head) bool {
+	return h.time < other.time || h.time == other.time && h.input < other.input
 }
 
 // Interfaces implements packet.Source.

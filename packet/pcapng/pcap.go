@@ -38,6 +38,7 @@ type pcapFile struct {
 	link     packet.LinkType
 	oldest   bool   // of a version before 2.3
 	either   bool   // of version 2.3
+	usual    bool   // little-endian, with the record header of today
 	last     uint32 // time of the last packet in seconds, to judge others by
 	any      bool   // there was a packet
 }
@@ -67,6 +68,7 @@ func newPcap(head []byte) (*pcapFile, bool) {
 func (p *pcapFile) readHeader(head []byte) {
 	p.oldest = load16(head[4:], p.big) == 2 && load16(head[6:], p.big) < 3
 	p.either = load16(head[4:], p.big) == 2 && load16(head[6:], p.big) == 3
+	p.usual = !p.big && !p.oldest && !p.either && p.header == recordHeader
 	p.snapLen = load32(head[16:], p.big)
 	// The upper bits say whether packets end in a frame check sequence.
 	p.link = packet.LinkType(load32(head[20:], p.big))
@@ -119,7 +121,11 @@ func (p *pcapFile) parse(r *Reader, b *packet.Batch, buf []byte) (pos, need int)
 // records parses whole records from pos on. It stops at the end of buf or
 // of the batch, or at a place that is no record, for a reason.
 func (p *pcapFile) records(r *Reader, b *packet.Batch, buf []byte, pos int) (_, need int, reason string) {
-	recs, number := b.Records, r.number
+	recs := b.Records
+	if p.usual {
+		recs, pos = p.usualRecords(recs, r.number, buf, pos)
+	}
+	number := r.number + uint64(len(recs)-len(b.Records))
 	for len(recs) < maxBatchRecords {
 		if need = p.header; len(buf)-pos < need {
 			if len(buf) == pos {
@@ -158,6 +164,33 @@ func (p *pcapFile) records(r *Reader, b *packet.Batch, buf []byte, pos int) (_, 
 	}
 	b.Records, r.number = recs, number
 	return pos, need, reason
+}
+
+// usualRecords is records for the headers that nearly all files have, at half the
+// instructions. It stops at whatever is not usual, and where recs would have to grow.
+func (p *pcapFile) usualRecords(recs []packet.Record, number uint64, buf []byte, pos int) ([]packet.Record, int) {
+	limit, unit, link := p.limit, uint64(p.unit), p.link
+	rest, room := buf[pos:], recs[len(recs):min(cap(recs), maxBatchRecords)]
+	n := 0
+	for ; n < len(room) && len(rest) >= recordHeader; n++ {
+		times, lengths := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
+		capLen := uint32(lengths)
+		end := recordHeader + int(capLen)
+		if capLen > limit || end > len(rest) || times|lengths == 0 {
+			break
+		}
+		rec := &room[n]
+		rec.Data = rest[recordHeader:end:end]
+		rec.Options = nil
+		rec.Time = int64(uint64(uint32(times))*1e9 + times>>32*unit)
+		rec.Number = number + uint64(n) + 1
+		rec.OrigLen = max(uint32(lengths>>32), capLen)
+		rec.Interface = 0
+		rec.Link = link
+		rec.OptionsBigEndian = false
+		rest = rest[end:]
+	}
+	return recs[:len(recs)+n], len(buf) - len(rest)
 }
 
 // extend makes recs one longer. The new record keeps what the memory held.

@@ -27,7 +27,7 @@ var ErrLinkType = errors.New("a pcap file holds one link type only")
 const (
 	// readSize is how much is read at a time, and the size a Batch's buffer
 	// has unless a record is larger.
-	readSize = 1 << 20
+	readSize = 256 << 10
 	// firstRead is the same for the first read, since most inputs are small.
 	firstRead = 64 << 10
 	// maxRecord is the largest pcap record or pcapng block that is read; a

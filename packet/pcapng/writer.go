@@ -35,6 +35,11 @@ type Options struct {
 	// of time. Packets of the same time stay in the order they come in. With 0 all do.
 	Window int
 
+	// Reserve asks the file system for room ahead of what is written to a regular
+	// file. Close gives back what is left of it: it is for files that are removed
+	// when they are not completed.
+	Reserve bool
+
 	// For pcapng, about the section.
 	Hardware, OS, Application string
 	Comments                  []string
@@ -59,6 +64,9 @@ type Writer struct {
 // NewWriter begins a file or section on w, which stays the caller's to close.
 func NewWriter(w io.Writer, o Options) (*Writer, error) {
 	x := &Writer{hold: newHold(w, o.Window), o: o}
+	if o.Reserve {
+		x.hold.space = newReserver(w)
+	}
 	switch o.Format {
 	case Pcap:
 	case Pcapng:
@@ -122,7 +130,10 @@ func (w *Writer) Close() error {
 	if w.err == nil && !w.started {
 		w.writeFileHeader(w.o.Link)
 	}
-	return w.Flush()
+	if w.Flush() == nil {
+		w.err = w.hold.space.release(w.hold.size)
+	}
+	return w.err
 }
 
 func (w *Writer) writeFileHeader(link packet.LinkType) {
@@ -150,25 +161,36 @@ func (w *Writer) writeRecord(rec *packet.Record) {
 		return
 	}
 	t := uint64(max(rec.Time, 0))
-	sec, frac := t/1e9, uint32(t%1e9)
+	sec, frac := min(t/1e9, math.MaxUint32), t%1e9
 	if !w.o.Nanosecond {
 		frac /= 1000
 	}
-	b := w.room(recordHeader + len(rec.Data))
-	if w.err != nil {
-		return
+	n := recordHeader + len(rec.Data)
+	b := w.hold.inOrder(rec.Time, n)
+	known := b != nil
+	if !known {
+		if b = w.room(n); w.err != nil {
+			return
+		}
+		b = b[:n]
 	}
-	b = binary.LittleEndian.AppendUint32(b, uint32(min(sec, math.MaxUint32)))
-	b = binary.LittleEndian.AppendUint32(b, frac)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(rec.Data)))
-	b = binary.LittleEndian.AppendUint32(b, max(rec.OrigLen, uint32(len(rec.Data))))
-	w.err = w.hold.packet(rec.Time, len(append(b, rec.Data...)))
+	capLen := uint32(len(rec.Data))
+	binary.LittleEndian.PutUint64(b, sec|frac<<32)
+	binary.LittleEndian.PutUint64(b[8:], uint64(capLen)|uint64(max(rec.OrigLen, capLen))<<32)
+	copy(b[recordHeader:], rec.Data)
+	if !known {
+		w.err = w.hold.packet(rec.Time, n)
+	}
 }
 
 // room makes place for n bytes, unless there was an error.
 func (w *Writer) room(n int) (b []byte) {
-	if w.err == nil {
-		b, w.err = w.hold.room(n)
+	if w.err != nil {
+		return nil
+	}
+	b, err := w.hold.room(n)
+	if err != nil {
+		w.err = err
 	}
 	return b
 }
