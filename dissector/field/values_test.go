@@ -20,6 +20,25 @@ var (
 	aMap      = field.NewMap("a_map", "A map.", `"a" in a_map`)
 )
 
+// TestValueAtPlace checks that a value by its parts is what At gives as a whole.
+func TestValueAtPlace(t *testing.T) {
+	n, b, text, list := field.NewInt("n", "", "", ""), field.NewBool("b", "", ""), field.NewText("t", "", ""), field.NewList("l", "", "")
+	var v field.Values
+	n.Set(&v, -7)
+	b.Set(&v, true)
+	text.SetString(&v, "text")
+	list.AddString(&v, "one")
+	for i := range v.Len() {
+		f, x := v.At(i)
+		if v.Field(i) != f || v.Number(i) != x.Int || string(v.Bytes(i)) != string(x.Bytes) {
+			t.Errorf("value %d: %s %d %q, want %s %d %q", i, v.Field(i).Name, v.Number(i), v.Bytes(i), f.Name, x.Int, x.Bytes)
+		}
+	}
+	if v.Number(0) != -7 || v.Number(1) != 1 || string(v.Bytes(2)) != "text" || string(v.Bytes(3)) != "one" {
+		t.Errorf("got %d %d %q %q", v.Number(0), v.Number(1), v.Bytes(2), v.Bytes(3))
+	}
+}
+
 func TestValues(t *testing.T) {
 	var v field.Values
 	if aTruth.Get(&v) || anInt.Get(&v) != 0 || len(aText.Get(&v)) != 0 || v.Has(aText) || v.Len() != 0 {

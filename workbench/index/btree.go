@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -171,6 +172,7 @@ func (t *tree) finish() error {
 type tableTree struct {
 	tree
 	last int64 // id of the last row
+	rows int64
 }
 
 func newTableTree(p *pages, root uint32) *tableTree {
@@ -180,34 +182,63 @@ func newTableTree(p *pages, root uint32) *tableTree {
 // insert adds a row as it is to stand in its page. Its id must be above that of the
 // row before.
 func (t *tableTree) insert(id int64, row []byte) error {
-	if id <= t.last {
-		return fmt.Errorf("row %d comes after row %d", id, t.last)
-	}
 	local := localSize(len(row))
-	var buf [2 * binary.MaxVarintLen64]byte
-	head := appendVarint(appendVarint(buf[:0], uint64(len(row))), uint64(id))
-	size := len(head) + local
-	if local < len(row) {
-		size += 4
+	if local == len(row) {
+		c, err := t.place(id, len(row), len(row))
+		copy(c, row)
+		return err
 	}
-	if !t.leaf.fits(size) {
+	c, err := t.place(id, len(row), local+4)
+	if err != nil {
+		return err
+	}
+	first, err := t.pages.chain(row[local:])
+	binary.BigEndian.PutUint32(c[copy(c, row[:local]):], first)
+	return err
+}
+
+// place makes room for a row of n bytes, of which a leaf takes local ones, and
+// returns it to be filled.
+func (t *tableTree) place(id int64, n, local int) ([]byte, error) {
+	if id <= t.last {
+		return nil, fmt.Errorf("row %d comes after row %d", id, t.last)
+	}
+	size := varintSize(uint64(n))
+	head := size + varintSize(uint64(id))
+	if !t.leaf.fits(head + local) {
 		number, err := t.pages.write(t.leaf.finish())
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := t.rise(0, child{number, appendVarint(nil, uint64(t.last))}); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	t.last = id
-	c := t.leaf.room(size)
-	copy(c[copy(c, head):], row[:local])
-	if local == len(row) {
-		return nil
+	t.rows++
+	c := t.leaf.room(head + local)
+	putVarint(c[:size], uint64(n))
+	putVarint(c[size:head], uint64(id))
+	return c[head:], nil
+}
+
+// varintSize returns how many bytes appendVarint adds.
+func varintSize(v uint64) int { return min((bits.Len64(v|1)+6)/7, 9) }
+
+// putVarint fills b, of varintSize bytes, as appendVarint does.
+func putVarint(b []byte, v uint64) {
+	last := len(b) - 1
+	if last == 8 {
+		b[last] = byte(v)
+		v >>= 8
+	} else {
+		b[last] = byte(v) & 0x7f
+		v >>= 7
 	}
-	first, err := t.pages.chain(row[local:])
-	binary.BigEndian.PutUint32(c[size-4:], first)
-	return err
+	for i := last - 1; i >= 0; i-- {
+		b[i] = byte(v) | 0x80
+		v >>= 7
+	}
 }
 
 // localSize returns how much of a row of n bytes stands in its leaf.
@@ -224,7 +255,9 @@ func localSize(n int) int {
 // indexTree is the b-tree of an index of one column of whole numbers.
 type indexTree struct {
 	tree
-	layout layout
+	layout   layout
+	last     int64 // value of the last entry
+	distinct int64 // values
 }
 
 func newIndexTree(p *pages, root uint32) *indexTree {
@@ -234,6 +267,10 @@ func newIndexTree(p *pages, root uint32) *indexTree {
 // insert adds the entry of a row. It must come after the one before, by value and
 // id.
 func (t *indexTree) insert(value, id int64) error {
+	if value != t.last || t.distinct == 0 {
+		t.distinct++
+		t.last = value
+	}
 	var buf [maxEntry]byte
 	cell := t.layout.entry(buf[:0], value, id)
 	if !t.leaf.fits(len(cell)) {
@@ -249,4 +286,13 @@ func (t *indexTree) insert(value, id int64) error {
 	}
 	copy(t.leaf.room(len(cell)), cell)
 	return nil
+}
+
+// each returns how many of n rows have the same value: rounded up, but 1 where few
+// share theirs, as SQLite has it.
+func (t *indexTree) each(n int64) int64 {
+	if same := (n + t.distinct - 1) / max(t.distinct, 1); same != 2 || n*10 > t.distinct*11 {
+		return same
+	}
+	return 1
 }

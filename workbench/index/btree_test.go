@@ -204,29 +204,58 @@ func TestRowsMustAscend(t *testing.T) {
 	})
 }
 
-// What fails in the goroutine that lays rows out is told to the one that makes them.
-func TestRowsThatCannotBeLaidOut(t *testing.T) {
-	full := errors.New("disk full")
-	var laid []string
-	q := newQueue(func(table int, id int64, row []byte) error {
-		if laid = append(laid, fmt.Sprint(table, id, string(row))); id == -2 {
-			return full
+func TestVarintsOfAllLengths(t *testing.T) {
+	numbers := []uint64{0, 1, math.MaxInt64, math.MaxUint64, 1 << 63}
+	for bits := range 64 {
+		n := uint64(1) << bits
+		numbers = append(numbers, n-1, n, n+1, n|n>>1)
+	}
+	for _, n := range numbers {
+		got, want := make([]byte, varintSize(n)), appendVarint(nil, n)
+		if putVarint(got, n); !bytes.Equal(got, want) {
+			t.Errorf("%#x: % x, want % x", n, got, want)
 		}
-		return nil
-	})
-	err := errors.Join(q.add(1, 1, []byte("a"), nil), q.add(300, -2, []byte("b"), []byte("c")), q.add(1, 3, nil, nil))
-	if err != nil {
-		t.Fatal(err)
 	}
-	large := make([]byte, queueBatch)
-	for n := 0; err == nil && n < 10; n++ {
-		err = q.add(2, int64(n), large, nil)
+}
+
+// failing takes so many bytes and no more.
+type failing struct {
+	room int
+	took []byte
+}
+
+var errFull = errors.New("disk full")
+
+func (f *failing) Write(b []byte) (int, error) {
+	if len(b) > f.room {
+		return 0, errFull
 	}
-	if !errors.Is(err, errStopped) || !errors.Is(q.wait(), full) || !errors.Is(q.wait(), full) {
-		t.Errorf("%v, then %v", err, q.err)
-	}
-	if got := fmt.Sprint(laid); got != "[1 1a 300 -2bc]" {
-		t.Errorf("laid out: %s", got)
+	f.room -= len(b)
+	f.took = append(f.took, b...)
+	return len(b), nil
+}
+
+// What fails in the goroutine that writes pages is told to the one that makes them.
+func TestPagesThatCannotBeWritten(t *testing.T) {
+	for _, most := range []int{0, 1, 3} { // batches
+		out := &failing{room: most*writeBatch + 1}
+		p := newPages(out, 0)
+		page, err := make([]byte, pageSize), error(nil)
+		for n := 0; err == nil && n < 1000; n++ {
+			page[0] = byte(n)
+			_, err = p.write(page)
+		}
+		if !errors.Is(err, errFull) || !errors.Is(p.flush(), errFull) || !errors.Is(p.flush(), errFull) {
+			t.Errorf("%v, then %v", err, p.err)
+		}
+		if len(out.took) != most*writeBatch || p.sum == 0 {
+			t.Errorf("%d bytes were written", len(out.took))
+		}
+		for i := range len(out.took) / pageSize {
+			if out.took[i*pageSize] != byte(i) {
+				t.Errorf("page %d is another", i)
+			}
+		}
 	}
 }
 

@@ -1,13 +1,13 @@
 package index
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
-	"strings"
 
 	"shark/packet"
 	"shark/snapshot/identity"
@@ -38,35 +38,59 @@ type endpoints struct {
 	resolver Resolver
 	rows     *tables
 	names    names
-	last     map[packet.Addr]endpoint // the newest of each address
-	ids      map[string]int64         // by all columns
+	last     map[packet.Addr]*endpoint // the newest of each address
+	ids      map[string]int64          // by all columns
 	next     int64
 	key      []byte
 }
 
 type endpoint struct {
 	owner identity.Owner
-	dns   string
 	id    int64
+	gone  bool // its address has another name since
 }
 
 func newEndpoints(r Resolver, rows *tables) *endpoints {
 	return &endpoints{
 		resolver: r, rows: rows, names: names{of: make(map[packet.Addr]string)},
-		last: make(map[packet.Addr]endpoint), ids: make(map[string]int64),
+		last: make(map[packet.Addr]*endpoint), ids: make(map[string]int64),
 	}
 }
 
-// id returns the row of whoever had the address at t.
-func (x *endpoints) id(a packet.Addr, t int64) (int64, error) {
-	e := endpoint{owner: unresolved, dns: x.names.of[a]}
+// until puts the names into force that came before t.
+func (x *endpoints) until(t int64) {
+	for len(x.names.wait) > 0 && x.names.wait[0].from <= t {
+		x.names.learn(x.names.wait[0], x.renamed)
+		x.names.wait = x.names.wait[1:]
+	}
+}
+
+func (x *endpoints) renamed(a packet.Addr) {
+	if e := x.last[a]; e != nil {
+		e.gone = true
+	}
+}
+
+// still tells whether an address that was e is so at t.
+func (x *endpoints) still(e *endpoint, a *packet.Addr, t int64) bool {
+	if e.gone || x.resolver == nil {
+		return !e.gone
+	}
+	o := x.resolver.Lookup(*a, t)
+	return sameOwner(&e.owner, &o)
+}
+
+// of returns whoever had the address at t.
+func (x *endpoints) of(a *packet.Addr, t int64) (*endpoint, error) {
+	old := x.last[*a]
+	if old != nil && x.still(old, a, t) {
+		return old, nil
+	}
+	owner := unresolved
 	if x.resolver != nil {
-		e.owner = x.resolver.Lookup(a, t)
+		owner = x.resolver.Lookup(*a, t)
 	}
-	if old, known := x.last[a]; known && old.dns == e.dns && sameOwner(&old.owner, &e.owner) {
-		return old.id, nil
-	}
-	cells := endpointCells(a, &e)
+	cells := endpointCells(*a, &owner, x.names.of[*a])
 	x.key = x.key[:0]
 	for _, c := range cells {
 		x.key = appendBytes(x.key, c.b)
@@ -76,17 +100,28 @@ func (x *endpoints) id(a packet.Addr, t int64) (int64, error) {
 		x.next++
 		id = x.next
 		if err := x.rows.insert(tableEndpoints, id, cells); err != nil {
-			return 0, err
+			return nil, err
 		}
 		if len(x.ids) == maxEndpoints {
-			clear(x.ids)
-			clear(x.last)
+			x.forget()
 		}
 		x.ids[string(x.key)] = id
 	}
-	e.id = id
-	x.last[a] = e
-	return id, nil
+	if old != nil {
+		old.gone = true
+	}
+	e := &endpoint{owner: owner, id: id}
+	x.last[*a] = e
+	return e, nil
+}
+
+// forget makes all addresses unknown again.
+func (x *endpoints) forget() {
+	for _, e := range x.last {
+		e.gone = true
+	}
+	clear(x.ids)
+	clear(x.last)
 }
 
 // sameOwner compares maps by identity: a false no only costs a longer look.
@@ -103,14 +138,13 @@ func sameMap(a, b map[string]string) bool {
 // endpointCells makes the columns of the table endpoints, in their order. The
 // best name is the pod's, then the service's, the DNS name, the process's; the
 // best namespace that of the pod, then of the service.
-func endpointCells(a packet.Addr, e *endpoint) []cell {
-	o := &e.owner
+func endpointCells(a packet.Addr, o *identity.Owner, dns string) []cell {
 	return []cell{
 		textCell(a.String()),
-		textCell(cmp.Or(o.Pod, o.Service, e.dns, o.Process)), textCell(cmp.Or(o.PodNamespace, o.ServiceNamespace)),
+		textCell(cmp.Or(o.Pod, o.Service, dns, o.Process)), textCell(cmp.Or(o.PodNamespace, o.ServiceNamespace)),
 		textCell(o.Pod), textCell(o.PodNamespace), textCell(o.Service), textCell(o.ServiceNamespace),
 		textCell(o.Node), textCell(o.NodeIP), textCell(o.WorkloadKind), textCell(o.Workload),
-		textCell(o.Process), textCell(e.dns), mapCell(o.Labels), mapCell(o.Annotations), textCell(o.Unknown),
+		textCell(o.Process), textCell(dns), mapCell(o.Labels), mapCell(o.Annotations), textCell(o.Unknown),
 	}
 }
 
@@ -133,6 +167,7 @@ type names struct {
 	queue []packet.Addr // in the order they were learned, from oldest on
 	head  int
 	wait  []answer // by time: answers later than the entry being written
+	texts [][]byte // of a list
 }
 
 // answer is a name that holds from a time on.
@@ -142,27 +177,24 @@ type answer struct {
 	addr packet.Addr
 }
 
-// until puts the answers that came before t into force.
-func (n *names) until(t int64) {
-	for len(n.wait) > 0 && n.wait[0].from <= t {
-		n.learn(n.wait[0])
-		n.wait = n.wait[1:]
-	}
-}
-
-func (n *names) learn(a answer) {
-	if _, known := n.of[a.addr]; known {
-		n.of[a.addr] = a.name
+// learn puts an answer into force. It tells of the addresses that have another name
+// since.
+func (n *names) learn(a answer, renamed func(packet.Addr)) {
+	switch name, known := n.of[a.addr]; {
+	case known && name == a.name:
 		return
-	}
-	if len(n.of) == maxNames {
-		delete(n.of, n.queue[n.head])
+	case known:
+	case len(n.of) == maxNames:
+		oldest := n.queue[n.head]
+		delete(n.of, oldest)
+		renamed(oldest)
 		n.queue[n.head] = a.addr
 		n.head = (n.head + 1) % maxNames
-	} else {
+	default:
 		n.queue = append(n.queue, a.addr)
 	}
 	n.of[a.addr] = a.name
+	renamed(a.addr)
 }
 
 // expect notes an answer that holds from its time on. When too many wait, as in
@@ -209,24 +241,50 @@ func (s *Schema) dnsFields() dnsFields {
 	return d
 }
 
-// read notes the addresses that a DNS entry gave the name it was asked for.
-func (n *names) read(r *record) {
-	if len(r.questions) == 0 {
+// read notes the addresses that an answer gave the name it was asked for, from a
+// time on. Both are JSON lists.
+func (n *names) read(questions, answers []byte, from int64) {
+	n.texts = appendTexts(n.texts[:0], questions)
+	if len(n.texts) == 0 {
 		return
 	}
-	questions := listOf(r.questions)
-	if len(questions) == 0 {
+	asked := bytes.TrimSuffix(n.texts[0], []byte("."))
+	if len(asked) == 0 || len(asked) > maxName {
 		return
 	}
-	name := strings.TrimSuffix(questions[0], ".")
-	if name == "" || len(name) > maxName {
-		return
-	}
-	for _, text := range listOf(r.answers) {
-		if ip, err := netip.ParseAddr(text); err == nil {
-			n.expect(answer{from: r.time + r.holds, name: name, addr: packet.AddrFrom(ip)})
+	name := ""
+	n.texts = appendTexts(n.texts[:0], answers)
+	for _, text := range n.texts {
+		if last := len(text) - 1; last < 0 || (text[last] < '0' || text[last] > '9') && bytes.IndexByte(text, ':') < 0 {
+			continue // another name
+		}
+		if ip, err := netip.ParseAddr(string(text)); err == nil {
+			if name == "" {
+				name = string(asked)
+			}
+			n.expect(answer{from: from, name: name, addr: packet.AddrFrom(ip)})
 		}
 	}
+}
+
+// appendTexts appends the texts of a list as appendQuoted wrote them. They are
+// valid while the list is.
+func appendTexts(out [][]byte, list []byte) [][]byte {
+	if bytes.IndexByte(list, '\\') >= 0 {
+		for _, text := range listOf(list) {
+			out = append(out, []byte(text))
+		}
+		return out
+	}
+	for len(list) > 2 { // a bracket or a comma, then a quotation mark
+		end := bytes.IndexByte(list[2:], '"')
+		if end < 0 {
+			break
+		}
+		out = append(out, list[2:2+end])
+		list = list[2+end+1:]
+	}
+	return out
 }
 
 // listOf reads a stored list; nil when it is not one.

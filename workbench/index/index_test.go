@@ -215,7 +215,11 @@ func dump(t testing.TB, path string) string {
 	var b strings.Builder
 	for _, n := range names {
 		fmt.Fprintln(&b, n)
-		err := query(conn, `SELECT * FROM `+quote(n), func(r *sqlite.Stmt) error {
+		order := ""
+		if strings.HasPrefix(n, "sqlite_stat") {
+			order = ` ORDER BY tbl` // ANALYZE goes by a hash
+		}
+		err := query(conn, `SELECT * FROM `+quote(n)+order, func(r *sqlite.Stmt) error {
 			for c := range r.ColumnCount() {
 				fmt.Fprintf(&b, "%v %q|", r.ColumnType(c), r.ColumnText(c))
 			}

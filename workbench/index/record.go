@@ -3,6 +3,10 @@ package index
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
+	"slices"
+
+	"shark/dissector/field"
 )
 
 // The serial types of https://www.sqlite.org/fileformat2.html, section 2.1, that
@@ -47,9 +51,12 @@ func (l *layout) nulls(n int) {
 
 // bytes adds a text or a blob.
 func (l *layout) bytes(serial uint64, b []byte) {
-	l.types = appendVarint(l.types, serial+2*uint64(len(b)))
+	l.typeOf(serial, len(b))
 	l.values = append(l.values, b...)
 }
+
+// typeOf adds the type of a text or a blob whose n bytes stand in values.
+func (l *layout) typeOf(serial uint64, n int) { l.types = appendVarint(l.types, serial+2*uint64(n)) }
 
 // float adds a fraction by its bits. SQLite has no NaN.
 func (l *layout) float(bits int64) {
@@ -61,32 +68,83 @@ func (l *layout) float(bits int64) {
 	l.values = binary.BigEndian.AppendUint64(l.values, uint64(bits))
 }
 
-// int adds a whole number in as few bytes as hold it.
-func (l *layout) int(n int64) {
-	if n>>1 == 0 {
-		l.types = append(l.types, serialZero+byte(n))
-		return
+// width is the type of whole numbers of some length, and their length in bytes.
+type width struct{ serial, size uint8 }
+
+// widths are by the bits of a number, without its sign.
+var widths = func() (w [64]width) {
+	sizes := []width{{1, 1}, {2, 2}, {3, 3}, {4, 4}, {5, 6}, {6, 8}}
+	for n := range w {
+		if n > 8*int(sizes[0].size)-1 {
+			sizes = sizes[1:]
+		}
+		w[n] = sizes[0]
 	}
-	u := uint64(n)
-	switch m := n ^ n>>63; { // as many bits as n, without its sign
-	case m < 1<<7:
+	return w
+}()
+
+// intRoom is how many bytes putInt may write.
+const intRoom = 8
+
+// putInt writes a whole number in as few bytes as hold it. 0 and 1 take none.
+func putInt(b []byte, n int64) width {
+	if n>>1 == 0 {
+		return width{serialZero + uint8(n), 0}
+	}
+	w := widths[bits.Len64(uint64(n^n>>63))&63]
+	binary.BigEndian.PutUint64(b, uint64(n)<<((64-8*w.size)&63))
+	return w
+}
+
+// int adds a whole number.
+func (l *layout) int(n int64) {
+	switch {
+	case n>>1 == 0:
+		l.types = append(l.types, serialZero+byte(n))
+	case n>>7 == 0:
 		l.types = append(l.types, 1)
-		l.values = append(l.values, byte(u))
-	case m < 1<<15:
+		l.values = append(l.values, byte(n))
+	case n>>15 == 0:
 		l.types = append(l.types, 2)
-		l.values = binary.BigEndian.AppendUint16(l.values, uint16(u))
-	case m < 1<<23:
-		l.types = append(l.types, 3)
-		l.values = append(l.values, byte(u>>16), byte(u>>8), byte(u))
-	case m < 1<<31:
-		l.types = append(l.types, 4)
-		l.values = binary.BigEndian.AppendUint32(l.values, uint32(u))
-	case m < 1<<47:
-		l.types = append(l.types, 5)
-		l.values = binary.BigEndian.AppendUint32(append(l.values, byte(u>>40), byte(u>>32)), uint32(u))
+		l.values = append(l.values, byte(n>>8), byte(n))
 	default:
-		l.types = append(l.types, 6)
-		l.values = binary.BigEndian.AppendUint64(l.values, u)
+		l.ints([]int64{n})
+	}
+}
+
+// ints adds whole numbers. It takes half the time of adding them one by one.
+func (l *layout) ints(nums []int64) {
+	l.room(len(nums))
+	t, k := len(l.types), len(l.values)
+	types, values := l.types[t:t+len(nums)], l.values[:cap(l.values)]
+	for i, n := range nums {
+		w := putInt(values[k:k+intRoom], n)
+		types[i] = w.serial
+		k += int(w.size)
+	}
+	l.types = l.types[:t+len(nums)]
+	l.values = l.values[:k]
+}
+
+// valueInts is ints for values from a position on.
+func (l *layout) valueInts(v *field.Values, from, n int) {
+	l.room(n)
+	t, k := len(l.types), len(l.values)
+	types, values := l.types[t:t+n], l.values[:cap(l.values)]
+	for i := range types {
+		w := putInt(values[k:k+intRoom], v.Number(from+i))
+		types[i] = w.serial
+		k += int(w.size)
+	}
+	l.types = l.types[:t+n]
+	l.values = l.values[:k]
+}
+
+// room makes room for n whole numbers.
+func (l *layout) room(n int) {
+	if cap(l.types)-len(l.types) < n || cap(l.values)-len(l.values) < n*intRoom {
+		l.types = slices.Grow(l.types, n)
+		l.values = slices.Grow(l.values, n*intRoom)
 	}
 }
 

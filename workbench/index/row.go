@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"unicode/utf8"
+	"slices"
 
 	"shark/dissector"
 	"shark/dissector/field"
-	"shark/packet"
 )
 
 // A row is an entry on its way to the database: a key by which rows compare as
@@ -25,27 +24,6 @@ import (
 //	names                                    only of DNS: the time from which on they hold as after the entry's own, then questions and answers
 const keySize = 28
 
-// record is a row taken apart. Its slices alias the row.
-type record struct {
-	time  int64
-	first uint64
-	conn  uint64
-	index uint32
-
-	src, dst           packet.Addr
-	link               []byte
-	types, values      []byte
-	rows               []ownRow
-	holds              int64  // ns after time
-	questions, answers []byte // JSON lists
-}
-
-// ownRow is a row of an entry in another table, as it is to stand there.
-type ownRow struct {
-	table int
-	row   []byte
-}
-
 // The bits of the column state, which is 0 for most entries; the marks stand above
 // them.
 const (
@@ -56,26 +34,17 @@ const (
 	stateMarks
 )
 
-// stored is the value of a field: n for whole numbers and, as its bits, for a
-// fraction; b for the rest.
-type stored struct {
-	f *field.Field
-	n int64
-	b []byte
-}
-
-var errRow = errors.New("a run holds a damaged row")
-
 // encoder makes rows. It keeps what it needs from one to the next.
 type encoder struct {
 	schema *Schema
-	words  [dissector.Partitions]*vocabulary
+	words  *vocabularies
 
+	kinds  []kind
+	shapes shapes
+	shape  *shape           // of the entry
+	halves [2]*field.Values // of the entry
+	voc    *vocabulary      // of its partition
 	said   shared
-	vals   []stored // in the order in which they were set
-	shape  *shape   // of vals
-	shapes map[uint64]*shape
-	voc    *vocabulary // of the entry's partition
 	arena  []byte
 	row    []byte
 	layout layout
@@ -83,15 +52,57 @@ type encoder struct {
 	lists  [2][]byte // of a DNS entry: questions and answers
 }
 
-// shared are the fields of all protocols: they stand in the table entries.
-type shared struct {
-	operation, summary, status []byte
-	code                       int64
-	failed                     bool
+// kind is what entries of a protocol have in common that are carried by the same
+// others.
+type kind struct {
+	protocol *dissector.Protocol
+	carriers []*dissector.Protocol
+	id       int64
+	flags    uint64
 }
+
+// vocabularies are those of all partitions. Shards share them: the entries of a
+// partition come from one worker at a time.
+type vocabularies [dissector.Partitions]*vocabulary
+
+// shared are texts of all protocols, as they are stored with the entry.
+type shared struct{ operation, summary []byte }
+
+// noValues are those of a half that was not seen.
+var noValues field.Values
 
 // encode returns e as a row, which is valid until the next call.
 func (c *encoder) encode(e *dissector.Entry) ([]byte, error) {
+	k, err := c.kind(e)
+	if err != nil {
+		return nil, err
+	}
+	if c.voc = c.words[e.Partition]; c.voc == nil {
+		c.voc = newVocabulary(e.Partition, c.schema.texts)
+		c.words[e.Partition] = c.voc
+	}
+	c.halves = [2]*field.Values{&noValues, &noValues}
+	if e.Request != nil {
+		c.halves[0] = &e.Request.Values
+	}
+	if e.Response != nil {
+		c.halves[1] = &e.Response.Values
+	}
+	if c.shape, err = c.shapes.of(c.schema, c.halves[0], c.halves[1]); err != nil {
+		return nil, fmt.Errorf("an entry of protocol %s: %w", e.Protocol.Name, err)
+	}
+	c.arena, c.lists, c.said = c.arena[:0], [2][]byte{}, shared{}
+	c.append(e, k)
+	return c.row, nil
+}
+
+// kind returns what kind an entry is.
+func (c *encoder) kind(e *dissector.Entry) (*kind, error) {
+	for i := range c.kinds {
+		if k := &c.kinds[i]; k.protocol == e.Protocol && slices.Equal(k.carriers, e.Carriers) {
+			return k, nil
+		}
+	}
 	id, known := c.schema.ids[e.Protocol]
 	if !known {
 		return nil, errors.New("an entry of a protocol that the index was not made for")
@@ -104,112 +115,64 @@ func (c *encoder) encode(e *dissector.Entry) ([]byte, error) {
 		}
 		flags |= c.schema.masks[n]
 	}
-	if c.voc = c.words[e.Partition]; c.voc == nil {
-		c.voc = newVocabulary(e.Partition, c.schema.texts)
-		c.words[e.Partition] = c.voc
-	}
-	if err := c.values(e); err != nil {
-		return nil, err
-	}
-	c.append(e, int64(id), flags)
-	return c.row, nil
+	c.kinds = append(c.kinds, kind{e.Protocol, slices.Clone(e.Carriers), int64(id), flags})
+	return &c.kinds[len(c.kinds)-1], nil
 }
 
-// values takes the entry's fields.
-func (c *encoder) values(e *dissector.Entry) (err error) {
-	c.vals, c.arena, c.lists, c.said = c.vals[:0], c.arena[:0], [2][]byte{}, shared{}
-	e.Each(func(f *field.Field, v field.Value) {
-		switch f {
-		case dissector.Operation.Field:
-			c.said.operation = c.keepText(v.Bytes)
-		case dissector.Summary.Field:
-			c.said.summary = c.keepText(v.Bytes)
-		case dissector.Status.Field:
-			c.said.status = c.keepText(v.Bytes)
-		case dissector.StatusCode.Field:
-			c.said.code = v.Int
-		case dissector.Failed.Field:
-			c.said.failed = c.said.failed || v.Int != 0
-		default:
-			c.value(f, v)
-		}
-	})
-	if c.shape, err = c.shapeOf(c.vals); err != nil {
-		return fmt.Errorf("an entry of protocol %s: %w", e.Protocol.Name, err)
+// value returns where a value of the entry stands by its place.
+func (c *encoder) value(pos int) (of *field.Values, i int) {
+	if pos < c.shape.request {
+		return c.halves[0], pos
 	}
-	return nil
+	return c.halves[1], pos - c.shape.request
 }
 
-func (c *encoder) value(f *field.Field, v field.Value) {
-	s := stored{f: f, n: v.Int}
-	switch f.Kind {
-	case field.Bool, field.Int, field.Time:
-	case field.Float:
-		s.n = int64(math.Float64bits(v.Float))
-	case field.Bytes:
-		s.b = v.Bytes
-	default:
-		s.b = c.keepText(v.Bytes)
+// number and bytes return the value of a field of all protocols.
+func (c *encoder) number(pos int) int64 {
+	if pos == nowhere {
+		return 0
 	}
-	c.vals = append(c.vals, s)
+	v, i := c.value(pos)
+	return v.Number(i)
 }
 
-// keepText returns b as text that may be stored. It copies only where b is not.
-func (c *encoder) keepText(b []byte) []byte {
-	if cleanText(b) {
-		return b
+func (c *encoder) bytes(pos int) []byte {
+	if pos == nowhere {
+		return nil
 	}
-	from := len(c.arena)
-	c.arena = appendText(c.arena, b)
-	return c.arena[from:]
-}
-
-// cleanText tells whether b is valid UTF-8 without NUL, which ends a text for
-// many readers of SQLite.
-func cleanText(b []byte) bool { return utf8.Valid(b) && bytes.IndexByte(b, 0) < 0 }
-
-// appendText appends b with U+FFFD for each NUL and each byte that is not part
-// of a valid UTF-8 sequence.
-func appendText(dst, b []byte) []byte {
-	for len(b) > 0 {
-		r, n := utf8.DecodeRune(b)
-		if r == 0 {
-			r = utf8.RuneError
-		}
-		dst = utf8.AppendRune(dst, r)
-		b = b[n:]
-	}
-	return dst
+	v, i := c.value(pos)
+	return v.Bytes(i)
 }
 
 // append lays out the row.
-func (c *encoder) append(e *dissector.Entry, protocol int64, flags uint64) {
-	b := c.row[:0]
-	b = binary.BigEndian.AppendUint64(b, uint64(e.Time)^1<<63)
-	b = binary.BigEndian.AppendUint64(b, e.First)
-	b = binary.BigEndian.AppendUint64(b, e.Conn)
-	b = binary.BigEndian.AppendUint32(b, e.Index)
-	b = append(b, e.Flow.Src[:]...)
-	b = append(b, e.Flow.Dst[:]...)
+func (c *encoder) append(e *dissector.Entry, k *kind) {
+	const front = keySize + 2*len(e.Flow.Src) + linkSize
+	b := slices.Grow(c.row[:0], front)[:front]
+	binary.BigEndian.PutUint64(b, uint64(e.Time)^1<<63)
+	binary.BigEndian.PutUint64(b[8:], e.First)
+	binary.BigEndian.PutUint64(b[16:], e.Conn)
+	binary.BigEndian.PutUint32(b[24:], e.Index)
+	copy(b[keySize:], e.Flow.Src[:])
+	copy(b[keySize+len(e.Flow.Src):], e.Flow.Dst[:])
 	l := link{
 		group: e.Group, srcPort: e.Flow.SrcPort, dstPort: e.Flow.DstPort, transport: e.Flow.Proto,
 		tunnel: e.Tunnel, vlan: e.VLAN, iface: e.Iface,
 	}
-	b = l.append(b)
-	c.entry(e, protocol, flags)
+	l.put(b[front-linkSize:])
+	c.common(e, k)
 	b = appendBytes(b, c.layout.types)
 	b = appendBytes(b, c.layout.values)
-	for rest := c.shape.cells; len(rest) > 0; {
-		table := rest[0].at.table
-		rest = c.fill(rest)
-		b = c.appendRow(b, table)
+	for i := range c.shape.rows {
+		r := &c.shape.rows[i]
+		c.fill(r.cells)
+		b = c.appendRow(b, r.table)
 	}
 	if len(e.Packets) > 0 {
 		c.connection(e)
 		b = c.appendRow(b, tableConnections)
 	}
 	b = append(b, 0)
-	if protocol == c.dns.protocol && e.Marks&dissector.MarkUnpaired == 0 {
+	if k.id == c.dns.protocol && e.Marks&dissector.MarkUnpaired == 0 {
 		b = binary.AppendVarint(b, e.End-e.Time)
 		b = appendBytes(b, c.lists[0])
 		b = appendBytes(b, c.lists[1])
@@ -230,87 +193,98 @@ func (c *encoder) appendRow(b []byte, table int) []byte {
 
 // connection lays out the packets of a connection.
 func (c *encoder) connection(e *dissector.Entry) {
-	c.layout.begin()
-	c.layout.int(int64(e.Conn))
-	c.layout.int(int64(len(e.Packets)))
-	from := len(c.arena)
-	last := uint64(0)
-	for _, n := range e.Packets {
-		c.arena = binary.AppendUvarint(c.arena, n-last)
-		last = n
-	}
-	c.layout.bytes(serialBlob, c.arena[from:])
-}
-
-// entry lays out the row of the table entries: its columns in their order, but for
-// the link, which comes first.
-func (c *encoder) entry(e *dissector.Entry, protocol int64, flags uint64) {
 	l := &c.layout
 	l.begin()
-	l.int(e.Time)
-	l.int(e.End - e.Time)
-	c.timing(e)
-	l.int(protocol)
-	l.int(int64(flags))
-	l.int(int64(e.Index))
-	c.word(columnOperation, c.said.operation)
-	c.word(columnSummary, c.said.summary)
-	c.word(columnStatus, c.said.status)
-	l.int(c.said.code)
-	state, lost := int64(e.Marks)*stateMarks, int64(0)
-	for _, half := range [...]struct {
-		m   *dissector.Message
-		bit int64
-	}{{e.Request, stateNoRequest}, {e.Response, stateNoResponse}} {
-		if half.m == nil {
-			state |= half.bit
-			l.nulls(1)
-			continue
-		}
-		lost += half.m.Lost
-		l.int(half.m.Size)
+	l.int(int64(e.Conn))
+	l.int(int64(len(e.Packets)))
+	from, last := len(l.values), uint64(0)
+	for _, n := range e.Packets {
+		l.values = binary.AppendUvarint(l.values, n-last)
+		last = n
+	}
+	l.typeOf(serialBlob, len(l.values)-from)
+}
+
+// common lays out the row of the table entries: its columns in their order, but for
+// the link, which comes first.
+func (c *encoder) common(e *dissector.Entry, k *kind) {
+	l, s := &c.layout, c.shape
+	l.begin()
+	lag, tail, known := timing(e)
+	l.ints([]int64{e.Time, e.End - e.Time, lag, tail, k.id, int64(k.flags), int64(e.Index)})
+	for i := known; i < 2; i++ {
+		l.types[columnLag+i] = serialNull
+	}
+	c.said.operation = c.word(columnOperation, c.bytes(s.operation))
+	c.said.summary = c.word(columnSummary, c.bytes(s.summary))
+	c.word(columnStatus, c.bytes(s.status))
+	state, lost, sizes := int64(e.Marks)*stateMarks, int64(0), [2]int64{}
+	if m := e.Request; m != nil {
+		lost += m.Lost
+		sizes[0] = m.Size
+	} else {
+		state |= stateNoRequest
+	}
+	if m := e.Response; m != nil {
+		lost += m.Lost
+		sizes[1] = m.Size
+	} else {
+		state |= stateNoResponse
 	}
 	if e.OneWay {
 		state |= stateOneWay
 	}
-	if c.said.failed {
+	if c.number(s.failed[0])|c.number(s.failed[1]) != 0 {
 		state |= stateFailed
 	}
-	l.int(state)
-	l.int(lost)
-	l.int(int64(e.First))
-	l.int(int64(e.Last - e.First))
+	at := len(l.types) + 1
+	l.ints([]int64{c.number(s.code), sizes[0], sizes[1], state, lost, int64(e.First), int64(e.Last - e.First)})
+	if e.Request == nil {
+		l.types[at] = serialNull
+	}
+	if e.Response == nil {
+		l.types[at+1] = serialNull
+	}
 }
 
-// timing lays out how long the answer took, as what is missing to the duration, in
+// columnLag is where the type of the column lag stands in a row of the table entries
+// without its link.
+const columnLag = 3
+
+// timing returns how long the answer took, as what is missing to the duration, in
 // µs, which mostly is nothing, and how much of it passed between the answer's first
-// byte and its last. Clocks of two interfaces may disagree, and a server may answer
-// before it has heard all: then it is not known.
-func (c *encoder) timing(e *dissector.Entry) {
+// byte and its last; and how many of both are known, the others being 0. Clocks of
+// two interfaces may disagree, and a server may answer before it has heard all: then
+// it is not known.
+func timing(e *dissector.Entry) (lag, tail int64, known int) {
 	if e.Request == nil || e.Response == nil {
-		c.layout.nulls(2)
-		return
+		return 0, 0, 0
 	}
 	elapsed, first := e.Response.End-e.Request.Start, e.Response.Start-e.Request.End
 	if elapsed < 0 {
-		c.layout.nulls(2)
-		return
+		return 0, 0, 0
 	}
-	c.layout.int((e.End-e.Time)/1000 - elapsed/1000)
+	lag = (e.End-e.Time)/1000 - elapsed/1000
 	if first < 0 {
-		c.layout.nulls(1)
-		return
+		return lag, 0, 1
 	}
-	c.layout.int(elapsed/1000 - first/1000)
+	return lag, elapsed/1000 - first/1000, 2
 }
 
-// word lays out a text of a column, by its number if it has one.
-func (c *encoder) word(column int, text []byte) {
-	if id, ok := c.voc.wordIn(column, text); ok {
+// word lays out a text of a column, by its number if it has one, and returns it as
+// it is stored.
+func (c *encoder) word(column int, text []byte) []byte {
+	id, clean := c.voc.wordIn(column, text)
+	if !clean {
+		text = c.clean(text)
+		id, _ = c.voc.wordIn(column, text)
+	}
+	if id != 0 {
 		c.layout.int(id)
 	} else {
 		c.layout.bytes(serialText, text)
 	}
+	return text
 }
 
 // text is word for a text that may say what the entry says already.
@@ -319,79 +293,70 @@ func (c *encoder) text(column int, b []byte) {
 	switch {
 	case bytes.Equal(b, s):
 		c.layout.int(isSummary)
+		return
 	case bytes.Equal(b, o):
 		c.layout.int(isOperation)
+		return
 	case len(b) == len(o)+1+len(s) && bytes.HasPrefix(b, o) && b[len(o)] == ' ' && bytes.HasSuffix(b, s):
 		c.layout.int(isBoth)
+		return
+	}
+	id, clean := c.voc.wordIn(column, b)
+	switch {
+	case !clean: // then it may say the same as others that were not
+		c.text(column, c.clean(b))
+	case id != 0:
+		c.layout.int(id)
 	default:
-		c.word(column, b)
+		c.layout.bytes(serialText, b)
 	}
 }
 
-// fill lays out the row of the table that the first of cells is of, and returns
-// what is of the next. Columns behind the last that is set need not stand in a row.
-func (c *encoder) fill(cells []shapeCell) []shapeCell {
-	table, column := cells[0].at.table, 0
-	c.layout.begin()
-	for len(cells) > 0 && cells[0].at.table == table {
-		x := cells[0]
-		cells = cells[1:]
-		c.layout.nulls(x.at.column - column)
-		column = x.at.column + 1
-		v, number := &c.vals[x.from], c.schema.tables[table].columns[x.at.column].number
-		switch v.f.Kind {
-		case field.Bool, field.Int, field.Time:
-			c.layout.int(v.n)
+// fill lays out the row of a protocol's table. Columns behind the last that is set
+// need not stand in a row.
+func (c *encoder) fill(cells []shapeCell) {
+	l := &c.layout
+	l.begin()
+	for i := range cells {
+		x := &cells[i]
+		if x.gap > 0 {
+			l.nulls(x.gap)
+		}
+		switch x.kind {
+		case field.Int:
+			l.valueInts(c.halves[x.half], x.inHalf, x.to-x.from)
 		case field.Float:
-			c.layout.float(v.n)
+			_, v := c.halves[x.half].At(x.inHalf)
+			l.float(int64(math.Float64bits(v.Float)))
 		case field.Bytes:
-			c.layout.bytes(serialBlob, v.b)
+			l.bytes(serialBlob, c.halves[x.half].Bytes(x.inHalf))
 		case field.Map:
-			c.lines(x, number)
-			column++
+			c.lines(x)
 		case field.List:
-			c.text(number, c.list(x))
+			c.text(x.number, c.list(x))
 		default:
-			c.text(number, v.b)
+			c.text(x.number, c.halves[x.half].Bytes(x.inHalf))
 		}
 	}
-	return cells
-}
-
-// lines lays out the two columns of a map: the lines that change, then those that
-// come again.
-func (c *encoder) lines(x shapeCell, column int) {
-	from := len(c.arena)
-	for i := range x.each(c.vals) {
-		c.arena = appendLines(c.arena, c.vals[i].b)
-	}
-	to := len(c.arena)
-	var id int64
-	var known bool
-	c.arena, id, known = c.voc.lay(column, c.arena[from:to:to], c.arena)
-	changing := c.arena[to:]
-	switch {
-	case !known:
-		c.layout.bytes(serialText, c.arena[from:to])
-		c.layout.nulls(1)
-		return
-	case len(changing) == 0:
-		c.layout.nulls(1)
-	default:
-		c.layout.bytes(serialText, changing)
-	}
-	c.layout.int(id)
 }
 
 // list makes one text of the values of a list.
-func (c *encoder) list(x shapeCell) []byte {
+func (c *encoder) list(x *shapeCell) []byte {
 	from := len(c.arena)
 	c.arena = append(c.arena, '[')
-	for i := range x.each(c.vals) {
+	for i := x.from; i < x.to; i++ {
+		v, at := c.value(i)
+		if v.Field(at) != x.field {
+			continue
+		}
 		if i > x.from {
 			c.arena = append(c.arena, ',')
 		}
-		c.arena = appendQuoted(c.arena, c.vals[i].b)
+		item := v.Bytes(at)
+		if !cleanText(item) {
+			item = appendText(nil, item)
+		}
+		c.arena = appendQuoted(c.arena, item)
 	}
 	c.arena = append(c.arena, ']')
 	list := c.arena[from:]
@@ -404,91 +369,87 @@ func (c *encoder) list(x shapeCell) []byte {
 	return list
 }
 
+// lines lays out the two columns of a map: the lines that change, then those that
+// come again. What the words know is text that may be stored, so that only what
+// changes is looked at.
+func (c *encoder) lines(x *shapeCell) {
+	l, block := &c.layout, c.block(x)
+	from := len(l.values)
+	values, id, ok := c.voc.match(x.number, block, l.values)
+	switch {
+	case !ok:
+		c.unlike(x, block)
+		return
+	case !cleanText(values[from:]):
+		values = appendText(values[:from], bytes.Clone(values[from:]))
+	}
+	c.split(values, id)
+}
+
+// unlike is lines for a block that is like none before.
+func (c *encoder) unlike(x *shapeCell, block []byte) {
+	l := &c.layout
+	from := len(l.values)
+	if !cleanText(block) {
+		block = c.clean(block)
+		if values, id, ok := c.voc.match(x.number, block, l.values); ok {
+			c.split(values, id)
+			return
+		}
+	}
+	at := len(c.arena)
+	c.arena = appendLines(c.arena, block)
+	values, id, ok := c.voc.lay(x.number, block, c.arena[at:], l.values)
+	if !ok {
+		l.values = l.values[:from]
+		l.bytes(serialText, c.arena[at:])
+		l.nulls(1)
+		return
+	}
+	c.split(values, id)
+}
+
+// split lays out the two columns of a map, of which the values of the first are there.
+func (c *encoder) split(values []byte, id int64) {
+	l := &c.layout
+	if n := len(values) - len(l.values); n > 0 {
+		l.values = values
+		l.typeOf(serialText, n)
+	} else {
+		l.nulls(1)
+	}
+	l.int(id)
+}
+
+// block returns the lines of a map, each ended by \n or \r\n.
+func (c *encoder) block(x *shapeCell) []byte {
+	if b := c.halves[x.half].Bytes(x.inHalf); x.to == x.from+1 && len(b) > 0 && b[len(b)-1] == '\n' {
+		return b
+	}
+	from := len(c.arena)
+	for i := x.from; i < x.to; i++ {
+		v, at := c.value(i)
+		if v.Field(at) != x.field {
+			continue
+		}
+		if lines := v.Bytes(at); len(lines) > 0 {
+			c.arena = append(c.arena, lines...)
+			if lines[len(lines)-1] != '\n' {
+				c.arena = append(c.arena, '\n')
+			}
+		}
+	}
+	return c.arena[from:]
+}
+
 // appendLines writes a block of a map, each line ended by \n alone.
 func appendLines(b, block []byte) []byte {
 	for len(block) > 0 {
 		var line []byte
 		line, block, _ = bytes.Cut(block, []byte("\n"))
-		line = bytes.TrimSuffix(line, []byte("\r"))
-		if len(line) > 0 {
+		if line = bytes.TrimSuffix(line, []byte("\r")); len(line) > 0 {
 			b = append(append(b, line...), '\n')
 		}
 	}
 	return b
-}
-
-// decode takes a row apart. r.rows keeps its memory from row to row.
-func (s *Schema) decode(row []byte, r *record) error {
-	if len(row) < keySize {
-		return errRow
-	}
-	r.time = int64(binary.BigEndian.Uint64(row) ^ 1<<63)
-	r.first = binary.BigEndian.Uint64(row[8:])
-	r.conn = binary.BigEndian.Uint64(row[16:])
-	r.index = binary.BigEndian.Uint32(row[24:])
-	d := cursor{b: row[keySize:]}
-	copy(r.src[:], d.take(len(r.src)))
-	copy(r.dst[:], d.take(len(r.dst)))
-	r.link = d.take(linkSize)
-	r.types, r.values = d.bytes(), d.bytes()
-	r.rows = r.rows[:0]
-	for {
-		t := d.uvarint()
-		if t == 0 || d.short {
-			break
-		}
-		own := ownRow{int(t), d.bytes()}
-		if t != tableConnections && t < fixedTables || t >= uint64(len(s.tables)) {
-			return errRow
-		}
-		r.rows = append(r.rows, own)
-	}
-	r.holds, r.questions, r.answers = 0, nil, nil
-	if len(d.b) > 0 {
-		r.holds = d.varint()
-		r.questions, r.answers = d.bytes(), d.bytes()
-	}
-	if d.short || len(d.b) > 0 || len(r.types) == 0 {
-		return errRow
-	}
-	return nil
-}
-
-// cursor reads a row. Past its end it gives zeros and sets short.
-type cursor struct {
-	b     []byte
-	short bool
-}
-
-func (d *cursor) take(n int) []byte {
-	if n < 0 || n > len(d.b) {
-		d.short, d.b = true, nil
-		return nil
-	}
-	out := d.b[:n:n]
-	d.b = d.b[n:]
-	return out
-}
-
-func (d *cursor) uvarint() uint64 {
-	v, n := binary.Uvarint(d.b)
-	d.take(max(n, 0))
-	d.short = d.short || n <= 0
-	return v
-}
-
-func (d *cursor) varint() int64 {
-	v, n := binary.Varint(d.b)
-	d.take(max(n, 0))
-	d.short = d.short || n <= 0
-	return v
-}
-
-func (d *cursor) bytes() []byte {
-	n := d.uvarint()
-	if n > uint64(len(d.b)) {
-		d.short, d.b = true, nil
-		return nil
-	}
-	return d.take(int(n))
 }

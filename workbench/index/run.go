@@ -1,10 +1,8 @@
 package index
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
-	"container/heap"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -61,18 +59,21 @@ func (s *Shard) Entry(e *dissector.Entry) error {
 	if err != nil {
 		return err
 	}
-	s.add(row)
-	if s.held >= max(minShard, s.w.opts.Memory/int(s.w.count.Load())) {
-		return s.spill()
-	}
-	return nil
+	return s.add(row)
 }
 
-func (s *Shard) add(row []byte) {
+// add keeps a row. When chunks are full and all that memory allows is taken, those
+// before are spilled first.
+func (s *Shard) add(row []byte) error {
 	last := len(s.chunks) - 1
 	if last < 0 || cap(s.chunks[last])-len(s.chunks[last]) < len(row) {
+		if s.held >= max(minShard, s.w.opts.Memory/int(s.w.count.Load())) {
+			if err := s.spill(); err != nil {
+				return err
+			}
+		}
 		s.chunks = append(s.chunks, s.chunk(len(row)))
-		last++
+		last = len(s.chunks) - 1
 	}
 	c := s.chunks[last]
 	s.order = append(s.order, ref{
@@ -81,6 +82,7 @@ func (s *Shard) add(row []byte) {
 	})
 	s.chunks[last] = append(c, row...)
 	s.held += len(row) + refSize
+	return nil
 }
 
 // chunk returns an empty chunk with room for n bytes.
@@ -130,23 +132,40 @@ func (s *Shard) sort() {
 	s.order, s.dealt = s.dealt, s.order
 	begin := uint32(0)
 	for _, end := range ends {
-		s.sortPart(s.order[begin:end])
+		if end > begin+1 {
+			s.sortPart(s.order[begin:end])
+		}
 		begin = end
 	}
 }
 
 const (
 	minDeal    = 256 // rows
-	rowsOfPart = 8
+	rowsOfPart = 2
+	// maxShift is up to how many rows are sorted by shifting them to their place.
+	maxShift = 12
 )
 
 func (s *Shard) sortPart(part []ref) {
-	slices.SortFunc(part, func(a, b ref) int {
-		if a.time != b.time || a.first != b.first {
-			return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.first, b.first))
+	if len(part) > maxShift {
+		slices.SortFunc(part, s.compare)
+		return
+	}
+	for i := 1; i < len(part); i++ {
+		r, at := part[i], i
+		for at > 0 && (r.time < part[at-1].time || r.time == part[at-1].time && s.compare(r, part[at-1]) < 0) {
+			part[at] = part[at-1]
+			at--
 		}
-		return bytes.Compare(s.row(a), s.row(b))
-	})
+		part[at] = r
+	}
+}
+
+func (s *Shard) compare(a, b ref) int {
+	if a.time != b.time || a.first != b.first {
+		return cmp.Or(cmp.Compare(a.time, b.time), cmp.Compare(a.first, b.first))
+	}
+	return bytes.Compare(s.row(a), s.row(b))
 }
 
 // spill writes what the shard holds as a run and empties it.
@@ -184,17 +203,20 @@ func (w *Writer) newRun(fill func(add func(row []byte) error) error) (path strin
 	if err != nil {
 		return "", err
 	}
-	out := bufio.NewWriterSize(f, runBuffer)
-	var head [binary.MaxVarintLen64]byte
+	buf := make([]byte, 0, runBuffer+runBuffer/8) // a row may go over the edge
 	err = fill(func(row []byte) error {
-		n := binary.PutUvarint(head[:], uint64(len(row)))
-		if _, err := out.Write(head[:n]); err != nil {
-			return err
+		buf = appendBytes(buf, row)
+		if len(buf) < runBuffer {
+			return nil
 		}
-		_, err := out.Write(row)
+		_, err := f.Write(buf)
+		buf = buf[:0]
 		return err
 	})
-	return path, cmp.Or(err, out.Flush(), f.Close())
+	if err == nil {
+		_, err = f.Write(buf)
+	}
+	return path, cmp.Or(err, f.Close())
 }
 
 // source yields rows in order; a row is valid until the next call.
@@ -219,11 +241,14 @@ func (h *heldRows) next() ([]byte, error) {
 
 func (h *heldRows) close() error { return nil }
 
-// runFile is a source of a run.
+// runFile is a source of a run. With a pool its rows stay valid until the pool has
+// their blocks back.
 type runFile struct {
-	f   *os.File
-	in  *bufio.Reader
-	row []byte
+	f     *os.File
+	block []byte // what is read
+	at    int    // where the next row begins in it
+	whole bool   // there is no more
+	pool  *blocks
 }
 
 func openRun(path string) (*runFile, error) {
@@ -231,40 +256,99 @@ func openRun(path string) (*runFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &runFile{f: f, in: bufio.NewReaderSize(f, runBuffer)}, nil
+	return &runFile{f: f, block: make([]byte, 0, runBuffer)}, nil
 }
 
 func (r *runFile) next() ([]byte, error) {
-	n, err := binary.ReadUvarint(r.in)
-	if err != nil {
-		return nil, err // io.EOF between rows
+	for {
+		rest := r.block[r.at:]
+		n, head := binary.Uvarint(rest)
+		if head > 0 && n <= uint64(len(rest)-head) {
+			r.at += head + int(n)
+			return rest[head : head+int(n)], nil
+		}
+		switch {
+		case r.whole && len(rest) == 0:
+			return nil, io.EOF
+		case r.whole || head < 0:
+			return nil, fmt.Errorf("%s: %w", filepath.Base(r.f.Name()), errRow)
+		}
+		if err := r.read(); err != nil {
+			return nil, err
+		}
 	}
-	r.row = slices.Grow(r.row[:0], int(n))[:n]
-	if _, err := io.ReadFull(r.in, r.row); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Base(r.f.Name()), errors.Join(errRow, err))
+}
+
+// read reads more behind what is left of the block, which grows if that fills it.
+func (r *runFile) read() error {
+	rest := r.block[r.at:]
+	if r.pool != nil {
+		r.block = r.pool.swap(r.block)
 	}
-	return r.row, nil
+	r.block = append(r.block[:0], rest...)
+	r.at = 0
+	if n := len(r.block); n > cap(r.block)/2 {
+		r.block = slices.Grow(r.block, n)
+	}
+	n, err := r.f.Read(r.block[len(r.block):cap(r.block)])
+	r.block = r.block[:len(r.block)+n]
+	if err == io.EOF {
+		r.whole, err = true, nil
+	}
+	return err
 }
 
 // close also removes the run: nothing reads it twice.
 func (r *runFile) close() error { return cmp.Or(r.f.Close(), os.Remove(r.f.Name())) }
 
 // merging is a heap of sources by their current row.
-type merging []merged
+type merging []*merged
 
 type merged struct {
-	row []byte
-	src source
+	time, first uint64 // the front of the row's key
+	row         []byte
+	src         source
 }
 
-func (m merging) Len() int           { return len(m) }
-func (m merging) Less(i, j int) bool { return bytes.Compare(m[i].row, m[j].row) < 0 }
-func (m merging) Swap(i, j int)      { m[i], m[j] = m[j], m[i] }
-func (m *merging) Push(x any)        { *m = append(*m, x.(merged)) }
-func (m *merging) Pop() any {
-	last := (*m)[len(*m)-1]
-	*m = (*m)[:len(*m)-1]
-	return last
+// next goes to the next row.
+func (m *merged) next() (err error) {
+	m.row, err = m.src.next()
+	if err != nil {
+		return err
+	}
+	if len(m.row) < 16 {
+		return errRow
+	}
+	m.time, m.first = binary.BigEndian.Uint64(m.row), binary.BigEndian.Uint64(m.row[8:])
+	return nil
+}
+
+func (m *merged) less(b *merged) bool {
+	if m.time != b.time {
+		return m.time < b.time
+	}
+	return m.first < b.first || m.first == b.first && bytes.Compare(m.row[16:], b.row[16:]) < 0
+}
+
+// sink moves a source to its place below. It is container/heap's, which by its
+// calls takes three times as long.
+func (m merging) sink(at int) {
+	moved := m[at]
+	for {
+		child := 2*at + 1
+		if child >= len(m) {
+			break
+		}
+		if child+1 < len(m) && m[child+1].less(m[child]) {
+			child++
+		}
+		if !m[child].less(moved) {
+			break
+		}
+		m[at] = m[child]
+		at = child
+	}
+	m[at] = moved
 }
 
 // merge yields the rows of all sources in order. Equal rows are all kept: they
@@ -277,16 +361,16 @@ func merge(ctx context.Context, sources []source, yield func(row []byte) error) 
 	}()
 	var m merging
 	for _, s := range sources {
-		row, err := s.next()
-		if err == io.EOF {
-			continue
-		}
-		if err != nil {
+		x := &merged{src: s}
+		if err := x.next(); err == nil {
+			m = append(m, x)
+		} else if err != io.EOF {
 			return err
 		}
-		m = append(m, merged{row, s})
 	}
-	heap.Init(&m)
+	for i := len(m) - 1; i >= 0; i-- {
+		m.sink(i)
+	}
 	for n := 0; len(m) > 0; n++ {
 		if n%checkEvery == 0 && ctx.Err() != nil {
 			return ctx.Err()
@@ -294,16 +378,16 @@ func merge(ctx context.Context, sources []source, yield func(row []byte) error) 
 		if err := yield(m[0].row); err != nil {
 			return err
 		}
-		row, err := m[0].src.next()
-		switch {
-		case err == io.EOF:
-			heap.Pop(&m)
-		case err != nil:
+		if err := m[0].next(); err == io.EOF {
+			last := len(m) - 1
+			m[0] = m[last]
+			if m = m[:last]; last == 0 {
+				break
+			}
+		} else if err != nil {
 			return err
-		default:
-			m[0].row = row
-			heap.Fix(&m, 0)
 		}
+		m.sink(0)
 	}
 	return nil
 }

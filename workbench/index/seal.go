@@ -3,7 +3,6 @@ package index
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -36,13 +35,9 @@ const (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// seal adds the checksum to a finished file.
-func seal(path string) (err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+// seal adds the checksum to a finished file, of which a part is summed up already:
+// n bytes after the first front ones.
+func seal(f *os.File, front, n int64, sum uint32) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -69,11 +64,14 @@ func seal(path string) (err error) {
 	if _, err := f.WriteAt(last, size-pageSize); err != nil {
 		return err
 	}
-	sum, err := checksum(f, size-4)
+	whole, err := checksum(f, 0, 0, front)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteAt(binary.BigEndian.AppendUint32(nil, sum), size-4)
+	if whole, err = checksum(f, joined(whole, sum, n), front+n, size-4); err != nil {
+		return err
+	}
+	_, err = f.WriteAt(binary.BigEndian.AppendUint32(nil, whole), size-4)
 	return err
 }
 
@@ -102,26 +100,51 @@ func checkSeal(path string) (sealed bool, err error) {
 	if !bytes.HasPrefix(mark[:], []byte(sealMark)) || altered {
 		return false, nil
 	}
-	sum, err := checksum(f, info.Size()-4)
+	sum, err := checksum(f, 0, 0, info.Size()-4)
 	if err == nil && sum != want {
 		err = fmt.Errorf("%w: its checksum is not the one it was made with", ErrDamaged)
 	}
 	return true, err
 }
 
-// checksum is that of the first n bytes of the file.
-func checksum(f *os.File, n int64) (uint32, error) {
-	r, buf, sum := io.NewSectionReader(f, 0, n), make([]byte, sumBuffer), uint32(0)
-	for {
+// checksum continues a checksum with the bytes of the file between two places.
+func checksum(f *os.File, sum uint32, from, to int64) (uint32, error) {
+	r, buf := io.NewSectionReader(f, from, to-from), make([]byte, min(sumBuffer, to-from))
+	for from < to {
 		m, err := r.Read(buf)
 		sum = crc32.Update(sum, castagnoli, buf[:m])
-		if err == io.EOF {
-			return sum, nil
+		if from += int64(m); err == io.EOF {
+			break
 		}
 		if err != nil {
 			return 0, err
 		}
 	}
+	return sum, nil
+}
+
+// joined is the checksum of bytes whose checksum is front and n more whose checksum
+// is back. A checksum is a polynomial, of which each bit after it is a multiplication
+// by x: those of n bytes are one by x to the power of 8n.
+func joined(front, back uint32, n int64) uint32 {
+	for power := uint32(1) << (31 - 8); n > 0; n >>= 1 {
+		if n&1 != 0 {
+			front = product(front, power)
+		}
+		power = product(power, power)
+	}
+	return front ^ back
+}
+
+// product multiplies two polynomials modulo Castagnoli's. The highest bit is that of x^0.
+func product(a, b uint32) (p uint32) {
+	for ; a != 0; a <<= 1 {
+		if a>>31 != 0 {
+			p ^= b
+		}
+		b = b>>1 ^ crc32.Castagnoli&-(b&1)
+	}
+	return p
 }
 
 // quickCheck is SQLite's own check of its structures. It runs what the schema

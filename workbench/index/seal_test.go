@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"errors"
+	"hash/crc32"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -66,11 +67,33 @@ func TestEveryChangedByteIsFoundOut(t *testing.T) {
 func TestSQLiteReadsASealedFile(t *testing.T) {
 	path := build(t, Options{}, 1, Meta{}, randomEntries(50)...)
 	before := dump(t, path)
-	if err := seal(path); err != nil {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
 		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := seal(f, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := checkSeal(path); err != nil || !ok {
+		t.Errorf("sealed again: %v %v", ok, err)
 	}
 	if after := dump(t, path); after != before { // with an integrity check
 		t.Error("sealing has changed what SQLite reads")
+	}
+}
+
+func TestChecksumsAreJoined(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, n := range []int{0, 1, 2, 3, 100, 1000, pageSize, 100_001} {
+		b := make([]byte, 500+n)
+		for i := range b {
+			b[i] = byte(rng.Uint32())
+		}
+		front, back := crc32.Checksum(b[:500], castagnoli), crc32.Checksum(b[500:], castagnoli)
+		if got, want := joined(front, back, int64(n)), crc32.Checksum(b, castagnoli); got != want {
+			t.Errorf("with %d bytes: %08x, want %08x", n, got, want)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"zombiezen.com/go/sqlite"
 	"zombiezen.com/go/sqlite/sqlitex"
@@ -46,16 +47,18 @@ func textCell(s string) cell {
 type tables struct {
 	ctx     context.Context
 	path    string
+	names   []string // of tables
 	pages   *pages
 	trees   []*tableTree // by table
 	indexes []*columnIndex
-	queue   *queue // on the way to trees
+	stats   *tableTree // sqlite_stat1
 	layout  layout
 	row     []byte
 }
 
 // columnIndex is an index on its way.
 type columnIndex struct {
+	name          string
 	table, column int
 	keys          keys
 	tree          *indexTree
@@ -75,13 +78,15 @@ func (w *Writer) createTables(ctx context.Context, path string) (*tables, error)
 	if err != nil {
 		return nil, err
 	}
-	for _, table := range w.opts.Schema.tables {
-		t.trees = append(t.trees, newTableTree(t.pages, roots[table.name]))
+	for i := range w.opts.Schema.tables {
+		name := w.opts.Schema.tables[i].name
+		t.names = append(t.names, name)
+		t.trees = append(t.trees, newTableTree(t.pages, roots[name]))
 	}
 	for _, x := range indexes {
-		t.indexes = append(t.indexes, &columnIndex{x.table, x.column, keys{w: w, max: maxKeys}, newIndexTree(t.pages, roots[x.name])})
+		t.indexes = append(t.indexes, &columnIndex{x.name, x.table, x.column, keys{w: w, max: maxKeys}, newIndexTree(t.pages, roots[x.name])})
 	}
-	t.queue = newQueue(func(table int, id int64, row []byte) error { return t.trees[table].insert(id, row) })
+	t.stats = newTableTree(t.pages, roots["sqlite_stat1"])
 	return t, nil
 }
 
@@ -96,7 +101,8 @@ func (t *tables) create(s *Schema) (map[string]uint32, error) {
 		return nil, err
 	}
 	roots, size := make(map[string]uint32), uint32(0)
-	err = execute(conn, slices.Concat([]string{`BEGIN`}, s.statements(), indexSQL(), []string{`COMMIT`})...)
+	// There is nothing yet to analyze, and no other way to the tables for what is found.
+	err = execute(conn, slices.Concat([]string{`BEGIN`}, s.statements(), indexSQL(), []string{`COMMIT`, `ANALYZE ` + s.tables[tableMeta].name})...)
 	err = cmp.Or(err, query(conn, `SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0`, func(r *sqlite.Stmt) error {
 		roots[r.ColumnText(0)] = uint32(r.ColumnInt64(1))
 		return nil
@@ -145,13 +151,13 @@ func (t *tables) insert(table int, id int64, cells []cell) error {
 	for i := range cells {
 		t.layout.cell(&cells[i])
 	}
-	t.row = t.layout.append(t.row[:0])
-	return t.queue.add(table, id, t.row, nil)
+	return t.insertLaid(t.trees[table], id)
 }
 
-// insertRow adds a row that a layout has made.
-func (t *tables) insertRow(table int, id int64, row []byte) error {
-	return t.queue.add(table, id, row, nil)
+// insertLaid adds the row that is laid out.
+func (t *tables) insertLaid(tree *tableTree, id int64) error {
+	t.row = t.layout.append(t.row[:0])
+	return tree.insert(id, t.row)
 }
 
 // insertEntry adds a row of the table entries, of which types and values are
@@ -160,10 +166,23 @@ func (t *tables) insertEntry(id, link int64, types, values []byte) error {
 	l := &t.layout
 	l.begin()
 	l.int(link)
-	t.row = appendVarint(t.row[:0], uint64(len(types)+2)) // its own length and the type of the link; there are few columns
-	t.row = append(append(t.row, l.types...), types[1:]...)
-	t.row = append(t.row, l.values...)
-	return t.queue.add(tableEntries, id, t.row, values)
+	front := 1 + len(l.types) // with the length of all types, which there are few of
+	head, back := front+len(types)-1, len(l.values)
+	n := head + back + len(values)
+	if n > maxLocal || head >= 1<<7 {
+		l.types, l.values = append(l.types, types[1:]...), append(l.values, values...)
+		return t.insertLaid(t.trees[tableEntries], id)
+	}
+	row, err := t.trees[tableEntries].place(id, n, n)
+	if err != nil {
+		return err
+	}
+	row[0] = byte(head)
+	copy(row[1:], l.types)
+	copy(row[front:], types[1:])
+	copy(row[head:], l.values)
+	copy(row[head+back:], values)
+	return nil
 }
 
 // note puts a value of a row into the index of its column.
@@ -176,25 +195,16 @@ func (t *tables) note(table, column int, value, id int64) error {
 	return nil
 }
 
-// finish completes the tables, builds the indexes and closes the file.
+// finish completes the tables, builds the indexes, makes the file last and closes it.
 func (t *tables) finish() error {
-	if err := t.fill(); err != nil {
-		return errors.Join(err, t.pages.close())
+	err := t.fill()
+	if err == nil {
+		err = t.pages.f.Sync()
 	}
-	if err := t.pages.close(); err != nil {
-		return err
-	}
-	conn, err := t.open(`PRAGMA analysis_limit=1000`, `ANALYZE`)
-	if err != nil {
-		return err
-	}
-	return conn.Close()
+	return errors.Join(err, t.pages.close())
 }
 
 func (t *tables) fill() error {
-	if err := t.queue.wait(); err != nil {
-		return err
-	}
 	for _, x := range t.indexes {
 		if err := x.keys.each(t.ctx, x.tree.insert); err != nil {
 			return err
@@ -203,7 +213,10 @@ func (t *tables) fill() error {
 			return err
 		}
 	}
-	for _, tree := range t.trees {
+	if err := t.analyze(); err != nil {
+		return err
+	}
+	for _, tree := range append(t.trees, t.stats) {
 		if err := tree.finish(); err != nil {
 			return err
 		}
@@ -211,5 +224,31 @@ func (t *tables) fill() error {
 	return t.pages.finish()
 }
 
-// abort closes the file as it is. Its error is that of the rows, if there was one.
-func (t *tables) abort() error { return errors.Join(t.queue.wait(), t.pages.close()) }
+// analyze writes what ANALYZE would: of each table how many rows it has, of each
+// index also how many of them have the same value. Of empty ones it says nothing.
+func (t *tables) analyze() error {
+	for i, tree := range t.trees {
+		if tree.rows == 0 {
+			continue
+		}
+		index, stat := cell{}, strconv.FormatInt(tree.rows, 10)
+		for _, x := range t.indexes {
+			if x.table == i {
+				index, stat = textCell(x.name), fmt.Sprint(tree.rows, x.tree.each(tree.rows))
+			}
+		}
+		l := &t.layout
+		l.begin()
+		l.types = l.types[:0] // the table has no column that is its id
+		for _, c := range []cell{textCell(t.names[i]), index, textCell(stat)} {
+			l.cell(&c)
+		}
+		if err := t.insertLaid(t.stats, t.stats.rows+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// abort closes the file as it is.
+func (t *tables) abort() error { return t.pages.close() }

@@ -54,17 +54,11 @@ type vocabulary struct {
 	table  [tableSize]wordSlot // of all words, by checksum
 	counts [maxCounts]sighting // of texts that are no words yet, by the low bits of their checksum
 	lines  map[string]*lineName
-	recent []recentWord             // by number of the column
-	blocks [][maxTemplates]template // by number of the column
+	recent []uint16                  // number of the last word of each column: the next text often is the same
+	blocks []*[maxTemplates]template // by number of the column
 
 	steady, changing []byte // of the block being split
 	name             []byte // of the line being looked at
-}
-
-// recentWord is the last word of a column: the next text often is the same.
-type recentWord struct {
-	text string
-	id   int64
 }
 
 // tableSize leaves nearly half of the slots free. All tables together stay in the
@@ -90,7 +84,7 @@ type lineName struct {
 
 // newVocabulary makes the vocabulary of a partition for some columns.
 func newVocabulary(partition, columns int) *vocabulary {
-	v := &vocabulary{first: firstWord + int64(partition)*maxWords, lines: make(map[string]*lineName), recent: make([]recentWord, columns), blocks: make([][maxTemplates]template, columns)}
+	v := &vocabulary{first: firstWord + int64(partition)*maxWords, lines: make(map[string]*lineName), recent: make([]uint16, columns), blocks: make([]*[maxTemplates]template, columns)}
 	for i, text := range static {
 		sum := checksumOf([]byte(text))
 		*v.slot([]byte(text), sum) = wordSlot{uint16(sum >> 16), uint16(i + 1)}
@@ -125,36 +119,58 @@ func (v *vocabulary) word(text []byte) (id int64, ok bool) {
 	}
 	sum := checksumOf(text)
 	s := v.slot(text, sum)
-	if n := int64(s.number) - 1; n >= int64(len(static)) {
-		return v.first + n - int64(len(static)), true
-	} else if n >= 0 {
-		return firstStatic + n, true
-	}
-	if len(v.texts) == maxWords || len(text) < minWord {
+	if s.number == 0 && !v.count(s, text, sum) {
 		return 0, false
+	}
+	return v.id(s.number), true
+}
+
+// wordIn is word for a text of a column; the id is 0 if it is no word. Any bytes
+// may be asked for, but only what is clean is counted, and all words are.
+func (v *vocabulary) wordIn(column int, text []byte) (id int64, clean bool) {
+	if n := v.recent[column]; n != 0 && v.text(n) == string(text) {
+		return v.id(n), true
+	}
+	if len(text) > maxWord || len(text) == 0 {
+		return 0, cleanText(text)
+	}
+	sum := checksumOf(text)
+	s := v.slot(text, sum)
+	if s.number == 0 {
+		if !cleanText(text) {
+			return 0, false
+		}
+		if !v.count(s, text, sum) {
+			return 0, true
+		}
+	}
+	v.recent[column] = s.number
+	return v.id(s.number), true
+}
+
+// count counts a text that is no word yet. If it becomes one it takes the slot.
+func (v *vocabulary) count(s *wordSlot, text []byte, sum uint32) bool {
+	if len(v.texts) == maxWords || len(text) < minWord {
+		return false
 	}
 	c := &v.counts[sum%maxCounts]
 	if *c^sighting(sum) > 3 {
 		*c = sighting(sum &^ 3)
 	}
 	if *c++; *c&3 < minCount {
-		return 0, false
+		return false
 	}
 	v.texts = append(v.texts, string(text))
 	*s = wordSlot{uint16(sum >> 16), uint16(len(static) + len(v.texts))}
-	return v.first + int64(len(v.texts)-1), true
+	return true
 }
 
-// wordIn is word for a text of a column.
-func (v *vocabulary) wordIn(column int, text []byte) (id int64, ok bool) {
-	last := &v.recent[column]
-	if len(text) > 0 && last.text == string(text) {
-		return last.id, true
+// id is the id of a word by its number.
+func (v *vocabulary) id(number uint16) int64 {
+	if n := int64(number) - 1; n >= int64(len(static)) {
+		return v.first + n - int64(len(static))
 	}
-	if id, ok = v.word(text); ok {
-		*last = recentWord{v.spelled(id), id}
-	}
-	return id, ok
+	return firstStatic - 1 + int64(number)
 }
 
 // spelled is the text of a word.

@@ -30,6 +30,7 @@ type Writer struct {
 	opts   Options
 	serial atomic.Int64
 	count  atomic.Int64 // shards
+	words  vocabularies
 
 	mu     sync.Mutex
 	shards []*Shard
@@ -50,9 +51,10 @@ func Create(dir string, opts Options) (*Writer, error) {
 	return &Writer{dir: tmp, opts: opts}, nil
 }
 
-// Shard returns a sink for one worker.
+// Shard returns a sink for one worker. Each may get entries of all partitions, but no
+// two may get entries of one partition at the same time.
 func (w *Writer) Shard() *Shard {
-	s := &Shard{w: w, enc: encoder{schema: w.opts.Schema, dns: w.opts.Schema.dnsFields()}}
+	s := &Shard{w: w, enc: encoder{schema: w.opts.Schema, words: &w.words, dns: w.opts.Schema.dnsFields()}}
 	w.count.Add(1)
 	w.mu.Lock()
 	w.shards = append(w.shards, s)
@@ -89,26 +91,16 @@ func (w *Writer) finish(ctx context.Context, path string, m Meta) error {
 	for _, s := range w.shards {
 		sorting.Go(s.sort)
 	}
-	sorting.Wait()
 	tmp := filepath.Join(w.dir, "index.db")
 	rows, err := w.createTables(ctx, tmp)
+	sorting.Wait()
 	if err != nil {
 		return err
 	}
 	if err := w.fill(ctx, rows, &m); err != nil {
-		cause := rows.abort()
-		if errors.Is(err, errStopped) {
-			return cause
-		}
-		return errors.Join(err, cause)
+		return errors.Join(err, rows.abort())
 	}
 	if err := rows.finish(); err != nil {
-		return err
-	}
-	if err := seal(tmp); err != nil {
-		return err
-	}
-	if err := syncFile(tmp); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -118,110 +110,6 @@ func (w *Writer) finish(ctx context.Context, path string, m Meta) error {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
-}
-
-// fill merges the shards into the tables.
-func (w *Writer) fill(ctx context.Context, rows *tables, m *Meta) error {
-	sources, err := w.sources(ctx)
-	if err != nil {
-		return err
-	}
-	f := filler{
-		schema: w.opts.Schema, rows: rows, ends: newEndpoints(w.opts.Resolver, rows),
-		links: links{rows: rows, ids: make(map[linkKey]int64)},
-	}
-	if err := merge(ctx, sources, f.row); err != nil {
-		return err
-	}
-	if err := w.fillWords(rows); err != nil {
-		return err
-	}
-	m.Entries, m.First, m.Last = f.id, f.first, f.last
-	return w.opts.Schema.writeMeta(rows, m)
-}
-
-// fillWords writes the words that every index has, and those of all shards. A
-// partition's are all in one of them.
-func (w *Writer) fillWords(rows *tables) error {
-	for i, text := range static {
-		if err := rows.insert(tableWords, int64(firstStatic+i), []cell{textCell(text)}); err != nil {
-			return err
-		}
-	}
-	for p := range dissector.Partitions {
-		for _, s := range w.shards {
-			v := s.enc.words[p]
-			if v == nil {
-				continue
-			}
-			for i, text := range v.texts {
-				if err := rows.insert(tableWords, v.first+int64(i), []cell{textCell(text)}); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// filler turns merged rows into the rows of the tables.
-type filler struct {
-	schema      *Schema
-	rows        *tables
-	ends        *endpoints
-	links       links
-	id          int64
-	first, last int64
-	rec         record
-}
-
-func (f *filler) row(row []byte) error {
-	r := &f.rec
-	if err := f.schema.decode(row, r); err != nil {
-		return err
-	}
-	f.id++
-	if f.id == 1 {
-		f.first = r.time
-	}
-	f.last = r.time
-	f.ends.names.until(r.time)
-	src, err := f.ends.id(r.src, r.time)
-	if err != nil {
-		return err
-	}
-	dst, err := f.ends.id(r.dst, r.time)
-	if err != nil {
-		return err
-	}
-	l := readLink(r.link, r.conn)
-	id, err := f.links.id(&l, src, dst)
-	if err != nil {
-		return err
-	}
-	if err := f.rows.insertEntry(f.id, id, r.types, r.values); err != nil {
-		return err
-	}
-	for _, own := range r.rows {
-		if err := f.rows.insertRow(own.table, f.id, own.row); err != nil {
-			return err
-		}
-		if own.table == tableConnections {
-			if err := f.rows.note(tableConnections, connectionsConn, int64(r.conn), f.id); err != nil {
-				return err
-			}
-		}
-	}
-	f.ends.names.read(r)
-	return nil
-}
-
-func syncFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return cmp.Or(f.Sync(), f.Close())
 }
 
 // syncDir makes a rename lasting. Windows has no such thing and needs none.
