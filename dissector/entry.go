@@ -79,7 +79,9 @@ func (e *Entry) Each(f func(*field.Field, field.Value)) {
 	}
 }
 
-// Sink takes entries. It is called by one goroutine at a time.
+// Sink takes entries. It is called by one goroutine at a time. The sinks of several
+// workers share the partitions: entries of one may come to any of them, in their
+// order, and never to two at once.
 type Sink interface {
 	Entry(e *Entry) error
 }

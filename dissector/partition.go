@@ -16,7 +16,7 @@ type partition struct {
 	number int
 	opts   *Options
 	tap    Tap
-	sink   Sink
+	sink   Sink  // of the worker that is at work on it
 	err    error // the sink's first
 	report Report
 
@@ -88,9 +88,9 @@ func ordered(p *packet.Packet) bool {
 	return p.SrcPort <= p.DstPort
 }
 
-func newPartition(opts *Options, sink Sink, number int) *partition {
+func newPartition(opts *Options, number int) *partition {
 	p := &partition{
-		number: number, opts: opts, tap: opts.Tap, sink: sink, limit: int(opts.Memory / Partitions),
+		number: number, opts: opts, tap: opts.Tap, limit: int(opts.Memory / Partitions),
 		byName: make(map[string]*Protocol), byPort: make(map[portKey][]*Protocol),
 		probed: make(map[Transport][]*Protocol), riders: make(map[*Protocol][]*Protocol),
 		flows: make(map[packet.Flow]*flowGroup),

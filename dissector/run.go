@@ -57,7 +57,16 @@ type unit struct {
 	batch   packet.Batch
 	packets []packet.Packet
 	lists   [Partitions][]uint32 // the packets of each partition
-	left    atomic.Int32
+	left    atomic.Int32         // lanes that are not done with it, and the reader
+}
+
+// run is a run under way.
+type run struct {
+	lanes  []*lane
+	ready  chan *lane // that have units and no worker
+	free   chan *unit
+	open   atomic.Int32 // lanes that are not finished
+	cancel context.CancelCauseFunc
 }
 
 // Run dissects all packets of src. sink is asked once for the Sink of each
@@ -71,25 +80,20 @@ func Run(ctx context.Context, src packet.Source, opts Options, sink func(worker 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	free := make(chan *unit, opts.Workers+2)
-	for range cap(free) {
-		free <- new(unit)
-	}
-	queues := make([]chan *unit, opts.Workers)
 	parts := make([]*partition, Partitions)
+	for i := range parts {
+		parts[i] = newPartition(&opts, i)
+	}
+	r := newRun(parts, opts.Workers, cancel)
 	var wg sync.WaitGroup
-	for w := range queues {
-		queues[w] = make(chan *unit, cap(free))
+	for w := range opts.Workers {
 		s := sink(w)
-		for i := w; i < Partitions; i += opts.Workers {
-			parts[i] = newPartition(&opts, s, i)
-		}
-		wg.Go(func() { work(w, queues[w], free, parts, opts.Workers, cancel) })
+		wg.Go(func() { r.work(s) })
 	}
 	report := new(Report)
-	err := read(ctx, src, &opts, report, free, queues)
-	for _, q := range queues {
-		close(q)
+	err := r.read(ctx, src, &opts, report)
+	for _, l := range r.lanes {
+		r.give(l, nil)
 	}
 	wg.Wait()
 	for _, p := range parts {
@@ -101,58 +105,28 @@ func Run(ctx context.Context, src packet.Source, opts Options, sink func(worker 
 	return report, err
 }
 
-// work is one worker: it owns the partitions w, w+workers, and so on. Of each batch
-// it takes one partition after the other, so that what a partition keeps is at hand
-// for all of its packets.
-func work(w int, in <-chan *unit, free chan<- *unit, parts []*partition, workers int, cancel context.CancelCauseFunc) {
-	for u := range in {
-		for n := w; n < Partitions; n += workers {
-			p := parts[n]
-			for _, i := range u.lists[n] {
-				p.packet(&u.packets[i])
-			}
-			if p.err != nil {
-				cancel(p.err)
-				p.err = nil
-			}
-		}
-		if u.left.Add(-1) == 0 {
-			free <- u
-		}
-	}
-	for i := w; i < Partitions; i += workers {
-		parts[i].finish()
-		if parts[i].err != nil {
-			cancel(parts[i].err)
-		}
-	}
-}
-
-// read reads and decodes batches and hands them to the workers.
-func read(ctx context.Context, src packet.Source, opts *Options, r *Report, free <-chan *unit, queues []chan *unit) error {
+// read reads and decodes batches and gives them to the lanes.
+func (r *run) read(ctx context.Context, src packet.Source, opts *Options, report *Report) error {
 	dec := packet.NewDecoder()
 	for {
 		var u *unit
 		select {
-		case u = <-free:
+		case u = <-r.free:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 		err := src.ReadBatch(&u.batch)
-		u.decode(dec, r)
+		u.decode(dec, report)
 		if errors.Is(err, io.EOF) {
 			dec.Flush(u.add)
 		}
-		u.left.Store(int32(len(queues)))
-		for _, q := range queues {
-			q <- u
-		}
+		r.spread(u)
 		if opts.Progress != nil {
-			opts.Progress(r.Packets, r.Bytes)
+			opts.Progress(report.Packets, report.Bytes)
 		}
 		if errors.Is(err, io.EOF) {
 			stats := dec.Stats()
-			r.Fragments = int64(stats.Evicted)
+			report.Fragments = int64(stats.Evicted)
 			return nil
 		}
 		if err != nil {
