@@ -173,6 +173,13 @@ func (b *bench) mix(ctx context.Context, captures []*capture, rounds int) error 
 	}
 	b.speeds(all, others)
 	d := all[0]
+	if runtime.NumCPU() > 1 {
+		gain, err := b.processors(ctx, d.capture, rounds)
+		if err != nil {
+			return err
+		}
+		b.sayProcessors(gain)
+	}
 	b.judge(d)
 	b.report.limit("mix", mixSpeed, d.megabytes())
 	if len(tshark.took) == 0 {

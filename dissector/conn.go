@@ -28,8 +28,7 @@ type conn struct {
 	missing     [2]int64 // bytes never captured
 	skipped     [2]int64 // bytes that made no sense to the parser
 
-	tcp    stream.Conn
-	health stream.Health
+	tcp    *tcpState // of TCP only
 	talk   *talk
 	over   bool // all was said: there is no talk any more
 	asker  int8 // direction of the client by what was said, once there is no talk; -1 when that does not tell
@@ -40,6 +39,12 @@ type conn struct {
 	closed bool
 
 	prev, next *conn // by last use
+}
+
+// tcpState is what a TCP connection has besides what every conversation has: most of it.
+type tcpState struct {
+	order  stream.Conn
+	health stream.Health
 }
 
 // direction counts what one end sent.
@@ -115,7 +120,7 @@ func (c *conn) packet(p *packet.Packet) {
 }
 
 func (c *conn) segment(d int, p *packet.Packet) {
-	c.health.Segment(d, p)
+	c.tcp.health.Segment(d, p)
 	s := stream.Segment{
 		Seq: p.Seq, Ack: p.Ack, Data: p.Payload, Len: p.PayloadLen, Time: p.Time, Number: p.Number,
 		SYN: p.Flags&packet.SYN != 0, ACK: p.Flags&packet.ACK != 0, FIN: p.Flags&packet.FIN != 0, RST: p.Flags&packet.RST != 0,
@@ -124,12 +129,12 @@ func (c *conn) segment(d int, p *packet.Packet) {
 		c.talk = c.p.talk(c)
 	}
 	if c.talk != nil {
-		c.tcp.Add(d, &s, c.talk)
+		c.tcp.order.Add(d, &s, c.talk)
 		c.hangUp()
 	} else {
-		c.tcp.Add(d, &s, silence{})
+		c.tcp.order.Add(d, &s, silence{})
 	}
-	if !c.closed && (s.FIN || s.RST) && c.health.Closed() {
+	if !c.closed && (s.FIN || s.RST) && c.tcp.health.Closed() {
 		c.closed = true
 		c.p.closing(c)
 	}
@@ -164,8 +169,10 @@ func (c *conn) speaks(p *Protocol) {
 // clientDir returns the direction in which the client sends: by the handshake, by
 // what is said, by who has the well-known port, by who began.
 func (c *conn) clientDir() int {
-	if d, ok := c.health.Client(); ok {
-		return d
+	if c.tcp != nil {
+		if d, ok := c.tcp.health.Client(); ok {
+			return d
+		}
 	}
 	asker := c.asker
 	if !c.over {
@@ -189,11 +196,17 @@ func (c *conn) clientDir() int {
 
 // footprint is roughly how many bytes the connection holds on to.
 func (c *conn) footprint() int {
-	n := 900 + cap(c.numbers.enc) + c.tcp.Held()
+	n := 350 + cap(c.numbers.enc)
+	if c.tcp != nil {
+		n += 650 + c.tcp.order.Held()
+	}
 	if t := c.talk; t != nil {
-		n += 600 + t.pairs.n*1500
-		for d := range t.side {
-			n += cap(t.side[d].buf) + 40*cap(t.side[d].marks)
+		n += 300 + t.pairs.n*1500
+		if c.tcp != nil {
+			n += 350
+			for d := range t.side {
+				n += cap(t.side[d].buf) + 40*cap(t.side[d].marks)
+			}
 		}
 	}
 	return n
@@ -202,7 +215,9 @@ func (c *conn) footprint() int {
 // close hands out everything the connection still holds and then itself.
 func (c *conn) close(evicted bool) {
 	if c.talk != nil {
-		c.tcp.Flush(c.talk)
+		if c.tcp != nil {
+			c.tcp.order.Flush(c.talk)
+		}
 		c.talk.close(evicted)
 	}
 	c.emitConn(evicted)

@@ -112,15 +112,15 @@ func (c *conn) describe(m *Message, client int, evicted bool) {
 	switch c.transport {
 	case TCP:
 		field.TCPConn.Set(v, true)
-		state, ended = c.health.State()
-		c.health.Describe(v, client, c.missing[0]+c.missing[1], c.unique)
+		state, ended = c.tcp.health.State()
+		c.tcp.health.Describe(v, client, c.missing[0]+c.missing[1], c.unique)
 	case UDP:
 		field.UDPConn.Set(v, true)
 	}
 	field.ConnState.SetString(v, state)
 	field.ConnEnded.SetString(v, ended)
 	Status.SetString(v, ended)
-	Failed.Set(v, c.transport == TCP && c.health.Refused())
+	Failed.Set(v, c.transport == TCP && c.tcp.health.Refused())
 }
 
 // add counts a finished connection.
@@ -137,7 +137,7 @@ func (g *flowGroup) add(c *conn, client int) {
 	}
 	state := "open"
 	if c.transport == TCP {
-		state, _ = c.health.State()
+		state, _ = c.tcp.health.State()
 	}
 	g.open = g.open || state != "closed"
 	g.begun = g.begun || state != "in_progress"

@@ -41,8 +41,7 @@ func (t *talk) hear(d int, b []byte) bool {
 	}
 	p, role, _ := t.c.p.detect(t.c, b)
 	if p == nil {
-		s := &t.side[d]
-		if s.probes++; s.probes >= MaxProbes {
+		if t.probes[d]++; t.probes[d] >= MaxProbes {
 			t.dead = true
 		}
 		return false

@@ -38,11 +38,14 @@ type partition struct {
 	exchanges []*exchange
 	buffers   [][]byte
 	ended     []*conn
+	states    []*tcpState
 	talks     []*talk
+	sides     []*[2]side
 	groups    []*flowGroup
 
-	entry Entry
-	nums  []uint64
+	noSides [2]side // of datagrams
+	entry   Entry
+	nums    []uint64
 }
 
 // connKey is a conversation's addresses and ports in an order of their own.
@@ -147,7 +150,7 @@ func (p *partition) packet(pk *packet.Packet) {
 		hash = key.hash()
 		c = p.find(hash, key)
 	}
-	if c != nil && pk.Proto == packet.TCP && c.health.Reused(c.dirOf(pk), pk) {
+	if c != nil && pk.Proto == packet.TCP && c.tcp.health.Reused(c.dirOf(pk), pk) {
 		hash = c.hash
 		p.remove(c, false)
 		c = nil
@@ -169,6 +172,9 @@ func (p *partition) open(hash uint64, key connKey, pk *packet.Packet) *conn {
 	c := p.conn()
 	c.p, c.id, c.hash, c.key, c.flow, c.transport = p, pk.Number, hash, key, pk.Flow(), transportOf(pk.Proto)
 	c.tunnel, c.vlan, c.iface, c.first, c.last = pk.Tunnel, pk.VLAN, pk.Interface, pk.Time, pk.Time
+	if c.transport == TCP {
+		c.tcp = p.tcpState()
+	}
 	for _, f := range pk.Fragments {
 		c.id = min(c.id, f.Number)
 	}

@@ -103,11 +103,23 @@ func (p *partition) conn() *conn {
 // recycleConn takes a connection that was closed. Those who still know it see that
 // it has no partition, or another id.
 func (p *partition) recycleConn(c *conn) {
+	if s := c.tcp; s != nil && len(p.states) < maxEnded {
+		*s = tcpState{}
+		p.states = append(p.states, s)
+	}
 	numbers, spoken := small(c.numbers.enc, maxNumbers), small(c.spoken, maxSpoken)
 	*c = conn{numbers: numberList{enc: numbers}, spoken: spoken}
 	if len(p.ended) < maxEnded {
 		p.ended = append(p.ended, c)
 	}
+}
+
+// tcpState returns the state of a TCP connection that begins.
+func (p *partition) tcpState() *tcpState {
+	if s := pop(&p.states); s != nil {
+		return s
+	}
+	return new(tcpState)
 }
 
 // talk returns the talk of a connection that begins to say something.
@@ -116,22 +128,28 @@ func (p *partition) talk(c *conn) *talk {
 	if t == nil {
 		t = new(talk)
 	}
-	t.c = c
+	t.c, t.side = c, &p.noSides
+	if c.transport != TCP {
+		return t
+	}
+	if t.side = pop(&p.sides); t.side == nil {
+		t.side = new([2]side)
+	}
 	return t
 }
 
 // recycleTalk takes a talk that was closed.
 func (p *partition) recycleTalk(t *talk) {
-	var marks [2][]mark
-	for d := range t.side {
-		p.recycleBuffer(t.side[d].buf)
-		marks[d] = small(t.side[d].marks, maxMarks)
+	if t.side != &p.noSides {
+		for d := range t.side {
+			p.recycleBuffer(t.side[d].buf)
+			t.side[d] = side{marks: small(t.side[d].marks, maxMarks)}
+		}
+		if len(p.sides) < maxEnded {
+			p.sides = append(p.sides, t.side)
+		}
 	}
-	queue := small(t.pairs.queue, maxQueue)
-	*t = talk{pairs: pairing{queue: queue}}
-	for d := range t.side {
-		t.side[d].marks = marks[d]
-	}
+	*t = talk{pairs: pairing{queue: small(t.pairs.queue, maxQueue)}}
 	if len(p.talks) < maxEnded {
 		p.talks = append(p.talks, t)
 	}

@@ -22,7 +22,7 @@ type tableSlot[V any] struct {
 // found does not depend on it.
 var tableSeed = [2]uint64{rand.Uint64() | 1, rand.Uint64()}
 
-const minTable = 8
+const minTable = 4
 
 // home is the slot where the search for a key begins.
 func (t *table[V]) home(key uint64) uint64 {

@@ -12,24 +12,25 @@ type talk struct {
 	parse  Parse
 	riders []*Protocol // of proto
 	role   [2]Side     // of each direction
-	side   [2]side
-	dead   bool // nothing more can be read
+	side   *[2]side
+	probes [2]int // of each direction's bytes without success
+	dead   bool   // nothing more can be read
 	pairs  pairing
 }
 
-// side is one direction's bytes on their way to become messages.
+// side is one direction's bytes on their way to become messages. Datagrams are messages
+// as they are: talks of them all have one empty pair of sides.
 type side struct {
-	buf    []byte // bytes that the parser or the probes still want to see
-	marks  []mark // in which packets the bytes of buf came
-	need   int    // length of buf from which on parsing is worth a try
-	piece  piece  // what is being passed over
-	cur    *Message
-	gap    int64 // bytes missing right before buf
-	lost   bool  // where messages begin is unknown
-	probes int
-	base   int64 // offset of buf in the side's stream
-	ended  bool
-	hold   *exchange // an upgrade was asked for: nothing is parsed until it is answered
+	buf   []byte // bytes that the parser or the probes still want to see
+	marks []mark // in which packets the bytes of buf came
+	need  int    // length of buf from which on parsing is worth a try
+	piece piece  // what is being passed over
+	cur   *Message
+	gap   int64 // bytes missing right before buf
+	lost  bool  // where messages begin is unknown
+	base  int64 // offset of buf in the side's stream
+	ended bool
+	hold  *exchange // an upgrade was asked for: nothing is parsed until it is answered
 }
 
 // mark says that the bytes of buf from off on came at a place.
@@ -56,7 +57,7 @@ func (t *talk) Data(d int, off int64, b []byte, at stream.At) {
 	}
 	s.marks = append(s.marks, mark{len(s.buf), at})
 	if len(s.buf) == 0 {
-		s.base = t.c.tcp.Offset(d) - int64(len(b))
+		s.base = t.c.tcp.order.Offset(d) - int64(len(b))
 	}
 	data := b
 	if len(s.buf) > 0 {
@@ -238,7 +239,7 @@ func (t *talk) detect(d int, data []byte, used int) int {
 		s.gap += int64(next - used)
 		used = next
 	}
-	if s.probes++; s.probes >= MaxProbes && (t.side[d^1].probes >= MaxProbes || !t.c.tcp.Started(d^1)) {
+	if t.probes[d]++; t.probes[d] >= MaxProbes && (t.probes[d^1] >= MaxProbes || !t.c.tcp.order.Started(d^1)) {
 		t.dead = true
 	}
 	return used
@@ -310,8 +311,9 @@ func (t *talk) client() int8 {
 func (t *talk) change(next string) {
 	for i := range t.side {
 		s := &t.side[i]
-		s.hold, s.need, s.probes, s.cur = nil, 0, 0, nil
+		s.hold, s.need, s.cur = nil, 0, nil
 	}
+	t.probes = [2]int{}
 	switch p := t.c.p.byName[next]; {
 	case next == Unknown:
 		t.proto, t.parse, t.riders = nil, nil, nil

@@ -10,10 +10,10 @@ import (
 // dissection keeps is bounded and small beside what it goes through: to collect at
 // three times as much, and not at five, costs a twentieth of the CPU time, and at nine
 // nothing is gained. Up to leastLimit memory is taken as it comes; who keeps more than
-// two thirds of that has half as much again.
+// three quarters of that has a third as much again.
 const (
 	gcPercent  = 400
-	leastLimit = 272 << 20 // bytes
+	leastLimit = 208 << 20 // bytes
 	// checkEvery is after how many bytes of packets the limit is looked at.
 	checkEvery = 64 << 20
 )
@@ -44,7 +44,7 @@ func (c *collector) read(bytes int64) {
 	}
 	c.next = bytes + checkEvery
 	metrics.Read(c.live)
-	want := max(leastLimit, int64(c.live[0].Value.Uint64())/2*3)
+	want := max(leastLimit, int64(c.live[0].Value.Uint64())/3*4)
 	if want > c.limit || want < c.limit-c.limit/8 {
 		debug.SetMemoryLimit(want)
 		c.limit = want

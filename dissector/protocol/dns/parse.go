@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 
 	"shark/dissector"
@@ -15,8 +16,7 @@ type parser struct {
 	stream    bool // every message has its length before it, RFC 1035 section 4.2.2
 	multicast bool // mDNS or LLMNR: every message is one-way
 	text      []byte
-	pending   [maxPending]pending
-	next      int
+	pending   []pending // the oldest first
 	transfer  transfer
 }
 
@@ -24,7 +24,6 @@ type parser struct {
 type pending struct {
 	key uint64
 	id  uint16
-	set bool
 }
 
 // transfer is the zone transfer whose messages are coming in, RFC 5936.
@@ -201,8 +200,10 @@ func (p *parser) pair(h header, key uint64, from dissector.Side, m *dissector.Me
 	}
 	switch {
 	case !h.response():
-		p.pending[p.next%maxPending] = pending{key, h.id, true}
-		p.next++
+		if len(p.pending) == maxPending {
+			p.pending = p.pending[:copy(p.pending, p.pending[1:])]
+		}
+		p.pending = append(p.pending, pending{key, h.id})
 	case h.qd == 0:
 		key = p.keyOf(h.id, key)
 	}
@@ -214,8 +215,8 @@ func (p *parser) keyOf(id uint16, otherwise uint64) uint64 {
 	if p.transfer.active && p.transfer.id == id {
 		return p.transfer.key
 	}
-	for i := 1; i <= maxPending && i <= p.next; i++ {
-		if q := p.pending[(p.next-i)%maxPending]; q.set && q.id == id {
+	for _, q := range slices.Backward(p.pending) {
+		if q.id == id {
 			return q.key
 		}
 	}
