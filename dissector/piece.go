@@ -126,7 +126,7 @@ func (t *talk) finish(d int, m *Message) {
 		return
 	}
 	m.end(false)
-	next, final := m.Next, m.From == Server && m.Role != Interim
+	next, final := m.Next, m.Role == OneWay || m.From == Server && m.Role != Interim
 	ex := m.ex
 	if m.From == Client && next != "" && ex != nil && (ex.resp == nil || !ex.resp.done) {
 		t.side[d].hold = ex

@@ -166,7 +166,8 @@ type Message struct {
 	Need   int  // with ErrShort: length of buf from which on another try is worth it
 	// Next names the protocol that both sides speak after this message, or is
 	// Opaque or Unknown. In a request it is a wish: the client's bytes behind it
-	// wait for the answer, which grants it by its own Next.
+	// wait for the answer, which grants it by its own Next. In a one-way message it
+	// holds at once.
 	Next  string
 	Notes uint64 // free for the parser: a response's parser reads it through Peer
 	Ride  any    // free for the rider

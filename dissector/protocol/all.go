@@ -10,6 +10,7 @@ import (
 	"shark/dissector/protocol/http2"
 	"shark/dissector/protocol/icmp"
 	"shark/dissector/protocol/kafka"
+	"shark/dissector/protocol/proxy"
 	"shark/dissector/protocol/redis"
 	"shark/dissector/protocol/tls"
 )
@@ -28,6 +29,7 @@ func All() []*dissector.Protocol {
 		redis.Protocol,
 		kafka.Protocol,
 		icmp.Protocol,
+		proxy.Protocol,
 	}
 }
 
