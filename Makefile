@@ -12,12 +12,12 @@ export CGO_ENABLED = 0
 
 TOOLS := $(CURDIR)/bin/tools
 LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
-SCRIPTS = .ci/run $(wildcard tools/*.sh bench/run demo/*.sh)
+SCRIPTS = .ci/run $(wildcard tools/*.sh bench/run demo/*.sh testdata/*/record.sh)
 PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help build demo test unit tidy vet lint format scripts generate fresh cross truth bench bench-full cover fuzz update-golden clean
+.PHONY: help build demo test unit tidy vet lint format scripts generate fresh cross truth record bench bench-full cover fuzz update-golden clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,12 @@ cross:
 
 truth: ## compare the dissector with tshark's word on the captures of SHARK_CAPTURES
 	go run ./dissector/truth
+
+record: ## record the captures of testdata anew, from real servers, into build/record
+	@set -e; for script in testdata/*/record.sh; do \
+		name=$$(basename $$(dirname $$script)); echo "record $$name"; \
+		mkdir -p build/record/$$name; $$script build/record/$$name; \
+	done
 
 bench: build ## measure speed and memory on 200 MB, in some minutes
 	bench/run
