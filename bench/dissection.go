@@ -173,6 +173,7 @@ func (b *bench) mix(ctx context.Context, captures []*capture, rounds int) error 
 	}
 	b.speeds(all, others)
 	d := all[0]
+	name := fmt.Sprintf("mix of %.0f MB", float64(d.capture.bytes)/1e6)
 	if runtime.NumCPU() > 1 {
 		gain, err := b.processors(ctx, d.capture, rounds)
 		if err != nil {
@@ -181,19 +182,19 @@ func (b *bench) mix(ctx context.Context, captures []*capture, rounds int) error 
 		b.sayProcessors(gain)
 	}
 	b.judge(d)
-	b.report.limit("mix", mixSpeed, d.megabytes())
+	b.report.limit(name, mixSpeed, d.megabytes())
 	if len(tshark.took) == 0 {
-		b.report.pass("mix: " + mixTshark.what + ": tshark did not take part")
+		b.report.pass(name + ": " + mixTshark.what + ": tshark did not take part")
 	} else {
-		b.report.limit("mix", mixTshark, slowest(tshark.took, d.sharks))
+		b.report.limit(name, mixTshark, slowest(tshark.took, d.sharks))
 	}
 	if runtime.NumCPU() < 2 {
-		b.report.pass("mix: " + mixWorkers.what + ": there is one processor")
+		b.report.pass(name + ": " + mixWorkers.what + ": there is one processor")
 	} else {
-		b.report.limit("mix", mixWorkers, paired(d.sharks[0], d.sharks[1], wallSeconds))
+		b.report.limit(name, mixWorkers, paired(d.sharks[0], d.sharks[1], wallSeconds))
 	}
-	b.limitPeak("mix", mixPeak, d.peakMiB(), d)
-	b.report.limit("mix", mixIndex, d.percent())
+	b.limitPeak(name, mixPeak, d.peakMiB(), d)
+	b.report.limit(name, mixIndex, d.percent())
 	return nil
 }
 

@@ -194,9 +194,10 @@ func (c *conn) clientDir() int {
 	return 0
 }
 
-// footprint is roughly how many bytes the connection holds on to.
+// footprint is roughly how many bytes the connection holds on to. It is told by what
+// the connection has seen alone, not by how large the memory is that it got from another.
 func (c *conn) footprint() int {
-	n := 350 + cap(c.numbers.enc)
+	n := 350 + len(c.numbers.enc)
 	if c.tcp != nil {
 		n += 650 + c.tcp.order.Held()
 	}
@@ -205,7 +206,7 @@ func (c *conn) footprint() int {
 		if c.tcp != nil {
 			n += 350
 			for d := range t.side {
-				n += cap(t.side[d].buf) + 40*cap(t.side[d].marks)
+				n += len(t.side[d].buf) + 40*len(t.side[d].marks)
 			}
 		}
 	}

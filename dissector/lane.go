@@ -19,12 +19,16 @@ type lane struct {
 // lanesPerWorker is how finely the work is divided, as far as there are partitions.
 const lanesPerWorker = 32
 
-// unitsPerWorker is how many batches are on their way for each worker.
-const unitsPerWorker = 8
+// Batches on their way: so many for each worker, as long as that is few.
+const (
+	unitsPerWorker = 8
+	manyUnits      = 16 // besides one for each worker
+)
 
-func newRun(parts []*partition, workers int, cancel context.CancelCauseFunc) *run {
+func newRun(ctx context.Context, cancel context.CancelCauseFunc, parts []*partition, workers int) *run {
 	n := min(lanesPerWorker*workers, len(parts))
-	r := &run{lanes: make([]*lane, n), ready: make(chan *lane, n), free: make(chan *unit, unitsPerWorker*workers), cancel: cancel}
+	units := min(unitsPerWorker*workers, manyUnits+workers)
+	r := &run{ctx: ctx, cancel: cancel, lanes: make([]*lane, n), ready: make(chan *lane, n), free: make(chan *unit, units)}
 	r.open.Store(int32(n))
 	for i := range r.lanes {
 		r.lanes[i] = new(lane)
@@ -87,8 +91,9 @@ func (l *lane) take() (*unit, bool) {
 func (r *run) work(s Sink) {
 	for l := range r.ready {
 		for u, ok := l.take(); ok; u, ok = l.take() {
-			l.work(u, s)
-			l.report(r.cancel)
+			if r.ctx.Err() == nil {
+				l.work(r, u, s)
+			}
 			if u != nil {
 				r.release(u)
 			} else if r.open.Add(-1) == 0 {
@@ -109,26 +114,21 @@ func (l *lane) concerns(u *unit) bool {
 }
 
 // work takes the lane's packets of a unit, one partition after the other, so that
-// what a partition keeps is at hand for all of its packets. nil finishes them.
-func (l *lane) work(u *unit, s Sink) {
+// what a partition keeps is at hand for all of its packets. nil finishes them. The
+// error of a sink ends the run.
+func (l *lane) work(r *run, u *unit, s Sink) {
 	for _, p := range l.parts {
 		p.sink = s
 		if u == nil {
 			p.finish()
-			continue
+		} else {
+			for _, i := range u.lists[p.number] {
+				p.packet(&u.packets[i])
+			}
 		}
-		for _, i := range u.lists[p.number] {
-			p.packet(&u.packets[i])
-		}
-	}
-}
-
-// report ends the run on the error of a sink.
-func (l *lane) report(cancel context.CancelCauseFunc) {
-	for _, p := range l.parts {
 		if p.err != nil {
-			cancel(p.err)
-			p.err = nil
+			r.cancel(p.err)
+			return
 		}
 	}
 }

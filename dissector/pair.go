@@ -288,7 +288,7 @@ func (p *pairing) dropOldest(t *talk) {
 		oldest = p.queue[0]
 	}
 	for ex := range p.keyed.all {
-		if oldest == nil || ex.first().First < oldest.first().First {
+		if oldest == nil || byFirst(ex, oldest) < 0 {
 			oldest = ex
 		}
 	}

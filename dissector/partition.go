@@ -17,7 +17,7 @@ type partition struct {
 	opts   *Options
 	tap    Tap
 	sink   Sink  // of the worker that is at work on it
-	err    error // the sink's first
+	err    error // the sink's
 	report Report
 
 	byName map[string]*Protocol
@@ -383,16 +383,22 @@ func (e *Entry) add(m *Message) {
 	}
 }
 
+// put hands an entry to the sink, unless that has failed before.
 func (p *partition) put(e *Entry) {
+	if p.err != nil {
+		return
+	}
 	p.report.Entries++
 	e.Partition = p.number
-	if err := p.sink.Entry(e); err != nil && p.err == nil {
-		p.err = err
-	}
+	p.err = p.sink.Entry(e)
 }
 
-func sortByFirst(list []*exchange) {
-	slices.SortFunc(list, func(a, b *exchange) int { return cmp.Compare(a.first().First, b.first().First) })
+func sortByFirst(list []*exchange) { slices.SortFunc(list, byFirst) }
+
+// byFirst compares exchanges by where they begin: several may in one packet.
+func byFirst(a, b *exchange) int {
+	x, y := a.first(), b.first()
+	return cmp.Or(cmp.Compare(x.First, y.First), cmp.Compare(x.From, y.From), cmp.Compare(x.offset, y.offset))
 }
 
 // Tap listens to every connection's bytes as they are put in order. Datagrams

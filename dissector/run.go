@@ -62,6 +62,7 @@ type unit struct {
 
 // run is a run under way.
 type run struct {
+	ctx    context.Context // when it ends, nothing more is dissected
 	lanes  []*lane
 	ready  chan *lane // that have units and no worker
 	free   chan *unit
@@ -84,7 +85,7 @@ func Run(ctx context.Context, src packet.Source, opts Options, sink func(worker 
 	for i := range parts {
 		parts[i] = newPartition(&opts, i)
 	}
-	r := newRun(parts, opts.Workers, cancel)
+	r := newRun(ctx, cancel, parts, opts.Workers)
 	var wg sync.WaitGroup
 	for w := range opts.Workers {
 		s := sink(w)

@@ -18,8 +18,8 @@ type tableSlot[V any] struct {
 	v   *V // nil: the slot is free
 }
 
-// tableSeed is different in every run: it makes it impossible to choose numbers that fall on one slot. What is
-// found does not depend on it.
+// tableSeed is different in every run: it makes it hard to choose numbers that fall on
+// one slot. What is found does not depend on it.
 var tableSeed = [2]uint64{rand.Uint64() | 1, rand.Uint64()}
 
 const minTable = 4

@@ -56,10 +56,10 @@ func strangers(t *testing.T, protocols []*dissector.Protocol, root string) {
 	}
 }
 
-// begins lists the protocols that others are changed to from: their captures
-// hold it too.
+// begins lists the protocols that others are changed to from, or that stand before
+// them: their captures hold it too.
 var begins = map[string][]string{
-	"http":  {"http2", "grpc", "ws"},
+	"http":  {"http2", "grpc", "ws", "proxy"},
 	"http2": {"grpc"},
 }
 

@@ -150,7 +150,7 @@ func addLines(m *dissector.Message, f field.MapField, lines []byte) {
 // addHeaders adds the lines of a message's head.
 func addHeaders(m *dissector.Message, f field.MapField, h *head) {
 	addLines(m, f, h.lines)
-	if !h.odd {
+	if !h.odd && len(h.lines) > 0 {
 		NoteContentType(m, h.typeAt, h.typeLen)
 	}
 }

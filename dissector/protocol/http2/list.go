@@ -170,9 +170,9 @@ func (l *list) interim() bool {
 // finish sets what the list says as a whole; span is the length of its frames.
 func (l *list) finish(span int) {
 	v := &l.m.Values
-	at := l.typeAt
+	at, some := l.typeAt, len(l.lines) > 0
 	l.flush()
-	if l.kind == head && !l.odd {
+	if l.kind == head && !l.odd && some {
 		http.NoteContentType(l.m, at, l.typeLen)
 	}
 	http.Version.SetString(v, version)
