@@ -51,6 +51,8 @@ func groups() []field.Group {
 		group("redis", "Redis", text("redis_type"), text("redis_command"), text("redis_key"), num("redis_request_size"), num("redis_response_size"), num("redis_total_size")),
 		group("kafka", "Kafka", num("kafka_api_key"), text("kafka_api_key_name"), text("kafka_client_id"), num("kafka_size"), truth("kafka_request"), truth("kafka_response"),
 			text("kafka_request_summary"), num("kafka_request_size"), num("kafka_response_size")),
+		group("amqp", "AMQP", text("amqp_method"), text("amqp_summary"), truth("amqp_request"), truth("amqp_response"),
+			num("amqp_request_length"), num("amqp_response_length"), num("amqp_total_size")),
 	}, field.ReservedGroups()...)
 }
 

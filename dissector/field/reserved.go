@@ -12,7 +12,6 @@ func ReservedGroups() []Group {
 		{Name: "gql", Label: "GraphQL", Doc: "A GraphQL call, of either version."},
 		{Name: "gqlv1", Label: "GraphQL 1", Doc: "A GraphQL call of the first version."},
 		{Name: "gqlv2", Label: "GraphQL 2", Doc: "A GraphQL call of the second version."},
-		{Name: "amqp", Label: "AMQP", Doc: "An AMQP 0-9-1 method.", Fields: amqpFields()},
 		{Name: "mongodb", Label: "MongoDB", Doc: "A MongoDB command.", Fields: mongoFields()},
 		{Name: "mysql", Label: "MySQL", Doc: "A MySQL command.", Fields: mysqlFields()},
 		{Name: "postgresql", Label: "PostgreSQL", Doc: "A PostgreSQL command.", Fields: postgresFields()},
@@ -105,13 +104,6 @@ func join(lists ...[]*Field) []*Field {
 		out = append(out, l...)
 	}
 	return out
-}
-
-func amqpFields() []*Field {
-	return join(Fields(
-		NewAlias("amqp_method", Operation, "Class and method, such as basic.publish.", `amqp && amqp_method == "basic.publish"`),
-		NewAlias("amqp_summary", Summary, "What the method is about: exchange, queue or routing key.", `amqp && amqp_summary.contains("orders")`),
-	), seen("amqp"), sides("amqp", "length"))
 }
 
 func mongoFields() []*Field {

@@ -4,6 +4,7 @@ package protocol
 import (
 	"shark/dissector"
 	"shark/dissector/field"
+	"shark/dissector/protocol/amqp"
 	"shark/dissector/protocol/dns"
 	"shark/dissector/protocol/grpc"
 	"shark/dissector/protocol/http"
@@ -28,6 +29,7 @@ func All() []*dissector.Protocol {
 		dns.Llmnr,
 		redis.Protocol,
 		kafka.Protocol,
+		amqp.Protocol,
 		icmp.Protocol,
 		proxy.Protocol,
 	}

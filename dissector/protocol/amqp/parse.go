@@ -1,0 +1,216 @@
+package amqp
+
+import (
+	"strconv"
+	"strings"
+
+	"shark/dissector"
+)
+
+// parser reads one connection.
+type parser struct {
+	channels map[uint16]*channel
+	epochs   uint64
+	losses   [2]uint32 // how often something of a side was missing
+	side     [2]side
+	args     args
+	text     []byte
+	answers  answers
+}
+
+// side is where a side stands between two pieces.
+type side struct {
+	held    *content // the last octet of a body frame of it was left for the next piece
+	channel uint16   // of that
+	spare   content  // of a channel that is not told apart
+}
+
+// answers are the publishes that an ack or nack answers and that are yet to be told.
+type answers struct {
+	tags     []uint64
+	left     int64 // bytes of the frame
+	method   *method
+	ch       *channel
+	multiple bool
+}
+
+func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
+	s := &p.side[from]
+	if m.Gap > 0 {
+		p.losses[from]++
+		s.held = nil
+		if from == dissector.Server {
+			p.answers.tags, p.answers.left = p.answers.tags[:0], 0
+		}
+	}
+	if p.channels == nil {
+		p.channels = make(map[uint16]*channel)
+	}
+	switch {
+	case len(buf) == 0:
+		return 0, dissector.ErrShort
+	case s.held != nil:
+		return p.resume(from, buf, m)
+	case from == dissector.Server && p.answers.left > 0:
+		return p.nextAnswer(m), nil
+	case from == dissector.Client && buf[0] == header[0]:
+		return p.header(buf, m)
+	}
+	f, err := readFrame(buf, 0, m)
+	if err != nil {
+		return 0, err
+	}
+	switch f.kind {
+	case methodFrame:
+		return p.method(from, f, buf, m)
+	case headerFrame:
+		return p.lateHeader(from, f, buf, m)
+	case bodyFrame:
+		return p.lateBody(from, f, buf, m)
+	}
+	m.Skip = true
+	_, span, err := f.payload(buf, 0, m)
+	return int64(span), err
+}
+
+// header reads the protocol header, which connection.start answers.
+func (p *parser) header(buf []byte, m *dissector.Message) (int64, error) {
+	n := min(len(buf), len(header))
+	if !strings.HasPrefix(header, string(buf[:n])) {
+		return 0, errMalformed
+	}
+	if n < len(header) {
+		m.Need = len(header)
+		return 0, dissector.ErrShort
+	}
+	Channel.Set(&m.Values, 0)
+	dissector.Operation.SetString(&m.Values, nameOf(protocolHeader))
+	p.ask(p.channel(0), protocolHeader, m)
+	return int64(n), nil
+}
+
+// method reads a method frame, and what comes right behind it.
+func (p *parser) method(from dissector.Side, f frame, buf []byte, m *dissector.Message) (int64, error) {
+	b, span, err := f.payload(buf, 0, m)
+	if err != nil {
+		return 0, err
+	}
+	md := readMethod(f, b, 1<<from, &p.args)
+	if md == nil {
+		return 0, errMalformed
+	}
+	if md.content {
+		return p.carrier(from, f, md, buf, m)
+	}
+	ch := p.channel(f.channel)
+	p.set(f.channel, md, m)
+	if from == dissector.Client {
+		p.request(ch, md, m)
+		return int64(span), nil
+	}
+	if md.id == basicAck || md.id == basicNack {
+		if p.answers.tags = ch.confirm(p.args.tag, p.args.multiple, p.answers.tags[:0]); len(p.answers.tags) > 0 {
+			p.answers.left, p.answers.method, p.answers.ch, p.answers.multiple = int64(span), md, ch, p.args.multiple
+			m.Values.Reset()
+			return p.nextAnswer(m), nil
+		}
+	}
+	p.response(ch, md, m)
+	return int64(span), nil
+}
+
+// request gives a method of the client that carries no content its role.
+func (p *parser) request(ch *channel, md *method, m *dissector.Message) {
+	if md.id == channelOpen && ch != nil {
+		p.open(ch)
+	}
+	if md.sync && !p.args.nowait {
+		p.ask(ch, md.id, m)
+	} else {
+		m.Role = dissector.OneWay
+	}
+	switch {
+	case md.id == confirmSelect && ch != nil && ch.opened && !ch.confirming:
+		ch.confirming = true
+	case md.id == channelCloseOk && ch != nil:
+		delete(p.channels, ch.number)
+	}
+	if p.args.code >= 300 {
+		dissector.Failed.Set(&m.Values, true)
+	}
+}
+
+// response gives a method of the server that carries no content its role.
+func (p *parser) response(ch *channel, md *method, m *dissector.Message) {
+	v := &m.Values
+	answered, ok := md.answers, md.answers != 0 || md.id == connectionStart
+	status := md.name
+	switch md.id {
+	case connectionSecure, connectionTune:
+		if answered = connectionStartOk; ch != nil && ch.pending > 0 {
+			answered = ch.last
+		}
+	case channelClose, connectionClose:
+		answered, ok = ch.failed(p.args.failing)
+		status = p.fail(m)
+		if ch != nil {
+			ch.waiting = nil
+		}
+	}
+	if !ok {
+		m.Role = dissector.OneWay
+		return
+	}
+	dissector.Operation.SetString(v, nameOf(answered))
+	if !v.Has(dissector.Status) {
+		dissector.Status.SetString(v, status)
+	}
+	p.answer(ch, answered, m)
+	if md.id == channelCloseOk && ch != nil {
+		delete(p.channels, ch.number)
+	}
+}
+
+// fail sets what a reply code says, and returns its name.
+func (p *parser) fail(m *dissector.Message) string {
+	v := &m.Values
+	name := codeNames[p.args.code]
+	if name == "" {
+		name = strconv.Itoa(p.args.code)
+	}
+	dissector.Status.SetString(v, name)
+	dissector.StatusCode.Set(v, int64(p.args.code))
+	if p.args.code >= 300 {
+		dissector.Failed.Set(v, true)
+	}
+	return name
+}
+
+// nextAnswer tells one of the publishes that an ack or nack answers. With multiple
+// each takes an octet of the frame, as there are at most maxConfirms, and what is
+// left of the frame is passed over: an answer is as large whoever else it answers.
+func (p *parser) nextAnswer(m *dissector.Message) int64 {
+	a, v := &p.answers, &m.Values
+	if len(a.tags) == 0 {
+		m.Skip = true
+		span := a.left
+		a.left = 0
+		return span
+	}
+	tag := a.tags[0]
+	a.tags = a.tags[:copy(a.tags, a.tags[1:])]
+	m.SetKey(confirmKey | a.ch.key(a.ch.opening, uint32(tag)))
+	Channel.Set(v, int64(a.ch.number))
+	DeliveryTag.Set(v, int64(tag))
+	dissector.Operation.SetString(v, methods[basicPublish].name)
+	dissector.Status.SetString(v, a.method.name)
+	if a.method.id == basicNack {
+		dissector.Failed.Set(v, true)
+	}
+	span := int64(1)
+	if !a.multiple {
+		span = a.left
+	}
+	a.left -= span
+	return span
+}

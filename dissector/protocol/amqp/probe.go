@@ -1,0 +1,67 @@
+package amqp
+
+import (
+	"strings"
+
+	"shark/dissector"
+)
+
+// probe knows a method frame that is good to its last octet and that only one side
+// sends. Frames that both send, such as basic.ack and heartbeats, prove the place
+// but not the sender: more is asked for. So is with the protocol header: it is
+// also a server's way to refuse another version (specification, 4.2.2), and who
+// sent it is known when the server answers connection.start.
+func probe(head []byte) dissector.Guess {
+	if strings.HasPrefix(header, string(head[:min(len(head), len(header))])) {
+		return dissector.More
+	}
+	var m dissector.Message
+	var a args
+	for off := 0; off < len(head); {
+		if head[off] != methodFrame && head[off] != heartbeatFrame {
+			return dissector.No
+		}
+		f, err := readFrame(head, off, &m)
+		if err == dissector.ErrShort {
+			return dissector.More
+		}
+		if err != nil || f.size > maxProbe || f.kind == heartbeatFrame && f.channel != 0 || !known(f, head[off+frameHead:]) {
+			return dissector.No
+		}
+		b, next, err := f.payload(head, off, &m)
+		if err == dissector.ErrShort {
+			return dissector.More
+		}
+		if err != nil {
+			return dissector.No
+		}
+		off = next
+		if f.kind == heartbeatFrame {
+			continue
+		}
+		md := readMethod(f, b, client|server, &a)
+		switch {
+		case md == nil || off < len(head) && !follows(head[off]):
+			return dissector.No
+		case md.from == client:
+			return dissector.Request
+		case md.from == server:
+			return dissector.Response
+		}
+	}
+	return dissector.More
+}
+
+// follows tells whether a frame may begin with c.
+func follows(c byte) bool { return c >= methodFrame && c <= bodyFrame || c == heartbeatFrame }
+
+// known tells whether b may begin the payload of a frame: with a method that
+// there is, or with nothing.
+func known(f frame, b []byte) bool {
+	if f.kind != methodFrame || len(b) < 4 {
+		return f.kind == heartbeatFrame || f.size >= 4
+	}
+	r := reader{b: b}
+	md := methods[newID(r.short(), r.short())]
+	return md != nil && (md.id>>16 == 10) == (f.channel == 0)
+}

@@ -1,0 +1,222 @@
+package amqp
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"shark/dissector"
+	"shark/dissector/field"
+	"shark/packet"
+	"shark/packet/pcapng"
+)
+
+const captures = "../../../testdata/amqp"
+
+// seen is what is compared of an entry.
+type seen struct {
+	operation, status, about       string
+	exchange, key                  string
+	channel, body                  string
+	asked, answered, closed, whole bool
+	shared                         string // the packet of an answer that is one of several in an ack
+}
+
+func (s *seen) String() string {
+	return strings.Join([]string{s.operation, s.status, s.channel, s.body, s.about}, "\t")
+}
+
+// sink collects entries.
+type sink []seen
+
+func (l *sink) Entry(e *dissector.Entry) error {
+	if e.Protocol != Protocol {
+		return nil
+	}
+	s := seen{body: "-", status: "-", asked: e.Request != nil, answered: e.Response != nil, whole: e.Marks == 0}
+	e.Each(func(f *field.Field, v field.Value) {
+		switch f {
+		case dissector.Operation.Field:
+			s.operation = string(v.Bytes)
+		case dissector.Status.Field:
+			s.status = string(v.Bytes)
+		case dissector.Summary.Field:
+			s.about = string(v.Bytes)
+		case Exchange.Field:
+			s.exchange = string(v.Bytes)
+		case RoutingKey.Field:
+			s.key = string(v.Bytes)
+		case Channel.Field:
+			s.channel = fmt.Sprint(v.Int)
+		case BodySize.Field:
+			s.body = fmt.Sprint(v.Int)
+		}
+	})
+	if e.Response != nil {
+		if s.closed = e.Response.Has(ReplyCode); e.Response.Size == 1 {
+			s.shared = fmt.Sprint(e.Response.First)
+		}
+	}
+	*l = append(*l, s)
+	return nil
+}
+
+func dissect(t *testing.T, src packet.Source) []seen {
+	t.Helper()
+	var l sink
+	if _, err := dissector.Run(t.Context(), src, dissector.Options{Protocols: []*dissector.Protocol{Protocol}}, func(int) dissector.Sink { return &l }); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func open(t *testing.T, file string) packet.Source {
+	t.Helper()
+	src, err := pcapng.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { src.Close() })
+	return src
+}
+
+// Every call that the client says it made is found with its answer, and no other.
+// What the client does not know, it calls "-" or "?".
+func TestCallsOfTheClient(t *testing.T) {
+	files, _ := filepath.Glob(filepath.Join(captures, "*.truth"))
+	if len(files) == 0 {
+		t.Fatal("no truth")
+	}
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls := dissect(t, open(t, strings.TrimSuffix(file, "truth")+"pcap"))
+		for _, want := range strings.Split(strings.TrimSpace(string(b)), "\n") {
+			w := strings.Split(want, "\t")
+			i := slices.IndexFunc(calls, func(s seen) bool {
+				return s.operation == w[0] && (s.status == w[1] || w[1] == "?") && s.channel == w[2] && (w[3] == "-" || s.body == w[3]) && (w[4] == "-" || w[4] == "?" || s.about == w[4])
+			})
+			if i < 0 {
+				t.Errorf("%s: not found: %s", filepath.Base(file), want)
+				continue
+			}
+			calls = slices.Delete(calls, i, i+1)
+		}
+		for _, c := range calls {
+			if c.operation == "basic.ack" && strings.Contains(file, "flood") {
+				continue // it confirms publishes that are too many to be paired
+			}
+			t.Errorf("%s: not made: %s", filepath.Base(file), &c)
+		}
+	}
+}
+
+// late is a source without its first packets.
+type late struct {
+	packet.Source
+	skip int
+}
+
+func (s *late) ReadBatch(b *packet.Batch) error {
+	err := s.Source.ReadBatch(b)
+	n := min(s.skip, len(b.Records))
+	b.Records, s.skip = b.Records[n:], s.skip-n
+	return err
+}
+
+// A capture that begins at any of its packets shows no call that the whole one has
+// not, but for answers alone and publishes whose confirmations cannot be told, and
+// nearly all of those that it has in full.
+func TestSeenFromTheMiddle(t *testing.T) {
+	for _, name := range []string{"calls", "content", "confirm", "interleaved"} {
+		file := filepath.Join(captures, "amqp_of_"+name+".pcap")
+		all := dissect(t, open(t, file))
+		whole := make(map[string]bool)
+		for _, c := range all {
+			whole[c.String()] = true
+		}
+		for skip := range 60 {
+			got := dissect(t, &late{open(t, file), skip})
+			for _, c := range got {
+				if !c.whole || !c.asked || whole[c.String()] {
+					continue
+				}
+				if (name == "confirm" || name == "interleaved") && (c.operation == "basic.publish" && !c.answered || c.operation == "basic.ack" || c.operation == "basic.nack") {
+					continue
+				}
+				t.Errorf("%s without %d packets: not in all of it: %s", name, skip, &c)
+			}
+			if name == "calls" && skip < 40 && len(got) < len(all)-skip/2-2 {
+				t.Errorf("%s without %d packets: %d calls of %d", name, skip, len(got), len(all))
+			}
+		}
+	}
+}
+
+// Every method that tshark finds in recorded traffic is found, and no other.
+func TestMethodsOfRecordedTraffic(t *testing.T) {
+	root := os.Getenv("SHARK_CAPTURES")
+	if root == "" {
+		t.Skip("SHARK_CAPTURES does not name the folder of captures")
+	}
+	for _, name := range []string{
+		"ndpi/amqp.pcap", "packetbeat/amqp_channel_error.pcap", "packetbeat/amqp_emit_receive.pcap", "packetbeat/amqp_publish.pcap", "live/amqp.pcap",
+	} {
+		b, err := os.ReadFile(filepath.Join(root, "oracle", name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var o struct {
+			Tables struct {
+				Methods []struct {
+					Channel  int    `json:"channel"`
+					Method   string `json:"method"`
+					Exchange string `json:"exchange"`
+					Key      string `json:"routing_key"`
+				} `json:"amqp_methods"`
+			} `json:"tables"`
+		}
+		if err := json.Unmarshal(b, &o); err != nil {
+			t.Fatal(err)
+		}
+		var want, got []string
+		for _, m := range o.Tables.Methods {
+			want = append(want, fmt.Sprint(strings.ToLower(m.Method), " ", m.Channel))
+		}
+		acks := make(map[string]bool)
+		for _, c := range dissect(t, open(t, filepath.Join(root, name))) {
+			got = append(got, c.methods(acks)...)
+			acks[c.shared] = true
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		t.Logf("%s: %d methods", name, len(want))
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+}
+
+// methods are the method frames of an entry, with their channel. The protocol
+// header is none; an ack that is shared is one of a packet, in these captures.
+func (s *seen) methods(acks map[string]bool) (out []string) {
+	if s.asked && s.operation != "connection.start" {
+		out = append(out, s.operation+" "+s.channel)
+	}
+	switch {
+	case !s.answered || s.shared != "" && acks[s.shared]:
+	case s.closed && s.channel == "0":
+		out = append(out, "connection.close 0")
+	case s.closed:
+		out = append(out, "channel.close "+s.channel)
+	default:
+		out = append(out, s.status+" "+s.channel)
+	}
+	return out
+}
