@@ -1,0 +1,117 @@
+package mqtt
+
+import (
+	"shark/dissector"
+)
+
+// probe knows a CONNECT by its protocol name. Other packets are believed in as a chain
+// that ends where the bytes do or goes on with the beginning of one more, and only when
+// one of them is of a kind that just one side sends: anybody may publish.
+func probe(head []byte) dissector.Guess {
+	guess, published := dissector.No, false
+	for b := head; ; {
+		kind, flags, rest, n, need, ok := header(b)
+		if !ok {
+			return dissector.No
+		}
+		if need > 0 {
+			break
+		}
+		body := b[n:min(int64(len(b)), int64(n)+rest)]
+		whole := int64(len(body)) == rest
+		if !plausible(kind, flags, rest, body, whole) {
+			return dissector.No
+		}
+		published = published || kind == publish && whole
+		if g := judge(kind, body, whole); g != dissector.No {
+			guess = g
+		}
+		if b = b[n+len(body):]; guess == dissector.Request || guess == dissector.Response || len(b) == 0 {
+			break
+		}
+	}
+	switch {
+	case guess == dissector.No && len(head) < maxProbe:
+		return dissector.More
+	case guess == dissector.MaybeRequest && published:
+		return dissector.Request
+	case guess == dissector.MaybeResponse && published:
+		return dissector.Response
+	}
+	return guess
+}
+
+// judge tells what a packet says of its sender.
+func judge(kind byte, body []byte, whole bool) dissector.Guess {
+	switch {
+	case kind == connect && (whole || len(body) >= 10):
+		return dissector.Request
+	case !whole:
+		return dissector.No
+	case kind == subscribe || kind == unsubscribe:
+		return dissector.Request
+	case kind == connack && len(body) > 2:
+		return dissector.Response
+	case sender[kind] == client:
+		return dissector.MaybeRequest
+	case sender[kind] == server:
+		return dissector.MaybeResponse
+	}
+	return dissector.No
+}
+
+// plausible tells whether body, or what is at hand of it, may be that of a packet.
+func plausible(kind, flags byte, rest int64, body []byte, whole bool) bool {
+	r := reader{b: body}
+	switch kind {
+	case connect:
+		name, level := r.data(), r.u8()
+		flags := r.u8()
+		return r.short && !whole && rest >= 12 && len(body) < 10 || !r.short && known(name, level) && flags&flagReserved == 0
+	case connack:
+		return rest >= 2 && rest < maxHead && (!whole || connackBody(body))
+	case publish:
+		length := r.u16()
+		if r.short {
+			return !whole
+		}
+		topic := r.take(length)
+		if int64(length)+2 > rest || r.short {
+			return int64(length)+2 <= rest
+		}
+		return topicName(topic) && (flags&6 == 0 || len(r.b) < 2 && !whole || r.u16() != 0)
+	case puback, pubrec, pubrel, pubcomp:
+		if !whole {
+			return rest >= 2 && rest <= 4
+		}
+		return rest >= 2 && r.u16() != 0 && (rest == 2 || reasons[r.u8()] != "")
+	case subscribe, unsubscribe:
+		if !whole {
+			return rest > 4 && rest < maxHead
+		}
+		if r.u16() == 0 {
+			return false
+		}
+		v5 := reader{b: r.b}
+		_, ok := v5.properties()
+		return filters(kind, r.b) || ok && filters(kind, v5.b)
+	case suback, unsuback:
+		if !whole {
+			return rest >= 2 && rest < maxHead
+		}
+		return rest >= 2 && r.u16() != 0 && (kind == unsuback || rest > 2)
+	case pingreq, pingresp:
+		return rest == 0
+	}
+	return rest == 0 || whole && reasons[body[0]] != ""
+}
+
+// connackBody tells whether b is what a CONNACK of any version has.
+func connackBody(b []byte) bool {
+	if b[0] > 1 || len(b) == 2 {
+		return b[0] <= 1 && int(b[1]) < len(returns)
+	}
+	r := reader{b: b[2:]}
+	_, ok := r.properties()
+	return ok && len(r.b) == 0
+}
