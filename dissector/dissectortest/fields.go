@@ -61,6 +61,7 @@ func strangers(t *testing.T, protocols []*dissector.Protocol, root string) {
 var begins = map[string][]string{
 	"http":  {"http2", "grpc", "ws", "proxy"},
 	"http2": {"grpc"},
+	"tlsx":  {"mysql", "postgresql", "ldap"},
 }
 
 // shares tells whether another protocol's captures may hold the first of the

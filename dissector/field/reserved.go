@@ -13,10 +13,6 @@ func ReservedGroups() []Group {
 		{Name: "gqlv1", Label: "GraphQL 1", Doc: "A GraphQL call of the first version."},
 		{Name: "gqlv2", Label: "GraphQL 2", Doc: "A GraphQL call of the second version."},
 		{Name: "mongodb", Label: "MongoDB", Doc: "A MongoDB command.", Fields: mongoFields()},
-		{Name: "mysql", Label: "MySQL", Doc: "A MySQL command.", Fields: mysqlFields()},
-		{Name: "postgresql", Label: "PostgreSQL", Doc: "A PostgreSQL command.", Fields: postgresFields()},
-		{Name: "ldap", Label: "LDAP", Doc: "An LDAP operation.", Fields: ldapFields()},
-		{Name: "radius", Label: "RADIUS", Doc: "A RADIUS exchange.", Fields: radiusFields()},
 		{Name: "diameter", Label: "Diameter", Doc: "A Diameter exchange.", Fields: diameterFields()},
 	}
 	for i := range groups {
@@ -117,45 +113,6 @@ func mongoFields() []*Field {
 		NewText("mongodb_error_message", "Error text.", `mongodb && mongodb_error_message.contains("duplicate key")`),
 		NewText("mongodb_error_code_name", "Name of the error.", `mongodb && mongodb_error_code_name == "DuplicateKey"`),
 	), sides("mongodb", "size"))
-}
-
-func mysqlFields() []*Field {
-	return join(Fields(
-		NewText("mysql_command", "Command, such as COM_QUERY.", `mysql && mysql_command == "COM_QUERY"`),
-		NewText("mysql_query", "Text of the statement.", `mysql && mysql_query.contains("orders")`),
-		NewText("mysql_database", "Database of the session.", `mysql && mysql_database == "shop"`),
-		NewInt("mysql_statement_id", "", "Id of the prepared statement.", `mysql && mysql_statement_id == 1`),
-		NewAlias("mysql_success", Succeeded, "Answered, and not with an error.", `mysql && !mysql_success`),
-		NewInt("mysql_error_code", "", "Error number; 0 when there is none.", `mysql && mysql_error_code == 1062`),
-		NewText("mysql_error_message", "Error text.", `mysql && mysql_error_message.contains("Duplicate entry")`),
-	), sides("mysql", "size"))
-}
-
-func postgresFields() []*Field {
-	return join(Fields(
-		NewText("postgresql_command", "Command, as in the tag that completes it: SELECT, INSERT and so on.", `postgresql && postgresql_command == "SELECT"`),
-		NewText("postgresql_query", "Text of the statement.", `postgresql && postgresql_query.contains("orders")`),
-		NewText("postgresql_database", "Database of the session.", `postgresql && postgresql_database == "shop"`),
-		NewText("postgresql_user", "User of the session.", `postgresql && postgresql_user == "shop"`),
-		NewAlias("postgresql_success", Succeeded, "Answered, and not with an error.", `postgresql && !postgresql_success`),
-		NewText("postgresql_error_code", "SQLSTATE of the error; empty when there is none.", `postgresql && postgresql_error_code == "23505"`),
-		NewText("postgresql_error_message", "Error text.", `postgresql && postgresql_error_message.contains("duplicate key")`),
-	), sides("postgresql", "size"))
-}
-
-func ldapFields() []*Field {
-	return join(Fields(
-		NewAlias("ldap_type", Operation, "Operation, such as bind.", `ldap && ldap_type == "bind"`),
-		NewAlias("ldap_summary", Summary, "What the operation is about.", `ldap && ldap_summary.contains("dc=example")`),
-	), seen("ldap"), sides("ldap", "length"))
-}
-
-func radiusFields() []*Field {
-	return join(Fields(
-		NewInt("radius_code", "", "Code of the packet, the request's where there is one.", `radius && radius_code == 1`),
-		NewText("radius_code_name", "Name of the code.", `radius && radius_code_name == "Access-Request"`),
-		NewText("radius_request_authenticator", "Request authenticator, hexadecimal.", `radius && radius_request_authenticator != ""`),
-	), seen("radius"), sides("radius", "length"))
 }
 
 func diameterFields() []*Field {

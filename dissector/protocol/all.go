@@ -11,7 +11,14 @@ import (
 	"shark/dissector/protocol/http2"
 	"shark/dissector/protocol/icmp"
 	"shark/dissector/protocol/kafka"
+	"shark/dissector/protocol/ldap"
+	"shark/dissector/protocol/memcached"
+	"shark/dissector/protocol/mqtt"
+	"shark/dissector/protocol/mysql"
+	"shark/dissector/protocol/nats"
+	"shark/dissector/protocol/postgresql"
 	"shark/dissector/protocol/proxy"
+	"shark/dissector/protocol/radius"
 	"shark/dissector/protocol/redis"
 	"shark/dissector/protocol/tls"
 )
@@ -28,8 +35,15 @@ func All() []*dissector.Protocol {
 		dns.Mdns,
 		dns.Llmnr,
 		redis.Protocol,
+		memcached.Protocol,
 		kafka.Protocol,
+		mqtt.Protocol,
+		nats.Protocol,
+		postgresql.Protocol,
+		mysql.Protocol,
 		amqp.Protocol,
+		ldap.Protocol,
+		radius.Protocol,
 		icmp.Protocol,
 		proxy.Protocol,
 	}
