@@ -3,7 +3,7 @@
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 FUZZTIME ?= 30s
-TIMEOUT ?= 10m
+TIMEOUT ?= 20m
 
 GOLANGCI_LINT_VERSION := v2.15.0
 
