@@ -1,7 +1,6 @@
 package protocol_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -12,11 +11,11 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/protocol"
 	"shark/dissector/protocol/dns"
 	"shark/dissector/protocol/icmp"
 	"shark/dissector/protocol/kafka"
-	"shark/packet/pcapng"
 )
 
 // differ are the captures in which tshark rightly or wrongly lists other calls.
@@ -129,10 +128,7 @@ func (o *oracle) expected() calls {
 
 // Every call that tshark lists in the public captures must be found, and no other.
 func TestCallsAreThoseOfTshark(t *testing.T) {
-	root := os.Getenv("SHARK_CAPTURES")
-	if root == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of public captures")
-	}
+	root := dissectortest.Public(t)
 	tables := []string{"dns_calls", "icmp_echo", "redis_calls", "kafka_calls"}
 	base := filepath.Join(root, "oracle")
 	err := filepath.WalkDir(base, func(path string, d fs.DirEntry, err error) error {
@@ -165,15 +161,8 @@ func TestCallsAreThoseOfTshark(t *testing.T) {
 }
 
 func compare(t *testing.T, capture string, o *oracle) {
-	src, err := pcapng.Open(capture)
-	if err != nil {
-		t.Skip(err)
-	}
-	defer src.Close()
 	got, want := make(calls), o.expected()
-	if _, err := dissector.Run(context.Background(), src, dissector.Options{Protocols: protocol.All()}, func(int) dissector.Sink { return got }); err != nil {
-		t.Fatal(err)
-	}
+	dissectortest.Dissect(t, dissectortest.Open(t, capture), got, protocol.All()...)
 	for call, n := range want {
 		if got[call] < n {
 			t.Errorf("missing %d of %d: %s", n-got[call], n, call)

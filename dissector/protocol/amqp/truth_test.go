@@ -1,18 +1,16 @@
 package amqp
 
 import (
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/field"
 	"shark/packet"
-	"shark/packet/pcapng"
 )
 
 const captures = "../../../testdata/amqp"
@@ -68,53 +66,33 @@ func (l *sink) Entry(e *dissector.Entry) error {
 func dissect(t *testing.T, src packet.Source) []seen {
 	t.Helper()
 	var l sink
-	if _, err := dissector.Run(t.Context(), src, dissector.Options{Protocols: []*dissector.Protocol{Protocol}}, func(int) dissector.Sink { return &l }); err != nil {
-		t.Fatal(err)
-	}
+	dissectortest.Dissect(t, src, &l, Protocol)
 	return l
-}
-
-func open(t *testing.T, file string) packet.Source {
-	t.Helper()
-	src, err := pcapng.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { src.Close() })
-	return src
 }
 
 // Every call that the client says it made is found with its answer, and no other.
 // What the client does not know, it calls "-" or "?".
 func TestCallsOfTheClient(t *testing.T) {
-	files, _ := filepath.Glob(filepath.Join(captures, "*.truth"))
-	if len(files) == 0 {
-		t.Fatal("no truth")
-	}
-	for _, file := range files {
-		b, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		calls := dissect(t, open(t, strings.TrimSuffix(file, "truth")+"pcap"))
-		for _, want := range strings.Split(strings.TrimSpace(string(b)), "\n") {
+	dissectortest.Told(t, "amqp", func(t *testing.T, capture string, lines []string) {
+		calls := dissect(t, dissectortest.Open(t, capture))
+		for _, want := range lines {
 			w := strings.Split(want, "\t")
 			i := slices.IndexFunc(calls, func(s seen) bool {
 				return s.operation == w[0] && (s.status == w[1] || w[1] == "?") && s.channel == w[2] && (w[3] == "-" || s.body == w[3]) && (w[4] == "-" || w[4] == "?" || s.about == w[4])
 			})
 			if i < 0 {
-				t.Errorf("%s: not found: %s", filepath.Base(file), want)
+				t.Errorf("not found: %s", want)
 				continue
 			}
 			calls = slices.Delete(calls, i, i+1)
 		}
 		for _, c := range calls {
-			if c.operation == "basic.ack" && strings.Contains(file, "flood") {
+			if c.operation == "basic.ack" && strings.Contains(capture, "flood") {
 				continue // it confirms publishes that are too many to be paired
 			}
-			t.Errorf("%s: not made: %s", filepath.Base(file), &c)
+			t.Errorf("not made: %s", &c)
 		}
-	}
+	})
 }
 
 // late is a source without its first packets.
@@ -136,13 +114,13 @@ func (s *late) ReadBatch(b *packet.Batch) error {
 func TestSeenFromTheMiddle(t *testing.T) {
 	for _, name := range []string{"calls", "content", "confirm", "interleaved"} {
 		file := filepath.Join(captures, "amqp_of_"+name+".pcap")
-		all := dissect(t, open(t, file))
+		all := dissect(t, dissectortest.Open(t, file))
 		whole := make(map[string]bool)
 		for _, c := range all {
 			whole[c.String()] = true
 		}
 		for skip := range 60 {
-			got := dissect(t, &late{open(t, file), skip})
+			got := dissect(t, &late{dissectortest.Open(t, file), skip})
 			for _, c := range got {
 				if !c.whole || !c.asked || whole[c.String()] {
 					continue
@@ -161,17 +139,10 @@ func TestSeenFromTheMiddle(t *testing.T) {
 
 // Every method that tshark finds in recorded traffic is found, and no other.
 func TestMethodsOfRecordedTraffic(t *testing.T) {
-	root := os.Getenv("SHARK_CAPTURES")
-	if root == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of captures")
-	}
+	root := dissectortest.Public(t)
 	for _, name := range []string{
 		"ndpi/amqp.pcap", "packetbeat/amqp_channel_error.pcap", "packetbeat/amqp_emit_receive.pcap", "packetbeat/amqp_publish.pcap", "live/amqp.pcap",
 	} {
-		b, err := os.ReadFile(filepath.Join(root, "oracle", name+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
 		var o struct {
 			Tables struct {
 				Methods []struct {
@@ -182,24 +153,18 @@ func TestMethodsOfRecordedTraffic(t *testing.T) {
 				} `json:"amqp_methods"`
 			} `json:"tables"`
 		}
-		if err := json.Unmarshal(b, &o); err != nil {
-			t.Fatal(err)
-		}
+		dissectortest.Oracle(t, root, name, &o)
 		var want, got []string
 		for _, m := range o.Tables.Methods {
 			want = append(want, fmt.Sprint(strings.ToLower(m.Method), " ", m.Channel))
 		}
 		acks := make(map[string]bool)
-		for _, c := range dissect(t, open(t, filepath.Join(root, name))) {
+		for _, c := range dissect(t, dissectortest.Open(t, filepath.Join(root, name))) {
 			got = append(got, c.methods(acks)...)
 			acks[c.shared] = true
 		}
-		slices.Sort(want)
-		slices.Sort(got)
-		t.Logf("%s: %d methods", name, len(want))
-		if !slices.Equal(got, want) {
-			t.Errorf("%s: got\n%s\nwant\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
-		}
+		t.Log(name)
+		dissectortest.SameLines(t, got, want)
 	}
 }
 

@@ -1,17 +1,13 @@
 package http_test
 
 import (
-	"context"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/http"
-	"shark/packet/pcapng"
 )
 
 // calls collects "method target" and "method target status", the latter for
@@ -44,10 +40,7 @@ func (c *calls) Entry(e *dissector.Entry) error {
 // TestAgainstOracle compares calls with those that tshark finds: the requests are
 // the same, and those that tshark sees answered have the same answer.
 func TestAgainstOracle(t *testing.T) {
-	dir := os.Getenv("SHARK_CAPTURES")
-	if dir == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of captures")
-	}
+	dir := dissectortest.Public(t)
 	for _, file := range []string{
 		"live/http.pcap", "arkime/http-wrapped-header.pcap", "arkime/single-packets.pcap",
 		"ndpi/http_asymmetric.pcapng", "ndpi/http_connect.pcap",
@@ -55,20 +48,13 @@ func TestAgainstOracle(t *testing.T) {
 		"packetbeat/http_unmatched.pcap", "pcapplusplus/example2.pcap",
 	} {
 		t.Run(file, func(t *testing.T) {
-			src, err := pcapng.Open(filepath.Join(dir, file))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer src.Close()
 			var got calls
-			if _, err := dissector.Run(context.Background(), src, dissector.Options{Protocols: []*dissector.Protocol{http.Protocol}}, func(int) dissector.Sink { return &got }); err != nil {
-				t.Fatal(err)
-			}
-			want := oracleCalls(t, filepath.Join(dir, "oracle", file+".json"))
+			dissectortest.Dissect(t, dissectortest.Open(t, filepath.Join(dir, file)), &got, http.Protocol)
+			want := oracleCalls(t, dir, file)
 			for _, diff := range []struct{ what, lines string }{
-				{"requests too many", without(got.asked, want.asked)},
-				{"requests missing", without(want.asked, got.asked)},
-				{"answers missing", without(want.answered, got.answered)},
+				{"requests too many", dissectortest.Without(got.asked, want.asked)},
+				{"requests missing", dissectortest.Without(want.asked, got.asked)},
+				{"answers missing", dissectortest.Without(want.answered, got.answered)},
 			} {
 				if diff.lines != "" {
 					t.Errorf("%s:\n%s", diff.what, diff.lines)
@@ -78,27 +64,8 @@ func TestAgainstOracle(t *testing.T) {
 	}
 }
 
-// without returns the lines of a that b has not.
-func without(a, b []string) string {
-	left := make(map[string]int)
-	for _, s := range b {
-		left[s]++
-	}
-	var out []string
-	for _, s := range a {
-		if left[s]--; left[s] < 0 {
-			out = append(out, s)
-		}
-	}
-	return strings.Join(out, "\n")
-}
-
-func oracleCalls(t *testing.T, path string) (out calls) {
+func oracleCalls(t *testing.T, dir, file string) (out calls) {
 	t.Helper()
-	b, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var oracle struct {
 		Tables struct {
 			Calls []struct {
@@ -107,9 +74,7 @@ func oracleCalls(t *testing.T, path string) (out calls) {
 			} `json:"http1_calls"`
 		}
 	}
-	if err := json.Unmarshal(b, &oracle); err != nil {
-		t.Fatal(err)
-	}
+	dissectortest.Oracle(t, dir, file, &oracle)
 	for _, c := range oracle.Tables.Calls {
 		status := ""
 		if c.Status != 0 {

@@ -1,20 +1,16 @@
 package http2_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/grpc"
 	"shark/dissector/protocol/http"
 	"shark/dissector/protocol/http2"
-	"shark/packet/pcapng"
 )
 
 // oracle is the part of an oracle file that speaks of HTTP/2.
@@ -32,10 +28,7 @@ type oracle struct {
 
 // Every call that tshark finds in recorded traffic is found, and no other.
 func TestCallsOfRecordedTraffic(t *testing.T) {
-	root := os.Getenv("SHARK_CAPTURES")
-	if root == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of captures")
-	}
+	root := dissectortest.Public(t)
 	for _, name := range []string{
 		"live/grpc.pcap", "live/http.pcap", "live/graphql.pcap",
 		"arkime/http2-nghttp2.pcap", "deepflow/grpc-segmented.pcap", "deepflow/grpc-service-name.pcap", "deepflow/h2c_ascii.pcap",
@@ -44,14 +37,8 @@ func TestCallsOfRecordedTraffic(t *testing.T) {
 		"suricata-verify/http2-deflate-case__input.pcap", "suricata-verify/http2-keywords2__input.pcap", "suricata-verify/http2-range__http2-range.pcap",
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := os.ReadFile(filepath.Join(root, "oracle", name+".json"))
-			if err != nil {
-				t.Fatal(err)
-			}
 			var o oracle
-			if err := json.Unmarshal(b, &o); err != nil {
-				t.Fatal(err)
-			}
+			dissectortest.Oracle(t, root, name, &o)
 			var want []string
 			for _, c := range o.Tables.Calls {
 				if name == "arkime/http2-nghttp2.pcap" && c.Stream == 13 {
@@ -59,12 +46,7 @@ func TestCallsOfRecordedTraffic(t *testing.T) {
 				}
 				want = append(want, callLine(c.Stream, c.Method, c.Path, c.Status, c.GRPCStatus))
 			}
-			got := calls(t, filepath.Join(root, name))
-			slices.Sort(want)
-			slices.Sort(got)
-			if !slices.Equal(got, want) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-			}
+			dissectortest.SameLines(t, calls(t, filepath.Join(root, name)), want)
 		})
 	}
 }
@@ -76,16 +58,8 @@ func callLine(stream int, method, path, status, grpcStatus string) string {
 // calls dissects a capture and returns a line for each call over HTTP/2.
 func calls(t *testing.T, file string) []string {
 	t.Helper()
-	src, err := pcapng.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
 	var c lines
-	opts := dissector.Options{Protocols: []*dissector.Protocol{http.Protocol, http2.Protocol, grpc.Protocol}}
-	if _, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink { return &c }); err != nil {
-		t.Fatal(err)
-	}
+	dissectortest.Dissect(t, dissectortest.Open(t, file), &c, http.Protocol, http2.Protocol, grpc.Protocol)
 	return c
 }
 

@@ -296,24 +296,9 @@ func FuzzParse(f *testing.F) {
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			_, _ = Protocol.New(dissector.UDP)(from, b, &dissector.Message{Whole: true, Detail: cut&1 != 0})
-			parse := Protocol.New(dissector.TCP)
-			for off, have := 0, 0; have < len(b); {
-				have = min(len(b), max(off, have)+1+int(cut))
-				for off < have {
-					m := &dissector.Message{Detail: cut&1 != 0, Gap: int64(cut & 2)}
-					span, err := parse(from, b[off:have], m)
-					if err == dissector.ErrShort {
-						break
-					}
-					if err != nil {
-						return
-					}
-					if span <= 0 {
-						t.Fatalf("span %d", span)
-					}
-					off += int(min(span, int64(len(b))))
-				}
-			}
+			dissectortest.Feed(t, Protocol.New(dissector.TCP), from, b, 1+int(cut), func() *dissector.Message {
+				return &dissector.Message{Detail: cut&1 != 0, Gap: int64(cut & 2)}
+			})
 		}
 	})
 }

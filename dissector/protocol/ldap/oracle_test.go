@@ -2,14 +2,13 @@ package ldap_test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/ldap"
 )
 
@@ -53,13 +52,7 @@ var (
 
 // TestAgainstTshark compares all messages with those that tshark finds.
 func TestAgainstTshark(t *testing.T) {
-	dir := os.Getenv("SHARK_CAPTURES")
-	if dir == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of captures")
-	}
-	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("tshark is not installed")
-	}
+	dir := dissectortest.PublicWithTshark(t)
 	for _, c := range []struct {
 		file  string
 		found bool // the beginnings of all searches are there, so that what they found is counted
@@ -80,11 +73,7 @@ func TestAgainstTshark(t *testing.T) {
 			var got, want messages
 			dissect(t, path, &got)
 			want.read(t, path)
-			slices.Sort(got.lines)
-			slices.Sort(want.lines)
-			if !slices.Equal(got.lines, want.lines) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got.lines, "\n"), strings.Join(want.lines, "\n"))
-			}
+			dissectortest.SameLines(t, got.lines, want.lines)
 			if c.found && (got.entries != want.entries || got.references != want.references) {
 				t.Errorf("%d entries, %d references, want %d, %d", got.entries, got.references, want.entries, want.references)
 			}

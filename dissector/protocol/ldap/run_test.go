@@ -3,7 +3,6 @@ package ldap_test
 import (
 	"cmp"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +13,6 @@ import (
 	"shark/dissector/protocol/ldap"
 	"shark/dissector/protocol/tls"
 	"shark/packet"
-	"shark/packet/pcapng"
 )
 
 func TestProtocol(t *testing.T) { dissectortest.Run(t, ldap.Protocol, tls.Protocol) }
@@ -62,13 +60,13 @@ func dissect(t testing.TB, file string, sink dissector.Sink) {
 
 // tail is a capture without its first packets.
 type tail struct {
-	*pcapng.Reader
+	packet.Source
 	skip uint64
 }
 
 func (s tail) ReadBatch(b *packet.Batch) error {
 	for {
-		err := s.Reader.ReadBatch(b)
+		err := s.Source.ReadBatch(b)
 		for len(b.Records) > 0 && b.Records[0].Number <= s.skip {
 			b.Records = b.Records[1:]
 		}
@@ -79,41 +77,23 @@ func (s tail) ReadBatch(b *packet.Batch) error {
 }
 
 func dissectFrom(t testing.TB, file string, skip uint64, sink dissector.Sink) {
-	src, err := pcapng.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
-	opts := dissector.Options{Protocols: []*dissector.Protocol{ldap.Protocol, tls.Protocol}}
-	if _, err := dissector.Run(t.Context(), tail{src, skip}, opts, func(int) dissector.Sink { return sink }); err != nil {
-		t.Fatal(err)
-	}
+	dissectortest.Dissect(t, tail{dissectortest.Open(t, file), skip}, sink, ldap.Protocol, tls.Protocol)
 }
 
 // TestTruth compares every call with what the client said it did.
 func TestTruth(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(captures, "*.truth"))
-	if err != nil || len(files) == 0 {
-		t.Fatal("no truth", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got calls
-			dissect(t, strings.TrimSuffix(file, "truth")+"pcap", &got)
-			slices.SortFunc(got, func(a, b call) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.id, b.id)) })
-			var lines strings.Builder
-			for _, c := range got {
-				lines.WriteString(c.text + "\n")
-			}
-			if lines.String() != string(b) {
-				t.Errorf("got\n%s\nwant\n%s", lines.String(), b)
-			}
-		})
-	}
+	dissectortest.Told(t, "ldap", func(t *testing.T, capture string, want []string) {
+		var got calls
+		dissect(t, capture, &got)
+		slices.SortFunc(got, func(a, b call) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.id, b.id)) })
+		var lines []string
+		for _, c := range got {
+			lines = append(lines, c.text)
+		}
+		if !slices.Equal(lines, want) {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+		}
+	})
 }
 
 // TestBegunUnseen cuts the beginning off captures, packet by packet: calls that were

@@ -188,31 +188,7 @@ func FuzzParse(f *testing.F) {
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			_, _ = Protocol.New(dissector.UDP)(from, b, new(dissector.Message))
-			run(t, from, b, int(cut))
+			dissectortest.Feed(t, Protocol.New(dissector.TCP), from, b, 1+int(cut), func() *dissector.Message { return new(dissector.Message) })
 		}
 	})
-}
-
-// run feeds a side's bytes in pieces.
-func run(t *testing.T, from dissector.Side, b []byte, cut int) {
-	parse, m := Protocol.New(dissector.TCP), new(dissector.Message)
-	for off, have := 0, 0; have < len(b); {
-		have = min(len(b), max(off, have)+1+cut)
-		for off < have {
-			span, err := parse(from, b[off:have], m)
-			if err == dissector.ErrShort {
-				break
-			}
-			if err != nil {
-				return
-			}
-			if span <= 0 {
-				t.Fatalf("span %d", span)
-			}
-			off += int(min(span, int64(len(b))))
-			if !m.Open {
-				m = new(dissector.Message)
-			}
-		}
-	}
 }

@@ -208,27 +208,11 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
-			parse, m := Protocol.New(dissector.TCP), new(dissector.Message)
+			parse := Protocol.New(dissector.TCP)
 			if cut&1 == 1 {
 				_, _ = parse(dissector.Client, []byte(hello(v5, "me")), new(dissector.Message))
 			}
-			for off, have := 0, 0; have < len(b); {
-				have = min(len(b), max(off, have)+1+int(cut))
-				for off < have {
-					span, err := parse(from, b[off:have], m)
-					if err == dissector.ErrShort {
-						break
-					}
-					if err != nil {
-						return
-					}
-					if span <= 0 {
-						t.Fatalf("span %d", span)
-					}
-					off += int(min(span, int64(len(b))))
-					m = new(dissector.Message)
-				}
-			}
+			dissectortest.Feed(t, parse, from, b, 1+int(cut), func() *dissector.Message { return new(dissector.Message) })
 		}
 	})
 }

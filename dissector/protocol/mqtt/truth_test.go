@@ -1,10 +1,7 @@
 package mqtt_test
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,8 +9,8 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/mqtt"
-	"shark/packet/pcapng"
 )
 
 // packets collects the control packets of all calls, as the log of a broker names them.
@@ -81,12 +78,8 @@ var (
 )
 
 // readLog reads what a broker logged.
-func readLog(t *testing.T, file string) (out []string) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(b)) {
+func readLog(t *testing.T, lines []string) (out []string) {
+	for _, line := range lines {
 		m := logged.FindStringSubmatch(strings.TrimSpace(line))
 		if m == nil {
 			t.Fatalf("cannot read %q", line)
@@ -106,90 +99,46 @@ func readLog(t *testing.T, file string) (out []string) {
 
 // TestAgainstBroker compares every packet with what the broker logged of it.
 func TestAgainstBroker(t *testing.T) {
-	files, err := filepath.Glob("../../../testdata/mqtt/*.truth")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no truth", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			var got packets
-			dissect(t, strings.TrimSuffix(file, ".truth")+".pcap", &got)
-			want := readLog(t, file)
-			got.lines = slices.DeleteFunc(got.lines, func(s string) bool { return strings.HasPrefix(s, "CONNECT ") }) // not in the log
-			slices.Sort(got.lines)
-			slices.Sort(want)
-			if !slices.Equal(got.lines, want) {
-				t.Errorf("too many:\n%s\nmissing:\n%s", without(got.lines, want), without(want, got.lines))
-			}
-			t.Logf("%d packets", len(want))
-		})
-	}
+	dissectortest.Told(t, "mqtt", func(t *testing.T, capture string, lines []string) {
+		got := dissect(t, capture)
+		got = slices.DeleteFunc(got, func(s string) bool { return strings.HasPrefix(s, "CONNECT ") }) // not in the log
+		dissectortest.SameLines(t, got, readLog(t, lines))
+	})
 }
 
-func dissect(t *testing.T, file string, sink dissector.Sink) {
-	src, err := pcapng.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
-	if _, err := dissector.Run(context.Background(), src, dissector.Options{Protocols: []*dissector.Protocol{mqtt.Protocol}}, func(int) dissector.Sink { return sink }); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// without returns the lines of a that b has not.
-func without(a, b []string) string {
-	left := make(map[string]int)
-	for _, s := range b {
-		left[s]++
-	}
-	var out []string
-	for _, s := range a {
-		if left[s]--; left[s] < 0 {
-			out = append(out, s)
-		}
-	}
-	return strings.Join(out, "\n")
+func dissect(t *testing.T, file string) []string {
+	var got packets
+	dissectortest.Dissect(t, dissectortest.Open(t, file), &got, mqtt.Protocol)
+	return got.lines
 }
 
 // TestAgainstOracle compares how many packets of each type there are with what tshark
 // counts.
 func TestAgainstOracle(t *testing.T) {
-	dir := os.Getenv("SHARK_CAPTURES")
-	if dir == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of captures")
-	}
+	dir := dissectortest.Public(t)
 	for _, file := range []string{
 		"arkime/mqtt_big.pcap", "deepflow/mqtt_connect.pcap", "deepflow/mqtt_roundtrip.pcap", "deepflow/mqtt_sub.pcap",
 		"suricata-verify/mqtt-connect-rules-2__mqtt5_pub_jpeg_connack134.pcap", "live/mqtt.pcap",
 	} {
-		b, err := os.ReadFile(filepath.Join(dir, "oracle", file+".json"))
-		if err != nil {
-			t.Fatal(err)
-		}
 		var oracle struct {
 			Counts struct {
 				Types map[string]int `json:"mqtt_type"`
 			}
 		}
-		if err := json.Unmarshal(b, &oracle); err != nil {
-			t.Fatal(err)
-		}
+		dissectortest.Oracle(t, dir, file, &oracle)
 		want := make(map[string]int)
 		for name, n := range oracle.Counts.Types {
 			want[oracleNames[name]] += n
 		}
-		var got packets
-		dissect(t, filepath.Join(dir, file), &got)
-		have := make(map[string]int)
-		for _, line := range got.lines {
+		got, have := dissect(t, filepath.Join(dir, file)), make(map[string]int)
+		for _, line := range got {
 			kind, _, _ := strings.Cut(line, " ")
 			have[kind]++
 		}
 		if fmt.Sprint(have) != fmt.Sprint(want) {
 			t.Errorf("%s: %v, tshark has %v", file, have, want)
 		}
-		t.Logf("%s: %d packets", file, len(got.lines))
+		t.Logf("%s: %d packets", file, len(got))
 	}
 }
 

@@ -1,10 +1,7 @@
 package mysql
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -12,7 +9,7 @@ import (
 	"testing"
 
 	"shark/dissector"
-	"shark/packet/pcapng"
+	"shark/dissector/dissectortest"
 )
 
 // call is what a client can say of a command that it sent.
@@ -62,52 +59,33 @@ func (c *calls) Entry(e *dissector.Entry) error {
 // dissect returns the calls of a capture in the order in which they began.
 func dissect(t *testing.T, file string) calls {
 	t.Helper()
-	src, err := pcapng.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
 	var c calls
-	opts := dissector.Options{Protocols: []*dissector.Protocol{Protocol}}
-	if _, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink { return &c }); err != nil {
-		t.Fatal(err)
-	}
+	dissectortest.Dissect(t, dissectortest.Open(t, file), &c, Protocol)
 	slices.SortStableFunc(c, func(a, b call) int { return int(a.first) - int(b.first) })
 	return c
 }
 
 // Every call is as the client saw it, and there is no other.
 func TestCallsAreThoseOfTheClient(t *testing.T) {
-	files, err := filepath.Glob("../../../testdata/mysql/*.truth")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no truth", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+	dissectortest.Told(t, "mysql", func(t *testing.T, capture string, want []string) {
+		var got []string
+		for i, c := range dissect(t, capture) {
+			if i < len(want) && !strings.Contains(capture, "concurrency") {
+				c = c.known(want[i])
 			}
-			want := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
-			var got []string
-			for i, c := range dissect(t, strings.TrimSuffix(file, "truth")+"pcap") {
-				if i < len(want) && !strings.Contains(file, "concurrency") {
-					c = c.known(want[i])
-				}
-				got = append(got, c.String())
+			got = append(got, c.String())
+		}
+		if strings.Contains(capture, "concurrency") { // its connections finish in any order
+			for i := range got {
+				got[i], want[min(i, len(want)-1)] = clean(got[i]), clean(want[min(i, len(want)-1)])
 			}
-			if strings.Contains(file, "concurrency") { // its connections finish in any order
-				for i := range got {
-					got[i], want[min(i, len(want)-1)] = clean(got[i]), clean(want[min(i, len(want)-1)])
-				}
-				slices.Sort(got)
-				slices.Sort(want)
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-			}
-		})
-	}
+			slices.Sort(got)
+			slices.Sort(want)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	})
 }
 
 // known leaves of a call what its client knows too.
@@ -142,10 +120,7 @@ type oracle struct {
 
 // Every command that tshark finds in recorded traffic is found, and no other.
 func TestCallsOfRecordedTraffic(t *testing.T) {
-	root := os.Getenv("SHARK_CAPTURES")
-	if root == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of captures")
-	}
+	root := dissectortest.Public(t)
 	for _, name := range []string{
 		"live/mysql.pcap", "packetbeat/mysql_connection.pcap", "packetbeat/mysql_long.pcap", "packetbeat/mysql_windows_lineending.pcap",
 		"packetbeat/mysql_with_whitespaces.pcap", "zeek/auth.trace", "zeek/many-query-attrs.pcap", "zeek/mysql-9.0.0-query-attributes.pcap",
@@ -153,14 +128,8 @@ func TestCallsOfRecordedTraffic(t *testing.T) {
 		"arkime/no-syn-ack.pcap", "open5gs/nonipsec_reg.pcapng",
 	} {
 		t.Run(name, func(t *testing.T) {
-			b, err := os.ReadFile(filepath.Join(root, "oracle", name+".json"))
-			if err != nil {
-				t.Fatal(err)
-			}
 			var o oracle
-			if err := json.Unmarshal(b, &o); err != nil {
-				t.Fatal(err)
-			}
+			dissectortest.Oracle(t, root, name, &o)
 			var want, got []string
 			for _, c := range o.Tables.Calls {
 				var number int
@@ -185,11 +154,7 @@ func TestCallsOfRecordedTraffic(t *testing.T) {
 					got = append(got, line(c.command, c.query, code))
 				}
 			}
-			slices.Sort(want)
-			slices.Sort(got)
-			if !slices.Equal(got, want) {
-				t.Errorf("got %d\n%s\nwant %d\n%s", len(got), strings.Join(got, "\n"), len(want), strings.Join(want, "\n"))
-			}
+			dissectortest.SameLines(t, got, want)
 		})
 	}
 }

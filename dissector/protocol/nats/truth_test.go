@@ -1,17 +1,14 @@
 package nats_test
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/nats"
-	"shark/packet/pcapng"
 )
 
 // told collects the calls and errors as the recorded clients write them: command,
@@ -56,37 +53,10 @@ func or(s string) string {
 
 // TestAgainstClients compares every call with what the client that made it was told.
 func TestAgainstClients(t *testing.T) {
-	files, err := filepath.Glob("../../../testdata/nats/*.truth")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no truth", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := strings.Split(strings.TrimSpace(string(b)), "\n")
-			want = slices.DeleteFunc(want, func(s string) bool { return strings.HasPrefix(s, "PING ") })
-			got := told{sized: len(strings.Fields(want[0])) == 5}
-			dissect(t, strings.TrimSuffix(file, ".truth")+".pcap", &got)
-			slices.Sort(got.lines)
-			slices.Sort(want)
-			if !slices.Equal(got.lines, want) {
-				t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got.lines, "\n"), strings.Join(want, "\n"))
-			}
-			t.Logf("%d calls", len(want))
-		})
-	}
-}
-
-func dissect(t *testing.T, file string, sink dissector.Sink) {
-	src, err := pcapng.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
-	if _, err := dissector.Run(context.Background(), src, dissector.Options{Protocols: []*dissector.Protocol{nats.Protocol}}, func(int) dissector.Sink { return sink }); err != nil {
-		t.Fatal(err)
-	}
+	dissectortest.Told(t, "nats", func(t *testing.T, capture string, want []string) {
+		want = slices.DeleteFunc(want, func(s string) bool { return strings.HasPrefix(s, "PING ") })
+		got := told{sized: len(strings.Fields(want[0])) == 5}
+		dissectortest.Dissect(t, dissectortest.Open(t, capture), &got, nats.Protocol)
+		dissectortest.SameLines(t, got.lines, want)
+	})
 }

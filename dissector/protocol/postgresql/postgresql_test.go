@@ -215,28 +215,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
-			p := newParser()
-			m := &dissector.Message{Detail: cut&1 == 1}
-			for off, have := 0, 0; have < len(b); {
-				have = min(len(b), max(off, have)+1+int(cut))
-				for off < have {
-					span, err := p.parse(from, b[off:have], m)
-					if err == dissector.ErrShort {
-						break
-					}
-					if err != nil {
-						return
-					}
-					if span <= 0 {
-						t.Fatalf("span %d", span)
-					}
-					off += int(min(span, int64(len(b))))
-					if !m.Open {
-						m = &dissector.Message{Detail: m.Detail}
-					}
-					m.Open, m.Skip = false, false
-				}
-			}
+			dissectortest.Feed(t, newParser().parse, from, b, 1+int(cut), func() *dissector.Message { return &dissector.Message{Detail: cut&1 == 1} })
 		}
 	})
 }

@@ -1,7 +1,6 @@
 package postgresql_test
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,9 +9,9 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/postgresql"
 	"shark/dissector/protocol/tls"
-	"shark/packet/pcapng"
 )
 
 // call is what is compared of a call.
@@ -45,16 +44,8 @@ func (s *sink) Entry(e *dissector.Entry) error {
 
 func calls(t *testing.T, file string) []call {
 	t.Helper()
-	src, err := pcapng.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
 	var s sink
-	protocols := []*dissector.Protocol{postgresql.Protocol, tls.Protocol}
-	if _, err := dissector.Run(context.Background(), src, dissector.Options{Protocols: protocols}, func(int) dissector.Sink { return &s }); err != nil {
-		t.Fatal(err)
-	}
+	dissectortest.Dissect(t, dissectortest.Open(t, file), &s, postgresql.Protocol, tls.Protocol)
 	return s.calls
 }
 
@@ -67,16 +58,6 @@ func truth(t *testing.T, scenario string) []string {
 		t.Fatal(err)
 	}
 	return strings.Split(strings.TrimRight(string(b), "\n"), "\n")
-}
-
-func compare(t *testing.T, want, got []string) {
-	t.Helper()
-	slices.Sort(want)
-	slices.Sort(got)
-	if !slices.Equal(want, got) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-	t.Logf("%d lines are the same", len(want))
 }
 
 // What the driver was told is what was found.
@@ -102,7 +83,7 @@ func TestDriver(t *testing.T) {
 					got = append(got, "channel news")
 				}
 			}
-			compare(t, truth(t, scenario), got)
+			dissectortest.SameLines(t, got, truth(t, scenario))
 		})
 	}
 }
@@ -122,7 +103,7 @@ func TestPsql(t *testing.T) {
 		}
 	}
 	want := slices.DeleteFunc(truth(t, "simple"), func(s string) bool { return s == "" || strings.Contains(s, "\t") })
-	compare(t, want, got)
+	dissectortest.SameLines(t, got, want)
 }
 
 // pgbench's transactions are those that it says it made, in each mode.
@@ -149,10 +130,7 @@ func TestPgbench(t *testing.T) {
 // The calls of traffic that others recorded are those that tshark counts: Query and
 // Execute, StartupMessage and SSLRequest, ErrorResponse, and DataRow.
 func TestRecordedTraffic(t *testing.T) {
-	root := os.Getenv("SHARK_CAPTURES")
-	if root == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of captures")
-	}
+	root := dissectortest.Public(t)
 	for _, want := range []struct {
 		name                                string
 		statements, sessions, errors, other int

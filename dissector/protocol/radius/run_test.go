@@ -2,7 +2,6 @@ package radius_test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -12,12 +11,9 @@ import (
 	"shark/dissector"
 	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/radius"
-	"shark/packet/pcapng"
 )
 
 func TestProtocol(t *testing.T) { dissectortest.Run(t, radius.Protocol) }
-
-const captures = "../../../testdata/radius"
 
 // calls collects "identifier operation answer", with - for what was not seen.
 type calls []string
@@ -41,61 +37,28 @@ func (c *calls) Entry(e *dissector.Entry) error {
 }
 
 func dissect(t testing.TB, file string) (c calls) {
-	src, err := pcapng.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer src.Close()
-	opts := dissector.Options{Protocols: []*dissector.Protocol{radius.Protocol}}
-	if _, err := dissector.Run(t.Context(), src, opts, func(int) dissector.Sink { return &c }); err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(c)
+	dissectortest.Dissect(t, dissectortest.Open(t, file), &c, radius.Protocol)
 	return c
 }
 
 // TestTruth compares every call with what the client said it did.
 func TestTruth(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(captures, "*.truth"))
-	if err != nil || len(files) == 0 {
-		t.Fatal("no truth", err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			b, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want := strings.Split(strings.TrimSpace(string(b)), "\n")
-			slices.Sort(want)
-			if got := dissect(t, strings.TrimSuffix(file, "truth")+"pcap"); !slices.Equal(got, want) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-			}
-		})
-	}
+	dissectortest.Told(t, "radius", func(t *testing.T, capture string, want []string) {
+		dissectortest.SameLines(t, dissect(t, capture), want)
+	})
 }
 
 // TestAgainstTshark compares calls with tshark's, which finds for itself what is
 // sent again and which response a request has.
 func TestAgainstTshark(t *testing.T) {
-	dir := os.Getenv("SHARK_CAPTURES")
-	if dir == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of captures")
-	}
-	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("tshark is not installed")
-	}
+	dir := dissectortest.PublicWithTshark(t)
 	for _, file := range []string{
 		"live/radius.pcap", "tcpdump/RADIUS-RFC3162.pcap", "tcpdump/RADIUS-RFC4675.pcap",
 		"zeek/radius.trace", "zeek/radius_localhost.pcap",
 	} {
 		t.Run(file, func(t *testing.T) {
 			path := filepath.Join(dir, file)
-			got, want := dissect(t, path), tsharkCalls(t, path)
-			if !slices.Equal(got, want) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-			}
-			t.Logf("%d calls", len(got))
+			dissectortest.SameLines(t, dissect(t, path), tsharkCalls(t, path))
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 )
 
 // drive feeds a side's bytes to a parser in the given cuts and returns the
@@ -251,27 +252,7 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
-			parse := Protocol.New(dissector.TCP)
-			m := new(dissector.Message)
-			for off, have := 0, 0; have < len(b); {
-				have = min(len(b), max(off, have)+1+int(cut))
-				for off < have {
-					span, err := parse(from, b[off:have], m)
-					if err == dissector.ErrShort {
-						break
-					}
-					if err != nil {
-						return
-					}
-					if span <= 0 {
-						t.Fatalf("span %d", span)
-					}
-					off += int(min(span, int64(len(b))))
-					if !m.Open {
-						m = new(dissector.Message)
-					}
-				}
-			}
+			dissectortest.Feed(t, Protocol.New(dissector.TCP), from, b, 1+int(cut), func() *dissector.Message { return new(dissector.Message) })
 		}
 	})
 }

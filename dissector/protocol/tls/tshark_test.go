@@ -1,19 +1,16 @@
 package tls_test
 
 import (
-	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/http"
 	"shark/dissector/protocol/tls"
-	"shark/packet/pcapng"
 )
 
 // hellos collects "ClientHello ja3 name" and "ServerHello ja3s suite".
@@ -34,13 +31,7 @@ func (h *hellos) Entry(e *dissector.Entry) error {
 
 // TestAgainstTshark compares fingerprints and names with tshark's.
 func TestAgainstTshark(t *testing.T) {
-	dir := os.Getenv("SHARK_CAPTURES")
-	if dir == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of captures")
-	}
-	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("tshark is not installed")
-	}
+	dir := dissectortest.PublicWithTshark(t)
 	for _, file := range []string{
 		"arkime/arkime_synthetic.pcap", "live/http.pcap", "malformed/arkime/badcurveball.pcap",
 		"malformed/ndpi/tls-esni-fuzzed.pcap", "ndpi/ftp-start-tls.pcap", "ndpi/http_connect.pcap",
@@ -49,22 +40,9 @@ func TestAgainstTshark(t *testing.T) {
 	} {
 		t.Run(file, func(t *testing.T) {
 			path := filepath.Join(dir, file)
-			src, err := pcapng.Open(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer src.Close()
 			var got hellos
-			opts := dissector.Options{Protocols: []*dissector.Protocol{tls.Protocol, http.Protocol}}
-			if _, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink { return &got }); err != nil {
-				t.Fatal(err)
-			}
-			want := tsharkHellos(t, path)
-			slices.Sort(got)
-			slices.Sort(want)
-			if !slices.Equal(got, want) {
-				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-			}
+			dissectortest.Dissect(t, dissectortest.Open(t, path), &got, tls.Protocol, http.Protocol)
+			dissectortest.SameLines(t, got, tsharkHellos(t, path))
 		})
 	}
 }
