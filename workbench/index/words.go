@@ -183,9 +183,9 @@ func (v *vocabulary) spelled(id int64) string {
 
 // split divides a block of lines in those that come again and those that change,
 // each in their order. Lines of one name, as field.ParseLines knows names, stay in
-// order as well: from its first changing line on all lines of a name count as changing. The name of the first
-// line that changes stands at the end of steady. The results are valid until the
-// next call.
+// order as well: from its first changing line on all lines of a name count as
+// changing. The name of the first line that changes stands at the end of steady. The
+// results are valid until the next call.
 func (v *vocabulary) split(block []byte) (steady, changing []byte) {
 	v.steady, v.changing = v.steady[:0], v.changing[:0]
 	for rest := block; len(rest) > 0; {
