@@ -39,6 +39,7 @@ func (t tally) lump(kind string) {
 // The kinds, in the order of the summary.
 var kinds = []string{
 	kindTCP, kindUDP, kindHTTP, kindHTTP2, kindTLS, kindDNS, kindMDNS, kindLLMNR, kindRedis, kindKafka, kindICMP,
+	kindMySQL, kindPostgreSQL, kindLDAP, kindRADIUS, kindAMQP, kindMemcached, kindMQTT, kindNATS,
 	kindPackets, kindFrames, kindTopic, kindApp,
 }
 
@@ -91,7 +92,8 @@ func counts(kind string) bool {
 
 // floor tells whether shark may see more of a kind: programs count what they did
 // themselves, and the oracles know no topics of newer requests.
-func floor(kind string) bool { return kind == kindApp || kind == kindTopic }
+// The statements of PostgreSQL stand in shark's calls again when they are executed.
+func floor(kind string) bool { return kind == kindApp || kind == kindTopic || kind == kindPostgreSQL }
 
 // answered stands between the frames of a call and of its answer.
 const answered = ".."

@@ -50,11 +50,14 @@ func (o *oracle) items() tally {
 	t := make(tally)
 	t.count(kindTCP, o.TCPStreams)
 	t.count(kindUDP, o.UDPStreams)
-	for name, each := range tables {
-		for _, r := range o.Tables[name] {
-			each(t, row(r))
+	for _, set := range []map[string]func(tally, row){tables, serviceTables} {
+		for name, each := range set {
+			for _, r := range o.Tables[name] {
+				each(t, row(r))
+			}
 		}
 	}
+	t.words(o.Counts)
 	if n := o.Counts["icmp"]["echo_replies"] + o.Counts["icmpv6"]["echo_replies"]; n > 0 {
 		t[item{kindICMP, textReply}] = n
 	}

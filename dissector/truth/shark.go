@@ -97,6 +97,8 @@ func (s sightings) Entry(e *dissector.Entry) error {
 		}
 	case "icmp":
 		s.icmp(&req, &resp)
+	default:
+		s.service(name, &req, &resp)
 	}
 	return nil
 }

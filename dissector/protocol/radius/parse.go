@@ -30,14 +30,19 @@ type latest struct {
 // unasked marks the key of a response whose request was not seen.
 const unasked = 1 << 63
 
-// probe wants a packet with a known code, as long as it says, that its attributes
-// fill to the last byte. One without attributes says too little of itself.
+// probe wants a packet with a known code that its attributes fill to the last byte.
+// One without attributes, or with padding behind it (RFC 2865 section 3), says too
+// little of itself.
 func probe(head []byte) dissector.Guess {
-	if len(head) < headerLen || len(head) > maxPacket || codes[head[0]] == "" || int(binary.BigEndian.Uint16(head[2:])) != len(head) {
+	if len(head) < headerLen || codes[head[0]] == "" {
+		return dissector.No
+	}
+	size := int(binary.BigEndian.Uint16(head[2:]))
+	if size < headerLen || size > maxPacket || size > len(head) {
 		return dissector.No
 	}
 	n := 0
-	for b := head[headerLen:]; len(b) > 0; n++ {
+	for b := head[headerLen:size]; len(b) > 0; n++ {
 		kind, value, rest, ok := attribute(b)
 		if !ok || kind == 0 || fixed[kind] != 0 && len(value) != int(fixed[kind]) {
 			return dissector.No
@@ -47,10 +52,11 @@ func probe(head []byte) dissector.Guess {
 		}
 		b = rest
 	}
+	weak := n == 0 || size < len(head) // without attributes, or padded
 	switch {
-	case n == 0 && asks(head[0]):
+	case weak && asks(head[0]):
 		return dissector.MaybeRequest
-	case n == 0:
+	case weak:
 		return dissector.MaybeResponse
 	case asks(head[0]):
 		return dissector.Request

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The protocols of services. Their kinds compare what is asked and whether it
+// failed, or, where the oracles have only numbers, how often a word was said.
+const (
+	kindMySQL      = "mysql"
+	kindPostgreSQL = "pgsql" // statements that came with their text
+	kindLDAP       = "ldap"
+	kindRADIUS     = "radius"
+	kindAMQP       = "amqp" // methods that ask for something
+	kindMemcached  = "memcache"
+	kindMQTT       = "mqtt" // packets that begin an exchange
+	kindNATS       = "nats"
+)
+
+const (
+	formatMySQL      = "%s %s error %s @%d"             // number of the command, statement
+	formatPostgreSQL = "%s error %s @%d"                // statement, SQLSTATE
+	formatLDAP       = "%s id %d code %s @%d"           // operation
+	formatRADIUS     = "%s id %d user %s -> %s @%d..%d" // code, code of the answer
+	formatAMQP       = "%s channel %d @%d"              // method
+)
+
+// serviceTables turns rows into items of these kinds, as tables does.
+var serviceTables = map[string]func(tally, row){
+	"mysql_calls": func(t tally, r row) {
+		t.add(kindMySQL, formatMySQL, r.code("command"), statement(r.text("query")), dash(r.text("error")), r.number("frame"))
+	},
+	"pgsql_calls": func(t tally, r row) {
+		t.add(kindPostgreSQL, formatPostgreSQL, statement(r.text("query")), dash(r.text("error")), r.number("frame"))
+	},
+	"ldap_calls": func(t tally, r row) {
+		t.add(kindLDAP, formatLDAP, ldapOperation(r.text("op")), r.number("id"), r.code("result"), r.number("frame"))
+	},
+	"radius_calls": func(t tally, r row) {
+		t.add(kindRADIUS, formatRADIUS, r.code("code"), r.number("id"), plain(r.text("user")), r.code("answer"), r.number("frame"), r.number("resp_frame"))
+	},
+	"amqp_methods": func(t tally, r row) {
+		if m := strings.ToLower(r.text("method")); asksAMQP(m) {
+			t.add(kindAMQP, formatAMQP, m, r.number("channel"), r.number("frame"))
+		}
+	},
+}
+
+// A vocabulary is a group of counts of an oracle, and how shark writes its words;
+// nothing of one that is not compared.
+type vocabulary struct {
+	kind  string
+	group string
+	word  func(label string) string
+}
+
+var vocabularies = []vocabulary{
+	{kindMemcached, "memcache_command", strings.ToLower},
+	{kindMQTT, "mqtt_type", mqttType},
+	{kindNATS, "nats_verbs_own_parser", natsVerb},
+}
+
+// words counts the words that an oracle has.
+func (t tally) words(counts map[string]map[string]int) {
+	for _, v := range vocabularies {
+		for label, n := range counts[v.group] {
+			if word := v.word(label); word != "" {
+				t[item{v.kind, word}] += n
+			}
+		}
+	}
+}
+
+// service writes down an entry of one of these protocols.
+func (s sightings) service(protocol string, req, resp *half) {
+	switch protocol {
+	case "mysql":
+		if n := mysqlCommands[req.text("mysql_command")]; n != 0 {
+			s.add(kindMySQL, formatMySQL, strconv.Itoa(n), mysqlStatement(n, req), resp.number("mysql_error_code"), req.last)
+		}
+	case "postgresql":
+		if req.has("postgresql_query") {
+			s.add(kindPostgreSQL, formatPostgreSQL, statement(req.text("postgresql_query")), dash(resp.text("postgresql_error_code")), req.last)
+		}
+	case "ldap":
+		if op := req.text("operation"); op != "extended" && req.seen {
+			s.add(kindLDAP, formatLDAP, op, req.ints["ldap_message_id"], resp.number("ldap_result_code"), req.last)
+		}
+	case "radius":
+		if req.seen {
+			s.add(kindRADIUS, formatRADIUS, req.number("radius_code"), req.ints["radius_identifier"], plain(req.text("radius_user")), resp.number("status_code"), req.last, resp.last)
+		}
+	case "amqp":
+		if m := req.text("operation"); asksAMQP(m) {
+			s.add(kindAMQP, formatAMQP, m, req.ints["amqp_channel"], req.first)
+		}
+	case "memcached":
+		if req.seen {
+			s.add(kindMemcached, "%s", req.text("operation"))
+		}
+	case "mqtt":
+		if op := req.text("operation"); slices.Contains(mqttTypes, op) {
+			s.add(kindMQTT, "%s", op)
+		}
+	case "nats":
+		for _, h := range []*half{req, resp} {
+			if op := natsVerb(h.text("operation")); op != "" {
+				s.add(kindNATS, "%s", op)
+			}
+		}
+	}
+}
+
+// mysqlCommands are the commands, by the numbers of the protocol.
+var mysqlCommands = map[string]int{
+	"COM_QUIT": 1, "COM_INIT_DB": 2, "COM_QUERY": 3, "COM_FIELD_LIST": 4, "COM_CREATE_DB": 5, "COM_DROP_DB": 6,
+	"COM_STATISTICS": 9, "COM_PROCESS_INFO": 10, "COM_PING": 14, "COM_CHANGE_USER": 17, "COM_STMT_PREPARE": 22, "COM_STMT_EXECUTE": 23,
+	"COM_STMT_SEND_LONG_DATA": 24, "COM_STMT_CLOSE": 25, "COM_STMT_RESET": 26, "COM_SET_OPTION": 27, "COM_STMT_FETCH": 28, "COM_RESET_CONNECTION": 31,
+}
+
+// mysqlStatement is the statement that came with a command: shark has the text of
+// a prepared one with the commands that use it too.
+func mysqlStatement(command int, req *half) string {
+	switch command {
+	case mysqlCommands["COM_QUERY"], mysqlCommands["COM_STMT_PREPARE"], mysqlCommands["COM_INIT_DB"]:
+		return statement(req.text("mysql_query"))
+	}
+	return "-"
+}
+
+// statement is plain for a statement: nothing is compared of its white space.
+func statement(s string) string {
+	return plain(strings.Join(strings.Fields(s[:min(len(s), maxText)]), " "))
+}
+
+// ldapOperation returns the operation of "searchRequest".
+func ldapOperation(s string) string {
+	switch op := strings.TrimSuffix(s, "Request"); op {
+	case "del":
+		return "delete"
+	case "modDN":
+		return "modifyDN"
+	default:
+		return op
+	}
+}
+
+// asksAMQP tells whether a method begins an exchange of the client.
+func asksAMQP(method string) bool {
+	switch method {
+	case "", "protocol-header", "connection.start", "connection.secure", "connection.tune", "channel.close", "connection.close",
+		"basic.get-empty", "basic.ack", "basic.nack", "basic.reject":
+		return false
+	}
+	return !strings.HasSuffix(method, "-ok")
+}
+
+var mqttTypes = []string{"CONNECT", "PUBLISH", "SUBSCRIBE", "UNSUBSCRIBE", "PINGREQ", "DISCONNECT"}
+
+// mqttType returns the type of "Connect Command (1)".
+func mqttType(label string) string {
+	switch (row{"t": label}).code("t") {
+	case "1":
+		return "CONNECT"
+	case "3":
+		return "PUBLISH"
+	case "8":
+		return "SUBSCRIBE"
+	case "10":
+		return "UNSUBSCRIBE"
+	case "12":
+		return "PINGREQ"
+	case "14":
+		return "DISCONNECT"
+	}
+	return ""
+}
+
+// natsVerb returns the verbs that ask or tell.
+func natsVerb(verb string) string {
+	switch verb {
+	case "CONNECT", "PUB", "HPUB", "SUB", "UNSUB", "MSG", "HMSG", "INFO":
+		return verb
+	}
+	return ""
+}
