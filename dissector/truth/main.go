@@ -17,6 +17,8 @@ const enough = 99
 type options struct {
 	captures string   // folder of captures
 	known    string   // file of differences
+	confuse  bool     // print which protocol tshark says, instead
+	claims   string   // file of claims that were looked into
 	update   bool     // write the file anew, with the open differences in it
 	verbose  bool     // print every difference
 	only     []string // captures whose names begin so; all when empty
@@ -26,6 +28,8 @@ func main() {
 	var o options
 	flag.StringVar(&o.captures, "captures", os.Getenv("SHARK_CAPTURES"), "folder of captures")
 	flag.StringVar(&o.known, "differences", "dissector/truth/differences.tsv", "file of differences that were looked into")
+	flag.BoolVar(&o.confuse, "confusion", false, "print, for each protocol, what tshark calls the packets that shark says are of it")
+	flag.StringVar(&o.claims, "claims", "dissector/truth/claims.tsv", "file of claims that were looked into")
 	flag.BoolVar(&o.update, "update", false, "write the file of differences anew, with a question mark where a reason is wanted")
 	flag.BoolVar(&o.verbose, "v", false, "print every difference that is not listed")
 	flag.Parse()
@@ -34,7 +38,11 @@ func main() {
 		fmt.Fprintln(os.Stderr, "truth: SHARK_CAPTURES does not name the folder of captures")
 		os.Exit(2)
 	}
-	if err := run(os.Stdout, o); err != nil {
+	do := run
+	if o.confuse {
+		do = confusion
+	}
+	if err := do(os.Stdout, o); err != nil {
 		fmt.Fprintln(os.Stderr, "truth:", err)
 		os.Exit(1)
 	}

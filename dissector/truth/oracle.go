@@ -20,6 +20,7 @@ type oracle struct {
 	Tables     map[string][]map[string]any `json:"tables"`
 	Cut        []string                    `json:"tables_truncated_at_400"`
 	AppTruth   map[string]int              `json:"app_truth"`
+	DecodeAs   []string                    `json:"decode_as"` // rules that tshark was given
 
 	// A copy of another capture in another file format has only these.
 	Whole *int   `json:"whole_packets"`

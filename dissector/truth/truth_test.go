@@ -6,16 +6,23 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"shark/dissector/dissectortest"
 )
 
 // TestTruth holds the dissector against all captures, as the command does.
 func TestTruth(t *testing.T) {
-	dir := os.Getenv("SHARK_CAPTURES")
-	if dir == "" {
-		t.Skip("SHARK_CAPTURES does not name the folder of captures")
-	}
+	dir := dissectortest.Public(t)
 	// To standard output, so that after a panic it can be told in which capture.
 	if err := run(os.Stdout, options{captures: dir, known: "differences.tsv", verbose: true}); err != nil {
+		t.Error(err)
+	}
+}
+
+// No protocol claims what tshark knows to be something else.
+func TestConfusion(t *testing.T) {
+	dir := dissectortest.PublicWithTshark(t)
+	if err := confusion(os.Stdout, options{captures: dir, claims: "claims.tsv"}); err != nil {
 		t.Error(err)
 	}
 }

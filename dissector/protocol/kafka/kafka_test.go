@@ -155,12 +155,13 @@ func TestProbe(t *testing.T) {
 		{"beginning of a large one", large[:1000], dissector.Request},
 		{"acknowledgements that do not exist", produce(7, 9, "orders", 100_000)[:1000], dissector.No},
 		{"part of a header", large[:9], dissector.More},
-		{"response", response(7), dissector.Response},
-		{"two responses", slices.Concat(response(7), response(8)), dissector.Response},
+		{"response", response(7), dissector.MaybeResponse},
+		{"two responses", slices.Concat(response(7), response(8)), dissector.MaybeResponse},
 		{"two of no order", slices.Concat(response(7), response(3)), dissector.No},
 		{"HTTP", []byte("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), dissector.No},
 		{"TLS", []byte("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\x99\x88"), dissector.No},
 		{"PostgreSQL startup", []byte("\x00\x00\x00\x14\x00\x03\x00\x00user\x00bob\x00\x00\x00\x00"), dissector.No},
+		{"ZooKeeper connect", []byte("\x00\x00\x00\x2d\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x75\x30" + strings.Repeat("\x00", 8) + "\x00\x00\x00\x10" + strings.Repeat("\x00", 17)), dissector.MaybeResponse},
 		{"HTTP/2 frame", []byte("\x00\x00\x08\x06\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), dissector.More},
 	} {
 		if got := probe(c.head); got != c.want {

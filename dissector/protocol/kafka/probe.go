@@ -15,7 +15,7 @@ const (
 )
 
 // probe knows a request by its header. A response has nothing to be known by but
-// its length, so one is believed only when it ends just where the bytes at hand
+// its length, so one may be there only when it ends just where the bytes at hand
 // do, or where another one begins with the next correlation id.
 func probe(head []byte) dissector.Guess {
 	if len(head) < 4 {
@@ -38,17 +38,19 @@ func probe(head []byte) dissector.Guess {
 }
 
 // believable checks what follows a request's header: its body, when all of it is
-// at hand, and the size of the next one. The beginning of a body proves less, so
-// then the client must have a name, the correlation id be one that a counter
-// reaches, and the acknowledgements that a producer wants must exist.
+// at hand, and the size of the next one. The beginning of a body proves less, and so
+// does one of an unknown version: then the client must have a name, the correlation
+// id be one that a counter reaches, and the acknowledgements that a producer wants
+// must exist.
 func believable(head []byte, size int64, h header) bool {
 	frame := head[4:min(int64(len(head)), 4+size)]
 	api := &apis[h.key]
 	known := api.request != nil && h.version <= int(api.max)
 	var b body
 	b.begin(frame, h.body, h.version, api.flexible(h.version), new(dissector.Message))
+	named := h.correlation < maxCounted && len(h.client) > 0
 	if int64(len(frame)) < size {
-		if h.correlation >= maxCounted || len(h.client) == 0 {
+		if !named {
 			return false
 		}
 		if h.key != keyProduce || !known {
@@ -58,9 +60,15 @@ func believable(head []byte, size int64, h header) bool {
 		acks := b.i16()
 		return b.bad || acks >= -1 && acks <= 1
 	}
+	if !known && !named {
+		return false
+	}
 	if known {
-		if api.request(&b); b.bad && size < maxHead {
+		if api.request(&b); b.bad && (size < maxHead || !named) {
 			return false
+		}
+		if h.key == keyProduce && b.topics == 0 {
+			return false // nobody produces nothing, but a ZooKeeper session begins so
 		}
 	}
 	if rest := head[4+size:]; len(rest) >= 4 {
@@ -70,7 +78,8 @@ func believable(head []byte, size int64, h header) bool {
 	return true
 }
 
-// responses checks that head is a run of responses with rising correlation ids.
+// responses checks that head is a run of responses with rising correlation ids:
+// good Kafka, but good ZooKeeper too.
 func responses(head []byte) dissector.Guess {
 	last := int64(-1)
 	for len(head) > 0 {
@@ -91,7 +100,7 @@ func responses(head []byte) dissector.Guess {
 		}
 		head, last = head[4+size:], id
 	}
-	return dissector.Response
+	return dissector.MaybeResponse
 }
 
 // enough is the answer when a response of size bytes is not all there: one before
@@ -99,7 +108,7 @@ func responses(head []byte) dissector.Guess {
 func enough(last, size int64) dissector.Guess {
 	switch {
 	case last >= 0:
-		return dissector.Response
+		return dissector.MaybeResponse
 	case size <= maxWhole:
 		return dissector.More
 	}

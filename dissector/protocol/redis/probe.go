@@ -159,7 +159,7 @@ var statuses = set(
 )
 
 // probeLine takes a status or an error. POP3 and others begin lines so too, but
-// go on in other words.
+// go on in other words, but for "+OK" and "-ERR".
 func probeLine(head []byte) dissector.Guess {
 	eol := bytes.Index(head[:min(len(head), maxProbe)], []byte("\r\n"))
 	if eol < 0 {
@@ -184,6 +184,9 @@ func probeLine(head []byte) dissector.Guess {
 		if c < 'A' || c > 'Z' {
 			return dissector.No
 		}
+	}
+	if string(code) == "ERR" && printable(text) {
+		return dissector.MaybeResponse
 	}
 	return yes(printable(text))
 }

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"shark/dissector"
+	"shark/dissector/protocol"
+	"shark/packet/pcapng"
+)
+
+// tsharkNames are tshark's names of what shark says a packet is, where they are not
+// the same or not the only ones.
+var tsharkNames = map[string][]string{
+	"http":       {"http", "http2", "ssdp"},
+	"grpc":       {"grpc", "http2"},
+	"tlsx":       {"tls"},
+	"redis":      {"resp"},
+	"memcached":  {"memcache"},
+	"postgresql": {"pgsql"},
+	"ldap":       {"ldap", "cldap"},
+	"icmp":       {"icmp", "icmpv6"},
+}
+
+// claim is that packets of a capture are of a protocol, which tshark calls
+// something else.
+type claim struct {
+	capture, protocol, tshark string
+}
+
+// claims is the sink of a dissection: it holds each entry against what tshark says
+// of the packets that its messages begin and end in.
+type claims struct {
+	capture string
+	stacks  []string // tshark's protocols by number of the packet, from 1
+	agreed  map[string]int
+	differ  map[claim]int
+}
+
+func (c *claims) Entry(e *dissector.Entry) error {
+	if e.Protocol == dissector.ConnProtocol || e.Protocol == dissector.FlowProtocol {
+		return nil
+	}
+	name := base(e)
+	names := tsharkNames[name]
+	if names == nil {
+		names = []string{name}
+	}
+	innermost := "-"
+	for _, m := range []*dissector.Message{e.Request, e.Response} {
+		if m == nil {
+			continue
+		}
+		for n := m.First; n <= m.Last && n <= uint64(len(c.stacks)); n++ {
+			stack := strings.Split(c.stacks[n-1], ":")
+			if slices.ContainsFunc(stack, func(p string) bool { return slices.Contains(names, p) }) {
+				c.agreed[name]++
+				return nil
+			}
+			innermost = stack[len(stack)-1]
+		}
+	}
+	c.differ[claim{c.capture, name, innermost}]++
+	return nil
+}
+
+// protocolsByPacket asks tshark what each packet is; as are its decode-as rules.
+func protocolsByPacket(file string, as []string) (stacks []string, err error) {
+	args := []string{"-n", "-r", file, "-T", "fields", "-e", "frame.protocols"}
+	for _, rule := range as {
+		args = append(args, "-d", rule)
+	}
+	cmd := exec.Command("tshark", args...)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		stacks = append(stacks, lines.Text())
+	}
+	return stacks, errors.Join(lines.Err(), cmd.Wait())
+}
+
+// claimsOf dissects a capture and compares; a file that tshark cannot read wholly is
+// compared as far as it can.
+func claimsOf(dir, capture string) (*claims, error) {
+	o, err := readOracle(dir, capture)
+	if err != nil || o == nil || o.Packets == nil {
+		return nil, err
+	}
+	file := filepath.Join(dir, filepath.FromSlash(capture))
+	stacks, err := protocolsByPacket(file, o.DecodeAs)
+	if err != nil {
+		return nil, err
+	}
+	src, err := pcapng.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer src.Close()
+	c := &claims{capture, stacks, make(map[string]int), make(map[claim]int)}
+	_, err = dissector.Run(context.Background(), src, dissector.Options{Protocols: protocol.All(), Workers: 1}, func(int) dissector.Sink { return c })
+	return c, err
+}
+
+// claimsOfAll looks at the captures that have an oracle, as many at a time as there
+// are processors: tshark takes most of the time.
+func claimsOfAll(dir string, index []capture) ([]*claims, error) {
+	all, errs := make([]*claims, len(index)), make([]error, len(index))
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range runtime.NumCPU() {
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(index)); i = next.Add(1) - 1 {
+				if all[i], errs[i] = claimsOf(dir, index[i].name); errs[i] != nil {
+					errs[i] = fmt.Errorf("%s: %w", index[i].name, errs[i])
+				}
+			}
+		})
+	}
+	group.Wait()
+	return slices.DeleteFunc(all, func(c *claims) bool { return c == nil }), errors.Join(errs...)
+}
+
+// confusion prints, for each protocol, how many entries tshark calls the same and
+// what it calls the others. A claim that claims.tsv does not explain is an error.
+func confusion(w io.Writer, o options) error {
+	index, err := readIndex(o.captures)
+	if err != nil {
+		return err
+	}
+	known, err := readClaims(o.claims)
+	if err != nil {
+		return err
+	}
+	index = slices.DeleteFunc(index, func(c capture) bool { return !o.wants(c.name) })
+	all, err := claimsOfAll(o.captures, index)
+	if err != nil {
+		return err
+	}
+	agreed, differ := make(map[string]int), make(map[claim]int)
+	for _, got := range all {
+		for name, n := range got.agreed {
+			agreed[name] += n
+		}
+		for k, n := range got.differ {
+			differ[k] += n
+		}
+	}
+	return printConfusion(w, agreed, differ, known)
+}
+
+func printConfusion(w io.Writer, agreed map[string]int, differ map[claim]int, known map[claim]string) error {
+	fmt.Fprintf(w, "%-12s %8s  what tshark calls the others\n", "shark says", "agreed")
+	var unexplained []claim
+	for _, p := range protocol.All() {
+		others := make(map[string]int)
+		for k, n := range differ {
+			if k.protocol == p.Name {
+				others[k.tshark] += n
+			}
+		}
+		if agreed[p.Name] == 0 && len(others) == 0 {
+			continue
+		}
+		fmt.Fprintf(w, "%-12s %8d ", p.Name, agreed[p.Name])
+		for _, name := range slices.Sorted(maps.Keys(others)) {
+			fmt.Fprintf(w, " %s %d", name, others[name])
+		}
+		fmt.Fprintln(w)
+	}
+	for k := range differ {
+		if known[k] == "" {
+			unexplained = append(unexplained, k)
+		}
+	}
+	slices.SortFunc(unexplained, compareClaims)
+	for _, k := range unexplained {
+		fmt.Fprintf(w, "not explained: %s\t%s\t%s\t%d entries\n", k.capture, k.protocol, k.tshark, differ[k])
+	}
+	var stale int
+	for k := range known {
+		if differ[k] == 0 {
+			stale++
+			fmt.Fprintf(w, "explained, but not so: %s\t%s\t%s\n", k.capture, k.protocol, k.tshark)
+		}
+	}
+	if len(unexplained)+stale > 0 {
+		return fmt.Errorf("%d claims are not explained, %d explained ones are not made", len(unexplained), stale)
+	}
+	return nil
+}
+
+func compareClaims(a, b claim) int {
+	return cmp.Or(cmp.Compare(a.protocol, b.protocol), cmp.Compare(a.capture, b.capture), cmp.Compare(a.tshark, b.tshark))
+}
+
+// readClaims reads what was looked into: a line has capture, protocol, tshark's word
+// and why shark is right.
+func readClaims(path string) (map[claim]string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[claim]string)
+	for i, line := range strings.Split(strings.TrimSpace(string(b)), "\n") {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		col := strings.Split(line, "\t")
+		if len(col) != 4 || len(col[3]) <= len(open) {
+			return nil, fmt.Errorf("%s:%d: %d columns of 4, or no reason", path, i+1, len(col))
+		}
+		known[claim{col[0], col[1], col[2]}] = col[3]
+	}
+	return known, nil
+}
