@@ -34,6 +34,10 @@ var cases = []benchCase{
 		what: "what each stage costs, beside its budget", run: (*bench).stages,
 	},
 	{
+		name: "protocols", short: true,
+		what: "what each protocol costs, from packets to entries, beside HTTP/1", run: (*bench).protocols,
+	},
+	{
 		name: "load", recipes: []recipe{mixed("mix", 20)}, rounds: 1,
 		what: "the same calls on a busy machine, with any number of workers", run: (*bench).load,
 	},

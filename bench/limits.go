@@ -31,6 +31,8 @@ var (
 
 	variantCost = limit{"times the CPU time of the plain capture, byte by byte", 1.5, true}
 
+	protocolSpeed = limit{"times the MB a CPU second of HTTP/1", 0.2, false}
+
 	exportFilter = limit{"times shark's CPU time for tcpdump", 2, false}
 	exportRange  = limit{"times shark's CPU time for editcap", 3, false}
 	exportMerge  = limit{"times shark's CPU time for mergecap", 2.5, false}

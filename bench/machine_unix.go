@@ -2,7 +2,10 @@
 
 package main
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
 // freeDisk returns how many bytes a folder has room for, if the system tells.
 func freeDisk(dir string) (bytes int64, known bool) {
@@ -11,4 +14,13 @@ func freeDisk(dir string) (bytes int64, known bool) {
 		return 0, false
 	}
 	return int64(s.Bavail) * int64(s.Bsize), true
+}
+
+// processTime returns the CPU time of this process so far, of user and system.
+func processTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
