@@ -38,7 +38,7 @@ var Protocol = &dissector.Protocol{
 var (
 	StreamID = field.NewInt("http2_stream", "", "Id of the stream in its connection.", "http2 && http2_stream == 1")
 	Reset    = field.NewText("http2_reset", "Error code with which a side ended the stream early (RST_STREAM).", `http2 && http2_reset == "REFUSED_STREAM"`)
-	Unknown  = field.NewInt("http2_unknown_headers", "", "How many header fields could not be told, because earlier ones they refer to were not captured.", "http2 && http2_unknown_headers > 0")
+	Unknown  = field.NewInt("http2_unknown_headers", "", "How many header fields could not be told, because earlier ones they refer to were not captured. One of which only the name could not be told is in the headers as ?.", "http2 && http2_unknown_headers > 0")
 	Holed    = field.NewBool("http2_holed", "Bytes of the connection are missing from the time of this exchange: frames of it may be among them.", "http2 && http2_holed")
 )
 

@@ -49,6 +49,7 @@ func (l *list) add(f *hpack.Field) {
 	switch {
 	case !f.Known:
 		l.unknown++
+		l.nameless(f.Value())
 	case len(name) == 0:
 	case name[0] == ':':
 		l.pseudo(name, f.Value())
@@ -73,6 +74,22 @@ func (l *list) pseudo(name, value []byte) {
 	case ":status":
 		l.status = statusOf(value)
 	}
+}
+
+// unnamed is the name of a header of which only the value is known, as that of one
+// whose name stands in an earlier block: no real header is called so.
+const unnamed = "?"
+
+// nameless takes the value of a field without a known name, if there is any. Among
+// unknown fields that may be a head's or trailers', it has no place.
+func (l *list) nameless(value []byte) {
+	if len(value) == 0 || l.kind == open || l.kind == unclear {
+		return
+	}
+	l.odd = true
+	l.lines = append(l.lines, unnamed+": "...)
+	l.lines = append(l.lines, l.oneLine(value, lineEnds)...)
+	l.lines = append(l.lines, '\n')
 }
 
 func (l *list) regular(name []byte, f *hpack.Field) {

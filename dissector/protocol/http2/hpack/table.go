@@ -32,11 +32,8 @@ func (t *table) at(i int, f *Field) *Field {
 		return &unknown
 	}
 	e := &t.entries[k]
-	if !e.known {
-		return &unknown
-	}
 	from := e.off - t.base
-	f.Line, f.name, f.Known, f.Plain = t.data[from:from+int(e.line)], int(e.name), true, e.plain
+	f.Line, f.name, f.Known, f.Plain = t.data[from:from+int(e.line)], int(e.name), e.known, e.plain
 	return f
 }
 
