@@ -324,6 +324,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(invoke(1, "basic.publish", 0, "", "k", false)+head(1, 4)+raw(bodyFrame, 1, "ab")+raw(heartbeatFrame, 0, "")+raw(bodyFrame, 1, "cd")), byte(50))
 	f.Add([]byte(delivered(1, 1, "k")+response), byte(200))
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
+		defer dissectortest.Bounded(t)()
 		probe(b)
 		parse := Protocol.New(dissector.TCP)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {

@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 )
 
 // wireName encodes a name without escapes.
@@ -295,6 +296,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(newMessage(1, 0x8180).question("a.test", typeA).answer("a.test", typeTXT, 60, []byte("\x02hi")).framed(), true)
 	f.Add(newMessage(1, 0x8400).answer("z", typeSOA, 1, soa(5)).bytes(), false)
 	f.Fuzz(func(t *testing.T, b []byte, tcp bool) {
+		defer dissectortest.Bounded(t)()
 		transport := dissector.UDP
 		if tcp {
 			transport = dissector.TCP

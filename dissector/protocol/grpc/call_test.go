@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/http"
 )
 
@@ -163,6 +164,7 @@ func FuzzBody(f *testing.F) {
 	f.Add([]byte(prefixed(0, "one")+prefixed(1, "two")), 3, int64(0))
 	f.Add([]byte(prefixed(0, "one")), 6, int64(2))
 	f.Fuzz(func(t *testing.T, b []byte, cut int, lost int64) {
+		defer dissectortest.Bounded(t)()
 		m := request("application/grpc", "/a.B/C")
 		cut = min(max(cut, 0), len(b))
 		body(m, b[:cut])

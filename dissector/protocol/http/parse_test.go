@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/http"
 )
 
@@ -148,6 +149,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(true, uint16(33), []byte(s))
 	}
 	f.Fuzz(func(t *testing.T, server bool, cut uint16, data []byte) {
+		defer dissectortest.Bounded(t)()
 		from := dissector.Client
 		if server {
 			from = dissector.Server

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/field"
 	"shark/dissector/protocol/http"
 )
@@ -271,6 +272,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(preface+raw(frameSettings, 0, 0, "")+raw(frameHeaders, 5, 1, "\x82\x86\x84"+lit("a", "b"))), []byte(raw(frameSettings, 0, 0, "")+raw(frameHeaders, 4, 1, "\x88\xbe")+raw(frameData, 9, 1, "\x01ab")), int64(0))
 	f.Add([]byte(raw(frameHeaders, 0, 1, "\x82")+raw(frameContinuation, 4, 1, "\x84")), []byte(raw(framePushPromise, 12, 1, "\x00\x00\x00\x00\x02\x82")+raw(frameRSTStream, 0, 1, "\x00\x00\x00\x08")), int64(5))
 	f.Fuzz(func(t *testing.T, client, server []byte, gap int64) {
+		defer dissectortest.Bounded(t)()
 		probe(client)
 		probe(server)
 		parse := newParser().parse

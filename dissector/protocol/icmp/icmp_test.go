@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 )
 
 func TestQuotedFlow(t *testing.T) {
@@ -57,6 +58,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte{3, 1, 0, 0, 0, 0, 0, 0, 0x45, 0, 0, 28}, false)
 	f.Add([]byte{2, 0, 0, 0, 0, 0, 5, 0, 0x60, 0, 0, 0}, true)
 	f.Fuzz(func(t *testing.T, b []byte, v6 bool) {
+		defer dissectortest.Bounded(t)()
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			m := dissector.Message{Transport: dissector.ICMP, Whole: true}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 )
 
 // frame puts a size before what parts say: numbers by their width, strings in
@@ -206,6 +207,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(frame(int16(key), a.max, int32(1), "c", make([]byte, 60)))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer dissectortest.Bounded(t)()
 		probe(b)
 		p := Protocol.New(dissector.TCP)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {

@@ -185,6 +185,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(packet(0x81, 0, 1, 1, "", "", "Not found")), byte(9))
 	f.Add([]byte("\x00\x07\x00\x00\x00\x01\x00\x00get k\r\n"), byte(0))
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
+		defer dissectortest.Bounded(t)()
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			_, _ = Protocol.New(dissector.UDP)(from, b, new(dissector.Message))

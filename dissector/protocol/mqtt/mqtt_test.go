@@ -206,6 +206,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("\x20\x03\x00\x00\x00\x90\x04\x00\x01\x00\x87\x50\x03\x00\x01\x97"), byte(0))
 	f.Add([]byte(frame(0x82, "\x00\x01", str("a/#"), "\x01")+"\xc0\x00\xe0\x00"), byte(7))
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
+		defer dissectortest.Bounded(t)()
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			parse := Protocol.New(dissector.TCP)

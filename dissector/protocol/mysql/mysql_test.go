@@ -275,6 +275,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(packet(1, "\x01")+column(2)+packet(3, eofPayload)), []byte(packet(0, "\x11u\x00\x00d\x00")+execute(1)), byte(0))
 	f.Add([]byte(packet(1, "\xfba.csv")), []byte(packet(0, "\x03\x01\x01\x00\x01\xfe\x00\x01a\x01bLOAD")+packet(2, "x")), byte(40))
 	f.Fuzz(func(t *testing.T, server, client []byte, cut byte) {
+		defer dissectortest.Bounded(t)()
 		probe(server)
 		probe(client)
 		parse := Protocol.New(dissector.TCP)

@@ -210,6 +210,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(info+"MSG inbox.1 1 1\r\nx\r\nHMSG a 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n+OK\r\n-ERR 'x'\r\nPONG\r\n"), byte(9))
 	f.Add(fmt.Appendf(nil, "MSG %s 1 2\r\n{}\r\n", strings.Repeat("a.", 20)+"b"), byte(0))
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
+		defer dissectortest.Bounded(t)()
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			dissectortest.Feed(t, Protocol.New(dissector.TCP), from, b, 1+int(cut), func() *dissector.Message { return new(dissector.Message) })

@@ -213,6 +213,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(msg('T', "\x00\x01id\x00", strings.Repeat("\x00", 18))+msg('D', "\x00\x01\xff\xff\xff\xff")+failure+ready), byte(9))
 	f.Add([]byte(startup(codeTLS, "")+query("with a as (select $a$x$a$) update password = 'x'")), byte(1))
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
+		defer dissectortest.Bounded(t)()
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			dissectortest.Feed(t, newParser().parse, from, b, 1+int(cut), func() *dissector.Message { return &dissector.Message{Detail: cut&1 == 1} })

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 )
 
 // text is what a header says, or the error.
@@ -91,6 +92,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("PROXY TCP4 192.0.2.1 192.0.2.2 40000 80\r\n"))
 	f.Add(binary2(1, 0x11, 192, 0, 2, 1, 192, 0, 2, 2, 0x9c, 0x40, 0, 80, typeSSL, 0, 8, 1, 0, 0, 0, 0, typeSSLVersion, 0, 0))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		defer dissectortest.Bounded(t)()
 		guess := probe(b)
 		span, err := parse(dissector.Client, b, new(dissector.Message))
 		if err == nil && (span <= 0 || span > int64(len(b)) || guess != dissector.Request) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 )
 
 func attr(kind byte, value string) string { return string([]byte{kind, byte(len(value) + 2)}) + value }
@@ -150,6 +151,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(packet(accountingRequest, 2, "b", attr(attrAcctStatusType, "\x00\x00\x00\x01"), attr(attrVendorSpecific, "\x00\x00\x00\x09x"))), byte(1))
 	f.Add([]byte(packet(coaNAK, 3, "c", attr(attrErrorCause, "\x00\x00\x01\x91"), attr(attrReplyMessage, "\xff"))), byte(9))
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
+		defer dissectortest.Bounded(t)()
 		guess := probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			parse := Protocol.New(dissector.UDP)

@@ -250,6 +250,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("*2\r\n%1\r\n+a\r\n:1\r\n|1\r\n+b\r\n_\r\n#t\r\n"), byte(3))
 	f.Add([]byte(">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\nPING\r\n"), byte(1))
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
+		defer dissectortest.Bounded(t)()
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			dissectortest.Feed(t, Protocol.New(dissector.TCP), from, b, 1+int(cut), func() *dissector.Message { return new(dissector.Message) })

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/field"
 	"shark/dissector/protocol/tls"
 )
@@ -262,6 +263,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(true, uint16(60), slices.Concat(record(22, serverHello(0x0303, 0xc02f)), record(22, handshake(11, vector(3, vector(3, make([]byte, 9))))), record(22, handshake(14, nil))))
 	f.Add(false, uint16(3), []byte{0x80, 0x1c, 1, 3, 1, 0, 3, 0, 0, 0, 16, 0, 0, 0x2f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
 	f.Fuzz(func(t *testing.T, server bool, cut uint16, data []byte) {
+		defer dissectortest.Bounded(t)()
 		from := dissector.Client
 		if server {
 			from = dissector.Server
