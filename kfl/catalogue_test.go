@@ -55,6 +55,8 @@ func groups() []field.Group {
 			num("mysql_error_code"), text("mysql_error_message"), num("mysql_request_size"), num("mysql_response_size"), num("mysql_total_size")),
 		group("postgresql", "PostgreSQL", text("postgresql_command"), text("postgresql_query"), text("postgresql_database"), text("postgresql_user"), field.NewAlias("postgresql_success", field.Succeeded, "It succeeded.", "postgresql_success"),
 			text("postgresql_error_code"), text("postgresql_error_message"), num("postgresql_request_size"), num("postgresql_response_size"), num("postgresql_total_size")),
+		group("mongodb", "MongoDB", text("mongodb_command"), text("mongodb_database"), text("mongodb_collection"), text("mongodb_opcode"), field.NewAlias("mongodb_success", field.Succeeded, "It succeeded.", "mongodb_success"),
+			num("mongodb_error_code"), text("mongodb_error_message"), text("mongodb_error_code_name"), num("mongodb_request_size"), num("mongodb_response_size"), num("mongodb_total_size")),
 		group("ldap", "LDAP", text("ldap_type"), text("ldap_summary"), truth("ldap_request"), truth("ldap_response"),
 			num("ldap_request_length"), num("ldap_response_length"), num("ldap_total_size")),
 		group("radius", "RADIUS", num("radius_code"), text("radius_code_name"), text("radius_request_authenticator"), truth("radius_request"), truth("radius_response"),

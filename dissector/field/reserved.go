@@ -12,7 +12,6 @@ func ReservedGroups() []Group {
 		{Name: "gql", Label: "GraphQL", Doc: "A GraphQL call, of either version."},
 		{Name: "gqlv1", Label: "GraphQL 1", Doc: "A GraphQL call of the first version."},
 		{Name: "gqlv2", Label: "GraphQL 2", Doc: "A GraphQL call of the second version."},
-		{Name: "mongodb", Label: "MongoDB", Doc: "A MongoDB command.", Fields: mongoFields()},
 		{Name: "diameter", Label: "Diameter", Doc: "A Diameter exchange.", Fields: diameterFields()},
 	}
 	for i := range groups {
@@ -100,19 +99,6 @@ func join(lists ...[]*Field) []*Field {
 		out = append(out, l...)
 	}
 	return out
-}
-
-func mongoFields() []*Field {
-	return join(Fields(
-		NewText("mongodb_command", "Name of the command.", `mongodb && mongodb_command == "find"`),
-		NewText("mongodb_database", "Database it runs in.", `mongodb && mongodb_database == "shop"`),
-		NewText("mongodb_collection", "Collection it works on.", `mongodb && mongodb_collection == "orders"`),
-		NewText("mongodb_opcode", "Opcode of the wire protocol, such as OP_MSG.", `mongodb && mongodb_opcode == "OP_MSG"`),
-		NewAlias("mongodb_success", Succeeded, "Answered, and not with an error.", `mongodb && !mongodb_success`),
-		NewInt("mongodb_error_code", "", "Error number; 0 when there is none.", `mongodb && mongodb_error_code == 11000`),
-		NewText("mongodb_error_message", "Error text.", `mongodb && mongodb_error_message.contains("duplicate key")`),
-		NewText("mongodb_error_code_name", "Name of the error.", `mongodb && mongodb_error_code_name == "DuplicateKey"`),
-	), sides("mongodb", "size"))
 }
 
 func diameterFields() []*Field {

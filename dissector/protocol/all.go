@@ -13,6 +13,7 @@ import (
 	"shark/dissector/protocol/kafka"
 	"shark/dissector/protocol/ldap"
 	"shark/dissector/protocol/memcached"
+	"shark/dissector/protocol/mongodb"
 	"shark/dissector/protocol/mqtt"
 	"shark/dissector/protocol/mysql"
 	"shark/dissector/protocol/nats"
@@ -37,6 +38,7 @@ func All() []*dissector.Protocol {
 		redis.Protocol,
 		memcached.Protocol,
 		kafka.Protocol,
+		mongodb.Protocol,
 		mqtt.Protocol,
 		nats.Protocol,
 		postgresql.Protocol,
