@@ -11,6 +11,7 @@ import (
 	"shark/dissector/protocol/http2"
 	"shark/dissector/protocol/icmp"
 	"shark/dissector/protocol/kafka"
+	"shark/dissector/protocol/kerberos"
 	"shark/dissector/protocol/ldap"
 	"shark/dissector/protocol/memcached"
 	"shark/dissector/protocol/mongodb"
@@ -21,6 +22,8 @@ import (
 	"shark/dissector/protocol/proxy"
 	"shark/dissector/protocol/radius"
 	"shark/dissector/protocol/redis"
+	"shark/dissector/protocol/smb2"
+	"shark/dissector/protocol/ssh"
 	"shark/dissector/protocol/tls"
 )
 
@@ -45,6 +48,9 @@ func All() []*dissector.Protocol {
 		mysql.Protocol,
 		amqp.Protocol,
 		ldap.Protocol,
+		kerberos.Protocol,
+		smb2.Protocol,
+		ssh.Protocol,
 		radius.Protocol,
 		icmp.Protocol,
 		proxy.Protocol,

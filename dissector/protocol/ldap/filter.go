@@ -1,5 +1,7 @@
 package ldap
 
+import "shark/dissector/ber"
+
 // The tags of a search's filter (RFC 4511 section 4.5.1).
 const (
 	filterAnd        = 0xa0
@@ -30,55 +32,55 @@ const reserved = `()*\`
 const hidden = "***"
 
 // filter appends a filter in the notation of RFC 4515.
-func (t *text) filter(e element, depth int) {
+func (t *text) filter(e ber.Element, depth int) {
 	if depth > maxDepth {
 		t.cut = true
 		return
 	}
 	t.add("(")
-	switch e.tag {
+	switch e.Tag {
 	case filterAnd, filterOr, filterNot:
-		t.add(map[byte]string{filterAnd: "&", filterOr: "|", filterNot: "!"}[e.tag])
+		t.add(map[byte]string{filterAnd: "&", filterOr: "|", filterNot: "!"}[e.Tag])
 		for !t.cut {
-			inner, ok := e.next()
+			inner, ok := e.Next()
 			if !ok {
 				break
 			}
 			t.filter(inner, depth+1)
 		}
 	case filterEqual:
-		t.assertion(&e.reader, "=")
+		t.assertion(&e.Reader, "=")
 	case filterGreater:
-		t.assertion(&e.reader, ">=")
+		t.assertion(&e.Reader, ">=")
 	case filterLess:
-		t.assertion(&e.reader, "<=")
+		t.assertion(&e.Reader, "<=")
 	case filterApprox:
-		t.assertion(&e.reader, "~=")
+		t.assertion(&e.Reader, "~=")
 	case filterSubstrings:
-		t.substrings(&e.reader)
+		t.substrings(&e.Reader)
 	case filterPresent:
-		t.octets(e.reader, reserved)
+		t.octets(e.Reader, reserved)
 		t.add("=*")
 	case filterExtensible:
-		t.extensible(&e.reader)
+		t.extensible(&e.Reader)
 	default:
 		t.add("?")
 	}
-	t.cut = t.cut || e.cut() || e.bad
+	t.cut = t.cut || e.Cut() || e.Bad
 	t.add(")")
 }
 
 // assertion appends an attribute and its value.
-func (t *text) assertion(r *reader, operator string) {
-	attribute, _ := r.take(tagOctetString)
-	value, ok := r.take(tagOctetString)
-	t.octets(attribute.reader, reserved)
+func (t *text) assertion(r *ber.Reader, operator string) {
+	attribute, _ := r.Take(ber.OctetString)
+	value, ok := r.Take(ber.OctetString)
+	t.octets(attribute.Reader, reserved)
 	t.add(operator)
-	t.value(attribute.reader, value.reader)
+	t.value(attribute.Reader, value.Reader)
 	t.cut = t.cut || !ok
 }
 
-func (t *text) value(attribute, value reader) {
+func (t *text) value(attribute, value ber.Reader) {
 	if secret(attribute) {
 		t.add(hidden)
 	} else {
@@ -86,45 +88,45 @@ func (t *text) value(attribute, value reader) {
 	}
 }
 
-func (t *text) substrings(r *reader) {
-	attribute, _ := r.take(tagOctetString)
-	parts, _ := r.take(tagSequence)
-	t.octets(attribute.reader, reserved)
+func (t *text) substrings(r *ber.Reader) {
+	attribute, _ := r.Take(ber.OctetString)
+	parts, _ := r.Take(ber.Sequence)
+	t.octets(attribute.Reader, reserved)
 	t.add("=")
-	if secret(attribute.reader) {
+	if secret(attribute.Reader) {
 		t.add(hidden)
 		return
 	}
 	final := false
 	for i := 0; !t.cut; i++ {
-		part, ok := parts.next()
+		part, ok := parts.Next()
 		if !ok {
 			break
 		}
-		if i > 0 || part.tag != substringInitial {
+		if i > 0 || part.Tag != substringInitial {
 			t.add("*")
 		}
-		t.octets(part.reader, reserved)
-		final = part.tag == substringFinal
+		t.octets(part.Reader, reserved)
+		final = part.Tag == substringFinal
 	}
 	if !final {
 		t.add("*")
 	}
 }
 
-func (t *text) extensible(r *reader) {
-	rule, ruled := r.maybe(extensibleRule)
-	attribute, _ := r.maybe(extensibleType)
-	value, _ := r.take(extensibleValue)
-	whole, _ := r.maybe(extensibleDN)
-	t.octets(attribute.reader, reserved)
-	if len(whole.b) == 1 && whole.b[0] != 0 {
+func (t *text) extensible(r *ber.Reader) {
+	rule, ruled := r.Maybe(extensibleRule)
+	attribute, _ := r.Maybe(extensibleType)
+	value, _ := r.Take(extensibleValue)
+	whole, _ := r.Maybe(extensibleDN)
+	t.octets(attribute.Reader, reserved)
+	if len(whole.B) == 1 && whole.B[0] != 0 {
 		t.add(":dn")
 	}
 	if ruled {
 		t.add(":")
-		t.octets(rule.reader, reserved)
+		t.octets(rule.Reader, reserved)
 	}
 	t.add(":=")
-	t.value(attribute.reader, value.reader)
+	t.value(attribute.Reader, value.Reader)
 }

@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/ber"
 	"shark/dissector/dissectortest"
 	"shark/dissector/protocol/tls"
 )
 
-// ber encodes an element.
-func ber(tag byte, parts ...string) string {
+// encode returns an element.
+func encode(tag byte, parts ...string) string {
 	body := strings.Join(parts, "")
 	switch n := len(body); {
 	case n < 0x80:
@@ -22,17 +23,17 @@ func ber(tag byte, parts ...string) string {
 	}
 }
 
-func octets(s string) string { return ber(tagOctetString, s) }
+func octets(s string) string { return encode(ber.OctetString, s) }
 
 // msg encodes a message with an id below 128.
 func msg(id byte, operation string) string {
-	return ber(tagSequence, ber(tagInteger, string([]byte{id})), operation)
+	return encode(ber.Sequence, encode(ber.Integer, string([]byte{id})), operation)
 }
 
-func num(tag, n byte) string { return ber(tag, string([]byte{n})) }
+func num(tag, n byte) string { return encode(tag, string([]byte{n})) }
 
 func bind(name, password string) string {
-	return ber(tagBindRequest, num(tagInteger, 3), octets(name), ber(0x80, password))
+	return encode(tagBindRequest, num(ber.Integer, 3), octets(name), encode(0x80, password))
 }
 
 func searchFor(filter string, attributes ...string) string {
@@ -40,51 +41,51 @@ func searchFor(filter string, attributes ...string) string {
 	for _, a := range attributes {
 		list += octets(a)
 	}
-	return ber(tagSearchRequest, octets("dc=x"), num(tagEnumerated, 2), num(tagEnumerated, 0), num(tagInteger, 0), num(tagInteger, 0),
-		num(tagBoolean, 0), filter, ber(tagSequence, list))
+	return encode(tagSearchRequest, octets("dc=x"), num(ber.Enumerated, 2), num(ber.Enumerated, 0), num(ber.Integer, 0), num(ber.Integer, 0),
+		num(ber.Boolean, 0), filter, encode(ber.Sequence, list))
 }
 
 func equal(attribute, value string) string {
-	return ber(filterEqual, octets(attribute), octets(value))
+	return encode(filterEqual, octets(attribute), octets(value))
 }
 
 func result(tag, code byte, more ...string) string {
-	return ber(tag, num(tagEnumerated, code), octets(""), octets(""), strings.Join(more, ""))
+	return encode(tag, num(ber.Enumerated, code), octets(""), octets(""), strings.Join(more, ""))
 }
 
 func entry(name string) string {
-	return ber(tagSearchEntry, octets(name), ber(tagSequence, ber(tagSequence, octets("cn"), ber(0x31, octets("v")))))
+	return encode(tagSearchEntry, octets(name), encode(ber.Sequence, encode(ber.Sequence, octets("cn"), encode(0x31, octets("v")))))
 }
 
 func TestFilter(t *testing.T) {
 	deep := equal("a", "b")
 	for range 100 {
-		deep = ber(filterNot, deep)
+		deep = encode(filterNot, deep)
 	}
 	for _, c := range []struct{ filter, want string }{
 		{equal("cn", "Babs Jensen"), "(cn=Babs Jensen)"},
-		{ber(filterNot, equal("cn", "Tim")), "(!(cn=Tim))"},
-		{ber(filterAnd, equal("a", "1"), ber(filterOr, equal("b", "2"), ber(filterPresent, "c"))), "(&(a=1)(|(b=2)(c=*)))"},
-		{ber(filterAnd), "(&)"}, // RFC 4526
-		{ber(filterSubstrings, octets("o"), ber(tagSequence, ber(0x80, "univ"), ber(0x81, "of"), ber(0x82, "mich"))), "(o=univ*of*mich)"},
-		{ber(filterSubstrings, octets("o"), ber(tagSequence, ber(0x81, "x"))), "(o=*x*)"},
-		{ber(filterGreater, octets("n"), octets("5")), "(n>=5)"},
-		{ber(filterLess, octets("n"), octets("5")), "(n<=5)"},
-		{ber(filterApprox, octets("n"), octets("5")), "(n~=5)"},
-		{ber(filterExtensible, ber(0x81, "caseExactMatch"), ber(0x82, "cn"), ber(0x83, "Fred")), "(cn:caseExactMatch:=Fred)"},
-		{ber(filterExtensible, ber(0x82, "o"), ber(0x83, "Ace"), ber(0x84, "\xff")), "(o:dn:=Ace)"},
-		{ber(filterExtensible, ber(0x81, "1.2.3"), ber(0x83, "Wilma")), "(:1.2.3:=Wilma)"},
+		{encode(filterNot, equal("cn", "Tim")), "(!(cn=Tim))"},
+		{encode(filterAnd, equal("a", "1"), encode(filterOr, equal("b", "2"), encode(filterPresent, "c"))), "(&(a=1)(|(b=2)(c=*)))"},
+		{encode(filterAnd), "(&)"}, // RFC 4526
+		{encode(filterSubstrings, octets("o"), encode(ber.Sequence, encode(0x80, "univ"), encode(0x81, "of"), encode(0x82, "mich"))), "(o=univ*of*mich)"},
+		{encode(filterSubstrings, octets("o"), encode(ber.Sequence, encode(0x81, "x"))), "(o=*x*)"},
+		{encode(filterGreater, octets("n"), octets("5")), "(n>=5)"},
+		{encode(filterLess, octets("n"), octets("5")), "(n<=5)"},
+		{encode(filterApprox, octets("n"), octets("5")), "(n~=5)"},
+		{encode(filterExtensible, encode(0x81, "caseExactMatch"), encode(0x82, "cn"), encode(0x83, "Fred")), "(cn:caseExactMatch:=Fred)"},
+		{encode(filterExtensible, encode(0x82, "o"), encode(0x83, "Ace"), encode(0x84, "\xff")), "(o:dn:=Ace)"},
+		{encode(filterExtensible, encode(0x81, "1.2.3"), encode(0x83, "Wilma")), "(:1.2.3:=Wilma)"},
 		{equal("o", "Parens R Us (for all)*\\\x00"), `(o=Parens R Us \28for all\29\2a\5c\00)`},
 		{equal("bin", "\x04\xc4\x48é"), `(bin=\04\c4Hé)`},
 		{equal("userPassword;x", "secret"), "(userPassword;x=***)"},
 		{equal("UNICODEPWD", "secret"), "(UNICODEPWD=***)"},
-		{ber(filterSubstrings, octets("userPassword"), ber(tagSequence, ber(0x80, "s"))), "(userPassword=***)"},
-		{ber(0xbf, "x"), ""},
-		{ber(0xae, "x"), "(?)"},
+		{encode(filterSubstrings, octets("userPassword"), encode(ber.Sequence, encode(0x80, "s"))), "(userPassword=***)"},
+		{encode(0xbf, "x"), ""},
+		{encode(0xae, "x"), "(?)"},
 		{deep, strings.Repeat("(!", maxDepth) + "..."},
 		{equal("cn", strings.Repeat("é", 2000)), "(cn=" + strings.Repeat("é", (maxFilter-4)/2) + "..."},
-		{ber(filterEqual, octets("cn")), "(cn=..."},
-		{ber(filterAnd, "\x04\x7fx"), "(&..."},
+		{encode(filterEqual, octets("cn")), "(cn=..."},
+		{encode(filterAnd, "\x04\x7fx"), "(&..."},
 	} {
 		m := new(dissector.Message)
 		b := []byte(msg(1, searchFor(c.filter)))
@@ -102,13 +103,13 @@ func TestFilter(t *testing.T) {
 }
 
 func TestBinds(t *testing.T) {
-	sasl := ber(tagBindRequest, num(tagInteger, 3), octets(""), ber(0xa3, octets("PLAIN"), octets("\x00u\x00secret")))
+	sasl := encode(tagBindRequest, num(ber.Integer, 3), octets(""), encode(0xa3, octets("PLAIN"), octets("\x00u\x00secret")))
 	for _, c := range []struct{ op, summary, mechanism string }{
 		{bind("cn=a", "secret"), "cn=a simple", "simple"},
 		{bind("", ""), "anonymous", "simple"},
 		{bind("cn=a", ""), "cn=a simple without a password", "simple"},
 		{sasl, "SASL PLAIN", "PLAIN"},
-		{ber(tagBindRequest, num(tagInteger, 3), octets(""), ber(0x8a, "NTLMSSP secret")), "Sicily", "Sicily"},
+		{encode(tagBindRequest, num(ber.Integer, 3), octets(""), encode(0x8a, "NTLMSSP secret")), "Sicily", "Sicily"},
 	} {
 		m := new(dissector.Message)
 		if _, err := Protocol.New(dissector.TCP)(dissector.Client, []byte(msg(1, c.op)), m); err != nil {
@@ -139,17 +140,17 @@ func TestProbe(t *testing.T) {
 		{msg(2, searchFor(equal("a", strings.Repeat("x", 300))))[:60], dissector.Request},
 		{msg(3, "\x42\x00"), dissector.Request},
 		{msg(3, "\x50\x01\x02"), dissector.Request},
-		{msg(3, ber(tagDelRequest, "cn=x")), dissector.Request},
-		{msg(3, ber(tagDelRequest, "cn=x")+ber(tagControls, ber(tagSequence, octets("1.2")))), dissector.Request},
-		{msg(3, ber(tagExtendedRequest, ber(0x80, oidStartTLS))), dissector.Request},
+		{msg(3, encode(tagDelRequest, "cn=x")), dissector.Request},
+		{msg(3, encode(tagDelRequest, "cn=x")+encode(tagControls, encode(ber.Sequence, octets("1.2")))), dissector.Request},
+		{msg(3, encode(tagExtendedRequest, encode(0x80, oidStartTLS))), dissector.Request},
 		{msg(3, result(tagBindResponse, 0)), dissector.Response},
 		{msg(3, entry("cn=x")), dissector.Response},
-		{msg(3, ber(tagSearchReference, octets("ldap://x"))), dissector.Response},
-		{msg(3, ber(tagIntermediate, ber(0x80, "1.2"))), dissector.Response},
+		{msg(3, encode(tagSearchReference, octets("ldap://x"))), dissector.Response},
+		{msg(3, encode(tagIntermediate, encode(0x80, "1.2"))), dissector.Response},
 		{msg(3, "\x42\x01x"), dissector.No},
 		{msg(3, "\x42\x00x"), dissector.No},
 		{msg(3, bind("", "")[:4]), dissector.No},
-		{msg(3, ber(tagBindResponse, "hello")), dissector.No},
+		{msg(3, encode(tagBindResponse, "hello")), dissector.No},
 		{"0\x26\x02\x01\x01\x04\x06public\xa0\x19\x02\x04\x00\x00\x00\x01\x02\x01\x00\x02\x01\x00\x30\x0b", dissector.No}, // SNMP
 		{"0\x82\x03\x00\x30\x82\x02\x00\xa0\x03\x02\x01\x02\x02\x01\x01", dissector.No},                                   // a certificate
 		{"0\x80\x02\x01\x01\x60\x00", dissector.No},
@@ -183,7 +184,7 @@ func script(t *testing.T, s *dissectortest.Script, want ...string) {
 	}
 }
 
-func del(id byte, name string) string { return msg(id, ber(tagDelRequest, name)) }
+func del(id byte, name string) string { return msg(id, encode(tagDelRequest, name)) }
 
 func TestIdsThatComeAgain(t *testing.T) {
 	// The first answer was not captured; the second is not its.
@@ -209,12 +210,12 @@ func TestIdsThatComeAgain(t *testing.T) {
 }
 
 func TestChangesOfProtocol(t *testing.T) {
-	start := msg(1, ber(tagExtendedRequest, ber(0x80, oidStartTLS)))
+	start := msg(1, encode(tagExtendedRequest, encode(0x80, oidStartTLS)))
 	script(t, dissectortest.NewScript().
 		Client(start).Server(msg(1, result(tagExtendedResponse, 52))).
 		Client(del(2, "cn=a")).Server(msg(2, result(tagDelResponse, 0))).Close(),
 		"extended StartTLS > unavailable", "delete cn=a > success")
-	sasl := ber(tagBindRequest, num(tagInteger, 3), octets(""), ber(0xa3, octets("GSSAPI"), octets("token")))
+	sasl := encode(tagBindRequest, num(ber.Integer, 3), octets(""), encode(0xa3, octets("GSSAPI"), octets("token")))
 	script(t, dissectortest.NewScript().
 		Client(msg(1, sasl)).Server(msg(1, result(tagBindResponse, 0))).
 		Client("\x00\x00\x00\x05abcde").Server("\x00\x00\x00\x03xyz").Client("\x00\x00\x00\x05abcde").Close(),
@@ -224,7 +225,7 @@ func TestChangesOfProtocol(t *testing.T) {
 		Client(del(2, "cn=a")).Server(msg(2, result(tagDelResponse, 0))).Close(),
 		"bind SASL GSSAPI > success", "delete cn=a > success")
 	script(t, dissectortest.NewScript().
-		Client(del(1, "cn=a")).Server(msg(0, result(tagExtendedResponse, 52, ber(0x8a, "1.3.6.1.4.1.1466.20036")))).Close(),
+		Client(del(1, "cn=a")).Server(msg(0, result(tagExtendedResponse, 52, encode(0x8a, "1.3.6.1.4.1.1466.20036")))).Close(),
 		"extended Notice of Disconnection one-way", "delete cn=a > -")
 }
 
@@ -255,7 +256,7 @@ func TestPendingIsBounded(t *testing.T) {
 	p := &parser{pending: make(map[int64]pending)}
 	for i := range 3 * maxPending {
 		id := string([]byte{0, byte(i >> 16), byte(i >> 8), byte(i)})
-		if _, err := p.parse(dissector.Client, []byte(ber(tagSequence, ber(tagInteger, id), ber(tagDelRequest, "x"))), new(dissector.Message)); err != nil {
+		if _, err := p.parse(dissector.Client, []byte(encode(ber.Sequence, encode(ber.Integer, id), encode(tagDelRequest, "x"))), new(dissector.Message)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -287,12 +288,13 @@ func TestDatagram(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	f.Add([]byte(msg(1, searchFor(ber(filterAnd, equal("a", "b"), ber(filterExtensible, ber(0x83, "x"))), "cn"))), byte(3))
+	f.Add([]byte(msg(1, searchFor(encode(filterAnd, equal("a", "b"), encode(filterExtensible, encode(0x83, "x"))), "cn"))), byte(3))
 	f.Add([]byte(msg(1, bind("cn=x", "y"))+msg(2, "\x50\x01\x01")+msg(3, "\x42\x00")), byte(0))
-	f.Add([]byte(msg(1, ber(tagModifyRequest, octets("cn=x"), ber(tagSequence, ber(tagSequence, num(tagEnumerated, 1), ber(tagSequence, octets("a"), ber(0x31))))))), byte(9))
-	f.Add([]byte(msg(1, entry("x"))+msg(1, result(tagSearchDone, 10, ber(tagReferral, octets("ldap://x"))))), byte(1))
-	f.Add([]byte(msg(0, result(tagExtendedResponse, 2, ber(0x8a, "1.2")))+msg(4, ber(tagIntermediate, ber(0x80, "1.2")))), byte(2))
+	f.Add([]byte(msg(1, encode(tagModifyRequest, octets("cn=x"), encode(ber.Sequence, encode(ber.Sequence, num(ber.Enumerated, 1), encode(ber.Sequence, octets("a"), encode(0x31))))))), byte(9))
+	f.Add([]byte(msg(1, entry("x"))+msg(1, result(tagSearchDone, 10, encode(tagReferral, octets("ldap://x"))))), byte(1))
+	f.Add([]byte(msg(0, result(tagExtendedResponse, 2, encode(0x8a, "1.2")))+msg(4, encode(tagIntermediate, encode(0x80, "1.2")))), byte(2))
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
+		defer dissectortest.Bounded(t)()
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			_, _ = Protocol.New(dissector.UDP)(from, b, &dissector.Message{Whole: true, Detail: cut&1 != 0})

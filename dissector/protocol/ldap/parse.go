@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"shark/dissector"
+	"shark/dissector/ber"
 	"shark/dissector/field"
 )
 
@@ -54,7 +55,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 		return 0, err
 	}
 	head := e.total
-	if e.op.tag != tagSearchEntry { // those are many, and only counted
+	if e.op.Tag != tagSearchEntry { // those are many, and only counted
 		head = min(head, maxHead)
 	} else {
 		head = min(head, maxEnvelope)
@@ -133,7 +134,7 @@ func limit(m *dissector.Message, usual int) int {
 }
 
 // set sets a field to text of the protocol.
-func (p *parser) set(m *dissector.Message, f field.TextField, r reader) {
+func (p *parser) set(m *dissector.Message, f field.TextField, r ber.Reader) {
 	p.text.reset(limit(m, maxText))
 	p.text.octets(r, "")
 	f.Set(&m.Values, p.text.bytes())

@@ -1,6 +1,9 @@
 package ldap
 
-import "shark/dissector"
+import (
+	"shark/dissector"
+	"shark/dissector/ber"
+)
 
 // maxProbed is how long a message may be that a probe believes in, in bytes.
 const maxProbed = 64 << 20
@@ -17,8 +20,8 @@ func probe(head []byte) dissector.Guess {
 		return dissector.No
 	}
 	guess := dissector.Request
-	if operations[e.op.tag] == "" || e.op.tag == tagIntermediate {
-		if guess = dissector.Response; requestOf(e.op.tag) == 0 && e.op.tag != tagIntermediate {
+	if operations[e.op.Tag] == "" || e.op.Tag == tagIntermediate {
+		if guess = dissector.Response; requestOf(e.op.Tag) == 0 && e.op.Tag != tagIntermediate {
 			return dissector.No
 		}
 	}
@@ -33,66 +36,66 @@ func probe(head []byte) dissector.Guess {
 }
 
 // controlled tells whether what follows an operation is nothing or controls.
-func controlled(r *reader) bool {
-	if r.left == 0 || len(r.b) == 0 {
+func controlled(r *ber.Reader) bool {
+	if r.Left == 0 || len(r.B) == 0 {
 		return true
 	}
-	_, ok := r.take(tagControls)
-	return ok && r.left == 0 || !ok && !r.bad
+	_, ok := r.Take(tagControls)
+	return ok && r.Left == 0 || !ok && !r.Bad
 }
 
 // begins tells whether an operation's content begins as it should; short says that
 // too little of it is at hand to tell.
-func begins(op element) (ok, short bool) {
-	r := &op.reader
-	switch op.tag {
+func begins(op ber.Element) (ok, short bool) {
+	r := &op.Reader
+	switch op.Tag {
 	case tagUnbindRequest:
-		return r.left == 0, false
+		return r.Left == 0, false
 	case tagAbandonRequest:
-		_, ok = r.number()
-		return ok, r.cut()
+		_, ok = r.Number()
+		return ok, r.Cut()
 	case tagDelRequest:
-		return r.left > 0, false
+		return r.Left > 0, false
 	case tagSearchRequest:
-		return sequence(r, tagOctetString, tagEnumerated, tagEnumerated, tagInteger, tagInteger, tagBoolean)
+		return sequence(r, ber.OctetString, ber.Enumerated, ber.Enumerated, ber.Integer, ber.Integer, ber.Boolean)
 	case tagSearchEntry:
-		return sequence(r, tagOctetString, tagSequence)
+		return sequence(r, ber.OctetString, ber.Sequence)
 	case tagBindRequest:
-		return sequence(r, tagInteger, tagOctetString)
+		return sequence(r, ber.Integer, ber.OctetString)
 	case tagModifyRequest, tagAddRequest, tagCompareRequest:
-		return sequence(r, tagOctetString, tagSequence)
+		return sequence(r, ber.OctetString, ber.Sequence)
 	case tagModifyDNRequest:
-		return sequence(r, tagOctetString, tagOctetString, tagBoolean)
+		return sequence(r, ber.OctetString, ber.OctetString, ber.Boolean)
 	case tagSearchReference:
-		return sequence(r, tagOctetString)
+		return sequence(r, ber.OctetString)
 	case tagExtendedRequest:
 		return sequence(r, 0x80)
 	case tagIntermediate:
-		return r.left == 0 || len(r.b) > 0 && (r.b[0] == 0x80 || r.b[0] == 0x81), r.left > 0 && len(r.b) == 0
+		return r.Left == 0 || len(r.B) > 0 && (r.B[0] == 0x80 || r.B[0] == 0x81), r.Left > 0 && len(r.B) == 0
 	}
-	return sequence(r, tagEnumerated, tagOctetString, tagOctetString)
+	return sequence(r, ber.Enumerated, ber.OctetString, ber.OctetString)
 }
 
 // sequence tells whether elements with these tags come first. What a long first one
 // pushes out of sight is taken as good.
-func sequence(r *reader, tags ...byte) (ok, short bool) {
+func sequence(r *ber.Reader, tags ...byte) (ok, short bool) {
 	for i, tag := range tags {
-		e, ok := r.take(tag)
+		e, ok := r.Take(tag)
 		switch {
-		case !ok && (r.bad || !r.cut()):
+		case !ok && (r.Bad || !r.Cut()):
 			return false, false
 		case !ok:
 			return i > 0, true
-		case tag == tagInteger || tag == tagEnumerated:
-			if e.left > 4 {
+		case tag == ber.Integer || tag == ber.Enumerated:
+			if e.Left > 4 {
 				return false, false
 			}
-			if _, ok := e.number(); !ok {
-				return false, e.cut()
+			if _, ok := e.Number(); !ok {
+				return false, e.Cut()
 			}
-		case tag == tagBoolean && e.left != 1:
+		case tag == ber.Boolean && e.Left != 1:
 			return false, false
-		case e.cut():
+		case e.Cut():
 			return true, false
 		}
 	}

@@ -4,20 +4,21 @@ import (
 	"strconv"
 
 	"shark/dissector"
+	"shark/dissector/ber"
 )
 
 // request reads what a client says.
 func (p *parser) request(e *envelope, m *dissector.Message) error {
-	name := operations[e.op.tag]
-	if name == "" || e.op.tag == tagIntermediate {
+	name := operations[e.op.Tag]
+	if name == "" || e.op.Tag == tagIntermediate {
 		return errMalformed
 	}
 	dissector.Operation.SetString(&m.Values, name)
 	MessageID.Set(&m.Values, e.id)
 	p.line.reset(limit(m, maxText))
-	q := pending{tag: e.op.tag, gaps: p.gaps}
-	r := &e.op.reader
-	switch e.op.tag {
+	q := pending{tag: e.op.Tag, gaps: p.gaps}
+	r := &e.op.Reader
+	switch e.op.Tag {
 	case tagBindRequest:
 		q.sasl = p.bind(r, m)
 	case tagSearchRequest:
@@ -36,14 +37,14 @@ func (p *parser) request(e *envelope, m *dissector.Message) error {
 	case tagExtendedRequest:
 		q.tls = p.extended(r, m)
 	case tagAbandonRequest:
-		if n, ok := r.number(); ok {
+		if n, ok := r.Number(); ok {
 			p.line.add("message " + strconv.FormatInt(n, 10))
 		}
 		m.Role = dissector.OneWay
 	case tagUnbindRequest:
 		m.Role = dissector.OneWay
 	}
-	if r.bad {
+	if r.Bad {
 		return errMalformed
 	}
 	if s := p.line.bytes(); len(s) > 0 {
@@ -75,31 +76,31 @@ func (p *parser) await(id int64, q pending, m *dissector.Message) {
 
 // bind reads a BindRequest (RFC 4511 section 4.2): version, name and credentials,
 // which are left alone.
-func (p *parser) bind(r *reader, m *dissector.Message) (sasl bool) {
-	r.take(tagInteger)
-	name, ok := r.take(tagOctetString)
+func (p *parser) bind(r *ber.Reader, m *dissector.Message) (sasl bool) {
+	r.Take(ber.Integer)
+	name, ok := r.Take(ber.OctetString)
 	if !ok {
 		return false
 	}
-	p.set(m, DN, name.reader)
-	p.line.octets(name.reader, "")
-	auth, ok := r.next()
+	p.set(m, DN, name.Reader)
+	p.line.octets(name.Reader, "")
+	auth, ok := r.Next()
 	if !ok {
 		return false
 	}
 	how := "simple"
-	switch auth.tag {
+	switch auth.Tag {
 	case 0x80:
-		if name.left == 0 {
+		if name.Left == 0 {
 			how = "anonymous"
-		} else if auth.left == 0 {
+		} else if auth.Left == 0 {
 			how = "simple without a password" // RFC 4513 section 5.1.2
 		}
 		Mechanism.SetString(&m.Values, "simple")
 	case 0xa3:
-		mechanism, _ := auth.take(tagOctetString)
+		mechanism, _ := auth.Take(ber.OctetString)
 		p.mech.reset(maxText)
-		p.mech.octets(mechanism.reader, "")
+		p.mech.octets(mechanism.Reader, "")
 		Mechanism.Set(&m.Values, p.mech.bytes())
 		how, sasl = "SASL "+string(p.mech.bytes()), true
 	case 0x89, 0x8a, 0x8b: // [MS-ADTS] section 5.1.1.1.3
@@ -121,39 +122,39 @@ func (p *parser) word(s string) {
 }
 
 // search reads a SearchRequest (RFC 4511 section 4.5.1).
-func (p *parser) search(r *reader, m *dissector.Message) {
-	base, _ := r.take(tagOctetString)
-	p.set(m, BaseDN, base.reader)
-	if p.line.octets(base.reader, ""); base.left == 0 {
+func (p *parser) search(r *ber.Reader, m *dissector.Message) {
+	base, _ := r.Take(ber.OctetString)
+	p.set(m, BaseDN, base.Reader)
+	if p.line.octets(base.Reader, ""); base.Left == 0 {
 		p.line.add(`""`)
 	}
-	scope, _ := r.take(tagEnumerated)
-	if n, ok := scope.number(); ok && n < int64(len(scopes)) {
+	scope, _ := r.Take(ber.Enumerated)
+	if n, ok := scope.Number(); ok && n < int64(len(scopes)) {
 		Scope.SetString(&m.Values, scopes[n])
 		p.word(scopes[n])
 	}
-	r.take(tagEnumerated) // how aliases are followed
-	r.take(tagInteger)    // limits of size and time
-	r.take(tagInteger)
-	r.take(tagBoolean) // types only
-	if filter, ok := r.next(); ok {
+	r.Take(ber.Enumerated) // how aliases are followed
+	r.Take(ber.Integer)    // limits of size and time
+	r.Take(ber.Integer)
+	r.Take(ber.Boolean) // types only
+	if filter, ok := r.Next(); ok {
 		p.text.reset(limit(m, maxFilter))
 		p.text.filter(filter, 1)
 		Filter.Set(&m.Values, p.text.bytes())
 		p.line.add(" ")
 		shown := p.text.bytes()
-		p.line.octets(reader{b: shown, left: int64(len(shown))}, "")
+		p.line.octets(ber.Reader{B: shown, Left: int64(len(shown))}, "")
 	}
-	if list, ok := r.take(tagSequence); ok {
-		p.list(&list.reader, m, func(e *element) (reader, bool) { return e.reader, e.tag == tagOctetString }, nil)
+	if list, ok := r.Take(ber.Sequence); ok {
+		p.list(&list.Reader, m, func(e *ber.Element) (ber.Reader, bool) { return e.Reader, e.Tag == ber.OctetString }, nil)
 	}
 }
 
 // list adds the attributes that name finds in the elements of a sequence, the first
 // of them to the summary too, if say is given.
-func (p *parser) list(r *reader, m *dissector.Message, name func(*element) (reader, bool), say func(i int, attribute []byte)) {
+func (p *parser) list(r *ber.Reader, m *dissector.Message, name func(*ber.Element) (ber.Reader, bool), say func(i int, attribute []byte)) {
 	for i := 0; ; i++ {
-		e, ok := r.next()
+		e, ok := r.Next()
 		if !ok {
 			break
 		}
@@ -174,36 +175,36 @@ func (p *parser) list(r *reader, m *dissector.Message, name func(*element) (read
 			p.line.add(", " + cutMark)
 		}
 	}
-	if r.left > 0 && !r.bad { // values of several kilobytes: the rest is out of sight
+	if r.Left > 0 && !r.Bad { // values of several kilobytes: the rest is out of sight
 		Attributes.AddString(&m.Values, cutMark)
 	}
 }
 
 // named begins an operation on an entry: with its name.
-func (p *parser) named(r *reader, m *dissector.Message) {
-	name, ok := r.take(tagOctetString)
+func (p *parser) named(r *ber.Reader, m *dissector.Message) {
+	name, ok := r.Take(ber.OctetString)
 	if ok {
-		p.set(m, DN, name.reader)
-		p.line.octets(name.reader, "")
+		p.set(m, DN, name.Reader)
+		p.line.octets(name.Reader, "")
 	}
 }
 
 // modify reads a ModifyRequest (RFC 4511 section 4.6).
-func (p *parser) modify(r *reader, m *dissector.Message) {
+func (p *parser) modify(r *ber.Reader, m *dissector.Message) {
 	p.named(r, m)
-	list, ok := r.take(tagSequence)
+	list, ok := r.Take(ber.Sequence)
 	if !ok {
 		return
 	}
 	kind := ""
-	p.list(&list.reader, m, func(e *element) (reader, bool) {
-		n, _ := e.take(tagEnumerated)
-		if i, ok := n.number(); ok && i < int64(len(changes)) {
+	p.list(&list.Reader, m, func(e *ber.Element) (ber.Reader, bool) {
+		n, _ := e.Take(ber.Enumerated)
+		if i, ok := n.Number(); ok && i < int64(len(changes)) {
 			kind = changes[i]
 		}
-		change, _ := e.take(tagSequence)
-		attribute, ok := change.take(tagOctetString)
-		return attribute.reader, ok
+		change, _ := e.Take(ber.Sequence)
+		attribute, ok := change.Take(ber.OctetString)
+		return attribute.Reader, ok
 	}, func(i int, attribute []byte) {
 		if i > 0 {
 			p.line.add(",")
@@ -213,58 +214,58 @@ func (p *parser) modify(r *reader, m *dissector.Message) {
 }
 
 // add reads an AddRequest (RFC 4511 section 4.7).
-func (p *parser) add(r *reader, m *dissector.Message) {
+func (p *parser) add(r *ber.Reader, m *dissector.Message) {
 	p.named(r, m)
-	if list, ok := r.take(tagSequence); ok {
-		p.list(&list.reader, m, func(e *element) (reader, bool) {
-			attribute, ok := e.take(tagOctetString)
-			return attribute.reader, ok
+	if list, ok := r.Take(ber.Sequence); ok {
+		p.list(&list.Reader, m, func(e *ber.Element) (ber.Reader, bool) {
+			attribute, ok := e.Take(ber.OctetString)
+			return attribute.Reader, ok
 		}, nil)
 	}
 }
 
 // modifyDN reads a ModifyDNRequest (RFC 4511 section 4.9).
-func (p *parser) modifyDN(r *reader, m *dissector.Message) {
+func (p *parser) modifyDN(r *ber.Reader, m *dissector.Message) {
 	p.named(r, m)
-	name, ok := r.take(tagOctetString)
+	name, ok := r.Take(ber.OctetString)
 	if !ok {
 		return
 	}
-	r.take(tagBoolean) // whether the old one is deleted
+	r.Take(ber.Boolean) // whether the old one is deleted
 	p.line.add(" to ")
-	p.line.octets(name.reader, "")
-	if parent, ok := r.maybe(0x80); ok {
+	p.line.octets(name.Reader, "")
+	if parent, ok := r.Maybe(0x80); ok {
 		p.line.add(",")
-		p.line.octets(parent.reader, "")
+		p.line.octets(parent.Reader, "")
 	}
 }
 
 // compare reads a CompareRequest (RFC 4511 section 4.10).
-func (p *parser) compare(r *reader, m *dissector.Message) {
+func (p *parser) compare(r *ber.Reader, m *dissector.Message) {
 	p.named(r, m)
-	pair, _ := r.take(tagSequence)
-	attribute, ok := pair.take(tagOctetString)
+	pair, _ := r.Take(ber.Sequence)
+	attribute, ok := pair.Take(ber.OctetString)
 	if !ok {
 		return
 	}
-	value, _ := pair.take(tagOctetString)
+	value, _ := pair.Take(ber.OctetString)
 	p.text.reset(maxText)
-	p.text.octets(attribute.reader, "")
+	p.text.octets(attribute.Reader, "")
 	Attributes.Add(&m.Values, p.text.bytes())
 	p.line.add(" ")
-	p.line.octets(attribute.reader, "")
+	p.line.octets(attribute.Reader, "")
 	p.line.add("=")
-	p.line.value(attribute.reader, value.reader)
+	p.line.value(attribute.Reader, value.Reader)
 }
 
 // extended reads an ExtendedRequest (RFC 4511 section 4.12); its value may hold a
 // password and is left alone.
-func (p *parser) extended(r *reader, m *dissector.Message) (tls bool) {
-	name, ok := r.take(0x80)
+func (p *parser) extended(r *ber.Reader, m *dissector.Message) (tls bool) {
+	name, ok := r.Take(0x80)
 	if !ok {
 		return false
 	}
-	p.set(m, OID, name.reader)
+	p.set(m, OID, name.Reader)
 	oid := string(OID.Get(&m.Values))
 	p.line.add(oidName(oid))
 	return oid == oidStartTLS

@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"shark/dissector"
+	"shark/dissector/ber"
 )
 
 // The tags in responses that depend on where they stand.
@@ -14,7 +15,7 @@ const (
 
 // response reads what a server says.
 func (p *parser) response(e *envelope, m *dissector.Message) error {
-	tag := e.op.tag
+	tag := e.op.Tag
 	asked := requestOf(tag)
 	if asked == 0 && tag != tagIntermediate {
 		return errMalformed
@@ -41,10 +42,10 @@ func (p *parser) response(e *envelope, m *dissector.Message) error {
 	case tagSearchReference:
 		q.references++
 		m.Open = true
-		p.uris(&e.op.reader, m, q.references-1)
+		p.uris(&e.op.Reader, m, q.references-1)
 	case tagIntermediate:
 		m.Open = true
-		p.oid(&e.op.reader, tagIntermediateName, m)
+		p.oid(&e.op.Reader, tagIntermediateName, m)
 	default:
 		delete(p.pending, e.id)
 		return p.result(e, &q, known, m)
@@ -52,7 +53,7 @@ func (p *parser) response(e *envelope, m *dissector.Message) error {
 	if known {
 		p.pending[e.id] = q
 	}
-	if e.op.bad {
+	if e.op.Bad {
 		return errMalformed
 	}
 	return nil
@@ -63,8 +64,8 @@ func (p *parser) response(e *envelope, m *dissector.Message) error {
 func (p *parser) notification(e *envelope, m *dissector.Message) error {
 	m.Role = dissector.OneWay
 	MessageID.Set(&m.Values, e.id)
-	r := &e.op.reader
-	if e.op.tag == tagIntermediate {
+	r := &e.op.Reader
+	if e.op.Tag == tagIntermediate {
 		dissector.Operation.SetString(&m.Values, operationIntermediate)
 		p.oid(r, tagIntermediateName, m)
 	} else {
@@ -75,7 +76,7 @@ func (p *parser) notification(e *envelope, m *dissector.Message) error {
 	if oid := OID.Get(&m.Values); len(oid) > 0 {
 		dissector.Summary.SetString(&m.Values, oidName(string(oid)))
 	}
-	if r.bad {
+	if r.Bad {
 		return errMalformed
 	}
 	return nil
@@ -83,14 +84,14 @@ func (p *parser) notification(e *envelope, m *dissector.Message) error {
 
 // result reads the response, or the last piece of it, that ends a call.
 func (p *parser) result(e *envelope, q *pending, known bool, m *dissector.Message) error {
-	r := &e.op.reader
+	r := &e.op.Reader
 	code := p.outcome(r, m)
-	if r.bad || code < 0 {
+	if r.Bad || code < 0 {
 		return errMalformed
 	}
-	switch e.op.tag {
+	switch e.op.Tag {
 	case tagBindResponse:
-		r.maybe(tagServerCredentials)
+		r.Maybe(tagServerCredentials)
 		p.layer = p.layer || code == 0 && q.sasl
 	case tagExtendedResponse:
 		p.oid(r, tagExtendedName, m)
@@ -111,9 +112,9 @@ func (p *parser) result(e *envelope, q *pending, known bool, m *dissector.Messag
 
 // outcome reads the fields of an LDAPResult (RFC 4511 section 4.1.9) and returns
 // its code, -1 when it has none.
-func (p *parser) outcome(r *reader, m *dissector.Message) int64 {
-	e, _ := r.take(tagEnumerated)
-	code, ok := e.number()
+func (p *parser) outcome(r *ber.Reader, m *dissector.Message) int64 {
+	e, _ := r.Take(ber.Enumerated)
+	code, ok := e.Number()
 	if !ok {
 		return -1
 	}
@@ -123,23 +124,23 @@ func (p *parser) outcome(r *reader, m *dissector.Message) int64 {
 	dissector.Status.SetString(&m.Values, name)
 	dissector.StatusCode.Set(&m.Values, code)
 	dissector.Failed.Set(&m.Values, failed(code))
-	if matched, ok := r.take(tagOctetString); ok && matched.left > 0 {
-		p.set(m, MatchedDN, matched.reader)
+	if matched, ok := r.Take(ber.OctetString); ok && matched.Left > 0 {
+		p.set(m, MatchedDN, matched.Reader)
 	}
-	if message, ok := r.take(tagOctetString); ok && message.left > 0 {
-		p.set(m, Diagnostic, message.reader)
+	if message, ok := r.Take(ber.OctetString); ok && message.Left > 0 {
+		p.set(m, Diagnostic, message.Reader)
 	}
-	if referral, ok := r.maybe(tagReferral); ok {
-		p.uris(&referral.reader, m, 0)
+	if referral, ok := r.Maybe(tagReferral); ok {
+		p.uris(&referral.Reader, m, 0)
 	}
 	return code
 }
 
 // uris adds the URIs of a referral or of a reference; before is how many may have
 // been added already.
-func (p *parser) uris(r *reader, m *dissector.Message, before int64) {
+func (p *parser) uris(r *ber.Reader, m *dissector.Message, before int64) {
 	for i := before; ; i++ {
-		uri, ok := r.take(tagOctetString)
+		uri, ok := r.Take(ber.OctetString)
 		switch {
 		case !ok || i > maxListed:
 			return
@@ -148,15 +149,15 @@ func (p *parser) uris(r *reader, m *dissector.Message, before int64) {
 			return
 		}
 		p.text.reset(maxText)
-		p.text.octets(uri.reader, "")
+		p.text.octets(uri.Reader, "")
 		Referrals.Add(&m.Values, p.text.bytes())
 	}
 }
 
 // oid sets the object identifier of a response, if it has one: what is in between,
 // such as a referral, has been read.
-func (p *parser) oid(r *reader, tag byte, m *dissector.Message) {
-	if name, ok := r.maybe(tag); ok {
-		p.set(m, OID, name.reader)
+func (p *parser) oid(r *ber.Reader, tag byte, m *dissector.Message) {
+	if name, ok := r.Maybe(tag); ok {
+		p.set(m, OID, name.Reader)
 	}
 }

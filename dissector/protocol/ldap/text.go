@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"shark/dissector/ber"
 )
 
 // text is a text of limited length in the making. What does not fit is left out
@@ -26,10 +28,10 @@ func (t *text) add(s string) {
 // octets appends text of the protocol: what is not UTF-8, cannot be shown or is
 // among special becomes a backslash and two hexadecimal digits, as RFC 4514 and
 // RFC 4515 have it.
-func (t *text) octets(r reader, special string) {
-	for b := r.b; len(b) > 0 && !t.cut; {
+func (t *text) octets(r ber.Reader, special string) {
+	for b := r.B; len(b) > 0 && !t.cut; {
 		c, n := utf8.DecodeRune(b)
-		if c == utf8.RuneError && n <= 1 && r.cut() && !utf8.FullRune(b) {
+		if c == utf8.RuneError && n <= 1 && r.Cut() && !utf8.FullRune(b) {
 			break // the rest of it is not at hand
 		}
 		if c == utf8.RuneError && n <= 1 || !unicode.IsPrint(c) || strings.ContainsRune(special, c) {
@@ -41,7 +43,7 @@ func (t *text) octets(r reader, special string) {
 		}
 		b = b[n:]
 	}
-	t.cut = t.cut || r.cut()
+	t.cut = t.cut || r.Cut()
 }
 
 func (t *text) hex(c byte) {
@@ -58,10 +60,10 @@ func (t *text) bytes() []byte {
 }
 
 // secret tells whether an attribute, options and all, holds passwords.
-func secret(attribute reader) bool {
-	if len(attribute.b) > 64 {
+func secret(attribute ber.Reader) bool {
+	if len(attribute.B) > 64 {
 		return false
 	}
-	name, _, _ := strings.Cut(string(attribute.b), ";")
+	name, _, _ := strings.Cut(string(attribute.B), ";")
 	return secrets[strings.ToLower(name)]
 }

@@ -1,0 +1,11 @@
+# Turns smbd's log into a line a request: message id, command and status.
+/smbd_smb2_request_dispatch: opcode\[/ {
+  match($0, /opcode\[[A-Z0-9_]*\]/); op = substr($0, RSTART + 7, RLENGTH - 8)
+  sub(/^SMB2_OP_/, "", op)
+  match($0, /mid = [0-9]*/); ops[substr($0, RSTART + 6, RLENGTH - 6)] = op
+}
+/smbd_smb2_request_done_ex: mid \[/ {
+  match($0, /mid \[[0-9]*\]/); mid = substr($0, RSTART + 5, RLENGTH - 6)
+  match($0, /status\[[A-Za-z0-9_]*\]/); status = substr($0, RSTART + 7, RLENGTH - 8)
+  print mid, ops[mid], status
+}
