@@ -6,6 +6,7 @@ import (
 	"shark/dissector/field"
 	"shark/dissector/protocol/amqp"
 	"shark/dissector/protocol/dns"
+	"shark/dissector/protocol/dubbo"
 	"shark/dissector/protocol/grpc"
 	"shark/dissector/protocol/http"
 	"shark/dissector/protocol/http2"
@@ -24,7 +25,9 @@ import (
 	"shark/dissector/protocol/redis"
 	"shark/dissector/protocol/smb2"
 	"shark/dissector/protocol/ssh"
+	"shark/dissector/protocol/thrift"
 	"shark/dissector/protocol/tls"
+	"shark/dissector/protocol/zookeeper"
 )
 
 // All returns the protocols in the order in which probes are asked: where two
@@ -40,7 +43,10 @@ func All() []*dissector.Protocol {
 		dns.Llmnr,
 		redis.Protocol,
 		memcached.Protocol,
+		zookeeper.Protocol, // its first message may be one of Kafka
 		kafka.Protocol,
+		thrift.Protocol,
+		dubbo.Protocol,
 		mongodb.Protocol,
 		mqtt.Protocol,
 		nats.Protocol,
