@@ -28,7 +28,8 @@ type conn struct {
 	missing     [2]int64 // bytes never captured
 	skipped     [2]int64 // bytes that made no sense to the parser
 
-	tcp    *tcpState // of TCP only
+	tcp    *tcpState           // of TCP only
+	sctp   *stream.Association // of SCTP only
 	talk   *talk
 	over   bool // all was said: there is no talk any more
 	asker  int8 // direction of the client by what was said, once there is no talk; -1 when that does not tell
@@ -36,6 +37,7 @@ type conn struct {
 	group  *flowGroup
 	index  uint32 // entries so far
 	mem    int    // bytes accounted to the partition
+	stray  strays
 	closed bool
 
 	prev, next *conn // by last use
@@ -116,6 +118,8 @@ func (c *conn) packet(p *packet.Packet) {
 		c.segment(d, p)
 	case packet.UDP, packet.ICMP, packet.ICMPv6:
 		c.datagram(d, p)
+	case packet.SCTP:
+		c.chunks(d, p)
 	}
 }
 
@@ -133,6 +137,9 @@ func (c *conn) segment(d int, p *packet.Packet) {
 		c.hangUp()
 	} else {
 		c.tcp.order.Add(d, &s, silence{})
+	}
+	if c.stray.proto != nil && s.Len > 0 {
+		c.straggle(d, p)
 	}
 	if !c.closed && (s.FIN || s.RST) && c.tcp.health.Closed() {
 		c.closed = true
@@ -174,6 +181,11 @@ func (c *conn) clientDir() int {
 			return d
 		}
 	}
+	if c.sctp != nil {
+		if d, ok := c.sctp.Client(); ok {
+			return d
+		}
+	}
 	asker := c.asker
 	if !c.over {
 		asker = c.talk.client()
@@ -201,6 +213,10 @@ func (c *conn) footprint() int {
 	if c.tcp != nil {
 		n += 650 + c.tcp.order.Held()
 	}
+	if c.sctp != nil {
+		n += 1300 + c.sctp.Held()
+	}
+	n += 2000 * len(c.stray.waiting)
 	if t := c.talk; t != nil {
 		n += 300 + t.pairs.n*1500
 		if c.tcp != nil {
@@ -215,12 +231,16 @@ func (c *conn) footprint() int {
 
 // close hands out everything the connection still holds and then itself.
 func (c *conn) close(evicted bool) {
+	if c.sctp != nil {
+		c.sctp.Flush(c)
+	}
 	if c.talk != nil {
 		if c.tcp != nil {
 			c.tcp.order.Flush(c.talk)
 		}
 		c.talk.close(evicted)
 	}
+	c.endStrays()
 	c.emitConn(evicted)
 	if c.talk != nil {
 		c.p.recycleTalk(c.talk)

@@ -76,12 +76,12 @@ func (c *conn) emitConn(evicted bool) {
 	if evicted {
 		e.Marks |= MarkEvicted
 	}
-	if c.missing[0]+c.missing[1] > 0 {
+	if c.missing[0]+c.missing[1] > 0 || c.sctp != nil && c.sctp.Missing() > 0 {
 		e.Marks |= MarkLost
 	}
 	c.describe(m, client, evicted)
 	c.group.add(c, client)
-	if len(c.spoken) == 0 && c.dirs[0].payload+c.dirs[1].payload > 0 && c.transport&(TCP|UDP|SCTP) != 0 {
+	if len(c.spoken) == 0 && c.said() {
 		p.report.Unknown++
 	}
 	p.report.Missing += c.missing[0] + c.missing[1]
@@ -116,11 +116,26 @@ func (c *conn) describe(m *Message, client int, evicted bool) {
 		c.tcp.health.Describe(v, client, c.missing[0]+c.missing[1], c.unique)
 	case UDP:
 		field.UDPConn.Set(v, true)
+	case SCTP:
+		field.SCTPConn.Set(v, true)
+		state, ended = c.sctp.State()
+		c.sctp.Describe(v)
 	}
 	field.ConnState.SetString(v, state)
 	field.ConnEnded.SetString(v, ended)
 	Status.SetString(v, ended)
-	Failed.Set(v, c.transport == TCP && c.tcp.health.Refused())
+	Failed.Set(v, c.tcp != nil && c.tcp.health.Refused() || c.sctp != nil && c.sctp.Refused())
+}
+
+// said tells whether the connection carried bytes that a protocol could claim.
+func (c *conn) said() bool {
+	switch c.transport {
+	case TCP, UDP:
+		return c.dirs[0].payload+c.dirs[1].payload > 0
+	case SCTP:
+		return c.sctp.Goodput() > 0
+	}
+	return false
 }
 
 // add counts a finished connection.
@@ -136,8 +151,11 @@ func (g *flowGroup) add(c *conn, client int) {
 		}
 	}
 	state := "open"
-	if c.transport == TCP {
+	switch c.transport {
+	case TCP:
 		state, _ = c.tcp.health.State()
+	case SCTP:
+		state, _ = c.sctp.State()
 	}
 	g.open = g.open || state != "closed"
 	g.begun = g.begun || state != "in_progress"
@@ -214,6 +232,8 @@ func (g *flowGroup) describe(m *Message) {
 		field.TCPFlow.Set(v, true)
 	case packet.UDP:
 		field.UDPFlow.Set(v, true)
+	case packet.SCTP:
+		field.SCTPFlow.Set(v, true)
 	}
 	state := "closed"
 	if g.open {

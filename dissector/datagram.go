@@ -18,18 +18,33 @@ func (c *conn) datagram(d int, p *packet.Packet) {
 	if t.c.p.tap != nil {
 		t.c.p.tap.Data(c.id, d, -1, p.Payload, at)
 	}
-	if t.dead {
+	if t.dead || !t.hear(d, p.Payload) {
+		c.lone(d, p)
 		return
 	}
-	if !t.hear(d, p.Payload) {
-		return
+	l := letter{data: p.Payload, size: int64(p.PayloadLen), first: at, last: at}
+	for _, f := range p.Fragments {
+		l.first.Time, l.first.Number = min(l.first.Time, f.Time), min(l.first.Number, f.Number)
 	}
-	t.letter(d, p, at)
+	if !t.letter(d, &l) {
+		c.lone(d, p)
+	}
+}
+
+// letter is a message that comes whole: a datagram, or a user message of SCTP.
+type letter struct {
+	data        []byte // as captured
+	size        int64  // bytes on the wire
+	cut         bool   // its end is missing, of a size that may not be known
+	first, last stream.At
 }
 
 // hear finds out what a datagram is and who sent it: in a conversation of peers,
 // each datagram says anew who asks.
 func (t *talk) hear(d int, b []byte) bool {
+	if t.proto != nil && t.proto.Peers {
+		return true
+	}
 	if t.proto != nil {
 		switch t.proto.Probe(b).sure() {
 		case Request:
@@ -50,36 +65,37 @@ func (t *talk) hear(d int, b []byte) bool {
 	return true
 }
 
-// letter parses one datagram and pairs it.
-func (t *talk) letter(d int, p *packet.Packet, at stream.At) {
-	m := t.newMessage(d, at)
-	m.Whole = true
-	for _, f := range p.Fragments {
-		m.Start, m.First = min(m.Start, f.Time), min(m.First, f.Number)
-	}
-	_, err := t.parse(t.role[d], p.Payload, m)
+// letter parses one message that came whole and pairs it. It is false when nothing
+// could be made of it.
+func (t *talk) letter(d int, l *letter) bool {
+	m := t.newMessage(d, l.last)
+	m.Whole, m.Start, m.First = true, l.first.Time, l.first.Number
+	_, err := t.parse(t.role[d], l.data, m)
 	if err != nil {
 		t.c.p.report.ParseErrors++
-		t.c.skipped[d] += int64(len(p.Payload))
+		t.c.skipped[d] += int64(len(l.data))
 		if m.Len() == 0 {
 			t.c.p.free(m)
-			return
+			return false
 		}
 		m.Truncated = true
 	}
 	if m.Skip {
 		t.c.p.free(m)
-		return
+		return true
 	}
-	m.Size, m.Lost = int64(p.PayloadLen), int64(p.PayloadLen)-int64(len(p.Payload))
+	m.settle()
+	m.Truncated = m.Truncated || l.cut
+	m.Size, m.Lost = l.size, l.size-int64(len(l.data))
 	m.BodySize, m.head = m.bodyLen, m.bodyFrom
 	if m.Detail {
-		m.Raw = append(m.Raw, p.Payload...)
-		if to := m.bodyFrom + m.bodyLen; m.bodyLen > 0 && to <= int64(len(p.Payload)) {
-			m.Body = append(m.Body, p.Payload[m.bodyFrom:to]...)
+		m.Raw = append(m.Raw, l.data...)
+		if to := m.bodyFrom + m.bodyLen; m.bodyLen > 0 && to <= int64(len(l.data)) {
+			m.Body = append(m.Body, l.data[m.bodyFrom:to]...)
 		}
 	}
-	t.attach(m, at)
+	t.attach(m, l.last)
 	m.done = true
 	t.pairs.finished(t, m)
+	return true
 }

@@ -20,6 +20,9 @@ const (
 	MaxPending = 4096
 	// MaxClosed is how many closed connections a partition keeps for late packets.
 	MaxClosed = 512
+	// MaxStrays is how many packets of a connection wait to be told whether a protocol
+	// has a use for them.
+	MaxStrays = 64
 	// MaxDetail is how many bytes of a message or of its body Detail keeps.
 	MaxDetail = 16 << 20
 

@@ -62,7 +62,7 @@ func (t *talk) resync(d int, data []byte) (drop int, found bool) {
 	if guess == More && len(data) < MaxProbe {
 		return 0, false
 	}
-	if guess != roleGuess(t.role[d]) {
+	if !t.may(d, guess) {
 		if drop, found = t.scan(d, data[1:]); found {
 			drop++
 		} else {
@@ -79,14 +79,13 @@ func (t *talk) resync(d int, data []byte) (drop int, found bool) {
 
 // scan looks for a place inside data where a message begins.
 func (t *talk) scan(d int, data []byte) (off int, found bool) {
-	want := roleGuess(t.role[d])
 	for range MaxSyncTries {
 		i := bytes.IndexAny(data[off:], t.proto.Sync)
 		if i < 0 {
 			return 0, false
 		}
 		off += i
-		if t.proto.Probe(data[off:]).sure() == want {
+		if t.may(d, t.proto.Probe(data[off:]).sure()) {
 			return off, true
 		}
 		off++
@@ -94,9 +93,13 @@ func (t *talk) scan(d int, data []byte) (off int, found bool) {
 	return 0, false
 }
 
-func roleGuess(s Side) Guess {
-	if s == Client {
-		return Request
+// may tells whether a side may say what a probe took for the beginning of a message.
+func (t *talk) may(d int, g Guess) bool {
+	switch g {
+	case Request:
+		return t.role[d] == Client || t.proto.Peers
+	case Response:
+		return t.role[d] == Server || t.proto.Peers
 	}
-	return Response
+	return false
 }

@@ -110,7 +110,7 @@ func (p *pairing) awaiting(m *Message, acked int64, tr Transport) *exchange {
 			if ex.req == nil || ex.resp != nil {
 				continue
 			}
-			if tr != TCP && m.Start-ex.req.Start > answerTime {
+			if tr&(TCP|SCTP) == 0 && m.Start-ex.req.Start > answerTime {
 				continue
 			}
 			return ex
@@ -134,7 +134,7 @@ func (p *pairing) awaiting(m *Message, acked int64, tr Transport) *exchange {
 
 // peer returns the request that a response being parsed answers.
 func (p *pairing) peer(m *Message) *Message {
-	if m.From == Client {
+	if m.From == Client && m.Role != Answers {
 		return nil
 	}
 	ex := m.ex

@@ -24,6 +24,7 @@ type partition struct {
 	byPort map[portKey][]*Protocol
 	probed map[Transport][]*Protocol
 	riders map[*Protocol][]*Protocol
+	strays map[Transport]*Protocol // what packets of no protocol belong to; nil: nothing
 
 	conns    table[conn] // by hash
 	lru      conn        // ring; lru.next is the least recently used
@@ -102,6 +103,12 @@ func newPartition(opts *Options, number int) *partition {
 	p.maxFlows = p.limit / 2 / flowSize
 	for _, proto := range opts.Protocols {
 		p.byName[proto.Name] = proto
+		if proto.Packet != nil {
+			if p.strays == nil {
+				p.strays = make(map[Transport]*Protocol)
+			}
+			p.strays[proto.Transport] = proto
+		}
 		for t := TCP; t <= ICMPv6; t <<= 1 {
 			if proto.Transport&t == 0 || proto.Probe == nil {
 				continue
@@ -150,7 +157,7 @@ func (p *partition) packet(pk *packet.Packet) {
 		hash = key.hash()
 		c = p.find(hash, key)
 	}
-	if c != nil && pk.Proto == packet.TCP && c.tcp.health.Reused(c.dirOf(pk), pk) {
+	if c != nil && (pk.Proto == packet.TCP && c.tcp.health.Reused(c.dirOf(pk), pk) || pk.Proto == packet.SCTP && c.sctp.Restarted(c.dirOf(pk), pk)) {
 		hash = c.hash
 		p.remove(c, false)
 		c = nil
@@ -172,9 +179,13 @@ func (p *partition) open(hash uint64, key connKey, pk *packet.Packet) *conn {
 	c := p.conn()
 	c.p, c.id, c.hash, c.key, c.flow, c.transport = p, pk.Number, hash, key, pk.Flow(), transportOf(pk.Proto)
 	c.tunnel, c.vlan, c.iface, c.first, c.last = pk.Tunnel, pk.VLAN, pk.Interface, pk.Time, pk.Time
-	if c.transport == TCP {
+	switch c.transport {
+	case TCP:
 		c.tcp = p.tcpState()
+	case SCTP:
+		c.sctp = new(stream.Association)
 	}
+	c.stray.proto = p.strays[c.transport]
 	for _, f := range pk.Fragments {
 		c.id = min(c.id, f.Number)
 	}
@@ -328,7 +339,11 @@ func (t *talk) emit(ex *exchange, oneWay, evicted bool) {
 	if first.From == Server && !oneWay {
 		e.Flow = e.Flow.Reverse()
 	}
-	e.Group = c.groupOf(e.Flow)
+	asks := e.Flow
+	if first.proto != nil && first.proto.Peers { // who asked for the connection, not who asks in it
+		asks = c.direction(c.clientDir())
+	}
+	e.Group = c.groupOf(asks)
 	for _, m := range [...]*Message{ex.req, ex.resp} {
 		if m != nil {
 			e.add(m)

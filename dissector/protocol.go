@@ -18,6 +18,7 @@ type Protocol struct {
 	Ports     []uint16       // breaks ties between probes; never proof
 	Fields    []*field.Field // every field it may set; several protocols may share one
 	Implies   []string       // flags of other protocols its entries carry too: gRPC is HTTP
+	Peers     bool           // either side asks and answers: what a message is, its Role says, Asks or Answers
 	Sync      string         // the bytes, each by itself, that often begin a message: tried after a loss
 
 	// Probe looks at the first bytes of a side, or at a datagram, and names the
@@ -31,6 +32,11 @@ type Protocol struct {
 	// Over and reads its carrier's messages.
 	Over  string
 	Carry *Rider
+
+	// A transport itself has no Probe and no New: Packet reads one packet with payload
+	// that belongs to no other entry. That is an entry of each packet of what is not
+	// dissected: such protocols are for those who ask for them.
+	Packet func(p *packet.Packet, m *Message)
 
 	// Content returns the body of a message as its application sees it, such as
 	// without HTTP's content coding, at most limit bytes of it. raw is the body
@@ -141,6 +147,10 @@ const (
 	OneWay
 	// Interim is a response that does not end its exchange, such as 100 Continue.
 	Interim
+	// Asks makes a message a request and Answers one a response, whichever side sent
+	// it: of protocols whose sides are peers. Their keys must tell who asked.
+	Asks
+	Answers
 )
 
 // Message is what one side said: a request, a response or a one-way message.
@@ -219,6 +229,17 @@ func (m *Message) SetBody(off int, n int64) { m.bodyFrom, m.bodyLen = int64(off)
 // CountBody says that f is to be set, when the message ends, to the bytes of its
 // body on the wire, for a parser that does not know them before.
 func (m *Message) CountBody(f field.IntField) { m.counted = f }
+
+// settle makes the sender of a message between peers client or server, by what it
+// said.
+func (m *Message) settle() {
+	switch m.Role {
+	case Asks:
+		m.From, m.Role = Client, BySide
+	case Answers:
+		m.From, m.Role = Server, BySide
+	}
+}
 
 // end marks the message as done and tells those who ride on it.
 func (m *Message) end(truncated bool) {

@@ -195,6 +195,7 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 		return t.stumble(d, data, used), false
 	}
 	s.need, s.gap = 0, 0
+	m.settle()
 	t.begin(d, m, span, begin)
 	at := s.latest(used, used+int(min(span, int64(len(buf)))))
 	if span <= int64(len(buf)) { // the usual case: the piece is whole

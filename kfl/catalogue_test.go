@@ -55,6 +55,8 @@ func groups() []field.Group {
 			num("mysql_error_code"), text("mysql_error_message"), num("mysql_request_size"), num("mysql_response_size"), num("mysql_total_size")),
 		group("postgresql", "PostgreSQL", text("postgresql_command"), text("postgresql_query"), text("postgresql_database"), text("postgresql_user"), field.NewAlias("postgresql_success", field.Succeeded, "It succeeded.", "postgresql_success"),
 			text("postgresql_error_code"), text("postgresql_error_message"), num("postgresql_request_size"), num("postgresql_response_size"), num("postgresql_total_size")),
+		group("ws", "WebSocket", text("ws_opcode"), truth("ws_request"), truth("ws_response"), text("ws_request_payload_data"), num("ws_request_payload_length"), num("ws_response_payload_length")),
+		group("gql", "GraphQL"), group("gqlv1", "GraphQL over HTTP/1"), group("gqlv2", "GraphQL over HTTP/2"),
 		group("mongodb", "MongoDB", text("mongodb_command"), text("mongodb_database"), text("mongodb_collection"), text("mongodb_opcode"), field.NewAlias("mongodb_success", field.Succeeded, "It succeeded.", "mongodb_success"),
 			num("mongodb_error_code"), text("mongodb_error_message"), text("mongodb_error_code_name"), num("mongodb_request_size"), num("mongodb_response_size"), num("mongodb_total_size")),
 		group("ldap", "LDAP", text("ldap_type"), text("ldap_summary"), truth("ldap_request"), truth("ldap_response"),
@@ -63,6 +65,11 @@ func groups() []field.Group {
 			num("radius_request_length"), num("radius_response_length"), num("radius_total_size")),
 		group("amqp", "AMQP", text("amqp_method"), text("amqp_summary"), truth("amqp_request"), truth("amqp_response"),
 			num("amqp_request_length"), num("amqp_response_length"), num("amqp_total_size")),
+		group("diameter", "Diameter", text("diameter_method"), text("diameter_summary"), truth("diameter_request"), truth("diameter_response"),
+			num("diameter_request_length"), num("diameter_response_length"), num("diameter_total_size")),
+		group("tcp", "TCP", text("tcp_method"), field.NewBytes("tcp_payload", "Payload.", "tcp"), text("tcp_error_type"), text("tcp_error_message")),
+		group("udp", "UDP", num("udp_length"), num("udp_checksum"), field.NewBytes("udp_payload", "Payload.", "udp")),
+		group("sctp", "SCTP", num("sctp_checksum"), num("sctp_length"), text("sctp_chunk_type")),
 	}, field.ReservedGroups()...)
 }
 

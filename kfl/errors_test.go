@@ -131,8 +131,8 @@ var explained = []string{
 	`http ? status_code >= 500 : path.matches("cart.*")`,
 	`elapsed_time * 2 > 1000 && status_code == 2 * 100`,
 	`path == r"^/v[0-9]" && "X-Request-ID" in request.headers`,
-	`!diameter_response`,
-	`diameter && !diameter_response`,
+	`tls_summary == ""`,
+	`tls && tls_summary == ""`,
 	`status_code < 400`,
 	`false || path == ""`,
 }

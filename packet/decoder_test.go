@@ -186,7 +186,7 @@ func TestEndsOfDecoding(t *testing.T) {
 		{name: "no next header", r: record(101, ipv6(59, hostA6, hostB6, nil)), kind: packet.IPOnly, proto: 59},
 		{name: "ICMP", r: record(101, ipv4(1, hostA, hostB, make([]byte, 64))), kind: packet.Transport, proto: 1, have: 64, want: 64},
 		{name: "ICMPv6", r: record(101, ipv6(58, hostA6, hostB6, make([]byte, 24))), kind: packet.Transport, proto: 58, have: 24, want: 24},
-		{name: "SCTP", r: record(101, ipv4(132, hostA, hostB, join("0001 0002", make([]byte, 24)))), kind: packet.Transport, proto: 132, port: 2, have: 16, want: 16},
+		{name: "SCTP", r: record(101, ipv4(132, hostA, hostB, join("0001 0002", make([]byte, 24)))), kind: packet.Transport, proto: 132, port: 2, have: 28, want: 28},
 		{name: "UDP shorter than IP says", r: record(101, ipv4(17, hostA, hostB, join("0001 0002 000a 0000", make([]byte, 24)))), kind: packet.Transport, proto: 17, port: 2, have: 2, want: 2},
 		{name: "UDP longer than IP says", r: record(101, ipv4(17, hostA, hostB, join("0001 0002 00aa 0000", make([]byte, 24)))), kind: packet.Transport, proto: 17, port: 2, have: 24, want: 24},
 		{name: "UDP length 7", r: record(101, ipv4(17, hostA, hostB, join("0001 0002 0007 0000"))), kind: packet.Malformed, proto: 17, port: 2},

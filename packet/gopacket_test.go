@@ -3,6 +3,7 @@ package packet_test
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/google/gopacket"
@@ -45,7 +46,7 @@ func decodeReference(r *packet.Record) (ref reference, ok bool) {
 			ref.payload, ok = l.Payload, true
 		case *layers.SCTP:
 			ref.flow.Proto, ref.flow.SrcPort, ref.flow.DstPort = packet.SCTP, uint16(l.SrcPort), uint16(l.DstPort)
-			ref.payload, ok = l.Payload, true
+			ref.payload, ok = slices.Concat(l.Contents, l.Payload), true
 		}
 	}
 	return ref, ok

@@ -224,11 +224,13 @@ type Packet struct {
 	Src, Dst         Addr
 	SrcPort, DstPort uint16 // ICMP: 0
 	VLAN             uint16 // outermost VLAN id + 1; 0 when untagged
+	Checksum         uint16 // UDP only
 	TTL              uint8
 
 	// Payload is what was captured of the transport's payload (ICMP: the whole
-	// ICMP message; SCTP: the chunks; IPOnly: all that is in the IP packet). PayloadLen is its length on the wire by the IP header, which
-	// is more when the capture cut it (snap length) and never less.
+	// ICMP message; SCTP: the whole packet, common header and chunks; IPOnly: all
+	// that is in the IP packet). PayloadLen is its length on the wire by the IP
+	// header, which is more when the capture cut it (snap length) and never less.
 	Payload    []byte
 	PayloadLen uint32
 

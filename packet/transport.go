@@ -32,7 +32,7 @@ func (d *Decoder) udp(p *Packet, b []byte, wire int) {
 		d.malformed(p, TransportCut)
 		return
 	}
-	p.SrcPort, p.DstPort = be.Uint16(b), be.Uint16(b[2:])
+	p.SrcPort, p.DstPort, p.Checksum = be.Uint16(b), be.Uint16(b[2:]), be.Uint16(b[6:])
 	n := int(be.Uint16(b[4:]))
 	switch {
 	case n > wire: // a lie
@@ -50,15 +50,15 @@ func (d *Decoder) udp(p *Packet, b []byte, wire int) {
 	d.udpTunnel(p, b[8:], n-8)
 }
 
-// sctp decodes the common header of SCTP (RFC 9260 section 3.1); the payload is
-// the chunks.
+// sctp takes an SCTP packet whole: the common header (RFC 9260 section 3.1) and the
+// chunks.
 func (d *Decoder) sctp(p *Packet, b []byte, wire int) {
 	d.ports(p, b)
 	if len(b) < 12 {
 		d.malformed(p, TransportCut)
 		return
 	}
-	p.Kind, p.Payload, p.PayloadLen = Transport, b[12:], uint32(wire-12)
+	p.Kind, p.Payload, p.PayloadLen = Transport, b, uint32(wire)
 }
 
 // icmp takes an ICMP (RFC 792) or ICMPv6 (RFC 4443) message whole.

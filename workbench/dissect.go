@@ -258,7 +258,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 		})
 	}
 	report, err := dissector.Run(run, src, dissector.Options{
-		Protocols: e.w.protocols, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory,
+		Protocols: e.w.dissected, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
 			e.w.cfg.Progress(progress)

@@ -4,7 +4,7 @@ import "testing"
 
 func TestSuggest(t *testing.T) {
 	w := newBench(t)
-	for name, want := range map[string]string{"htp": "did you mean http?", "source.ip": "did you mean src.ip?", "http": "", "quantum": "", "": "", "1 + htp": "", "htp\"": ""} {
+	for name, want := range map[string]string{"htttp": "did you mean http?", "source.ip": "did you mean src.ip?", "http": "", "quantum": "", "": "", "1 + htp": "", "htp\"": ""} {
 		if got := w.SuggestField(name); got != want {
 			t.Errorf("field %q: %q, want %q", name, got, want)
 		}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"shark/dissector"
@@ -63,7 +64,8 @@ type Progress struct {
 // Workbench answers questions. It may be used by several goroutines.
 type Workbench struct {
 	cfg       Config
-	protocols []*dissector.Protocol
+	protocols []*dissector.Protocol // that there are
+	dissected []*dissector.Protocol // of these
 	catalogue *field.Catalogue
 	schema    *index.Schema
 	env       *kfl.Env
@@ -90,7 +92,7 @@ func New(cfg Config) (*Workbench, error) {
 			cfg.Cache = filepath.Join(dir, "shark")
 		}
 	}
-	w := &Workbench{cfg: cfg, protocols: append(protocol.All(), dissector.ConnProtocol, dissector.FlowProtocol)}
+	w := &Workbench{cfg: cfg, protocols: append(slices.Concat(protocol.All(), protocol.Transports()), dissector.ConnProtocol, dissector.FlowProtocol), dissected: protocol.All()}
 	var err error
 	if w.catalogue, err = protocol.Catalogue(); err != nil {
 		return nil, fmt.Errorf("fields: %w", err)

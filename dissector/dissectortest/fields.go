@@ -59,9 +59,9 @@ func strangers(t *testing.T, protocols []*dissector.Protocol, root string) {
 // begins lists the protocols that others are changed to from, or that stand before
 // them: their captures hold it too.
 var begins = map[string][]string{
-	"http":  {"http2", "grpc", "ws", "proxy"},
-	"http2": {"grpc"},
-	"tlsx":  {"mysql", "postgresql", "ldap"},
+	"http":  {"http2", "grpc", "gql", "sse", "ws", "proxy"},
+	"http2": {"grpc", "gql", "sse"},
+	"tlsx":  {"mysql", "postgresql", "ldap", "smtp", "ftp", "xmpp", "diameter"},
 }
 
 // shares tells whether another protocol's captures may hold the first of the

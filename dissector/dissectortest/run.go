@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,10 +117,18 @@ func diff(t *testing.T, what, want, got string) {
 	}
 }
 
-// variants cuts, repeats and reorders the segments: the calls stay the same.
+// variants cuts, repeats and reorders the segments: the calls stay the same. Those of
+// SCTP come in the order in which their messages are complete.
 func variants(t *testing.T, recs []packet.Record, protocols []*dissector.Protocol) {
 	segs := segments(recs)
 	calls, _ := dissect(t, records(segs), protocols)
+	anyOrder := slices.ContainsFunc(segs, func(s segment) bool { return hasData(&s) })
+	texts := func(calls []call, times bool) string {
+		if anyOrder {
+			slices.SortStableFunc(calls, func(a, b call) int { return strings.Compare(a.text, b.text) })
+		}
+		return texts(calls, times)
+	}
 	want := texts(calls, false)
 	if bytesOf(segs) < 64<<10 {
 		calls, _ = dissect(t, records(cut(segs, func() int { return 1 })), protocols)
@@ -148,19 +157,25 @@ func bytesOf(segs []segment) (n int) {
 	return n
 }
 
-// repeat sends some TCP segments twice.
+// repeat sends some TCP segments, and SCTP packets with data, twice.
 func repeat(segs []segment, rng *rand.Rand) []segment {
 	var out []segment
 	for _, s := range segs {
 		out = append(out, s)
-		if s.Proto == packet.TCP && s.Flags&packet.SYN == 0 && rng.IntN(10) == 0 {
+		if (s.Proto == packet.TCP && s.Flags&packet.SYN == 0 || hasData(&s)) && rng.IntN(10) == 0 {
 			out = append(out, s)
 		}
 	}
 	return out
 }
 
-// shuffle moves some TCP segments of established connections a few places.
+// hasData tells whether a packet is one of SCTP whose first chunk carries data.
+func hasData(s *segment) bool {
+	return s.Proto == packet.SCTP && len(s.payload) > 12 && (s.payload[12] == 0 || s.payload[12] == 64)
+}
+
+// shuffle moves some TCP segments of established connections a few places, and SCTP
+// packets with data that the same side sent.
 func shuffle(segs []segment, rng *rand.Rand) []segment {
 	out := append([]segment(nil), segs...)
 	movable := func(s *segment) bool {
@@ -173,7 +188,7 @@ func shuffle(segs []segment, rng *rand.Rand) []segment {
 		}
 		ok := true
 		for k := i; k <= j; k++ {
-			ok = ok && movable(&out[k])
+			ok = ok && (movable(&out[k]) || hasData(&out[k]) && out[k].Flow() == out[i].Flow())
 		}
 		if ok {
 			out[i], out[j] = out[j], out[i]
@@ -205,7 +220,7 @@ func loss(t *testing.T, recs []packet.Record, protocols []*dissector.Protocol) {
 	}
 	var data []int
 	for i := range segs {
-		if segs[i].Proto == packet.TCP && len(segs[i].payload) > 0 {
+		if segs[i].Proto == packet.TCP && len(segs[i].payload) > 0 || hasData(&segs[i]) {
 			data = append(data, i)
 		}
 	}

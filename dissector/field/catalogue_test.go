@@ -26,7 +26,7 @@ func TestOwnGroups(t *testing.T) {
 	if c.Lookup("src") != nil || c.Lookup("") != nil {
 		t.Error("found a name that is not declared")
 	}
-	for name, reserved := range map[string]bool{"diameter": true, "diameter_method": true, "tls": true, "conn": false, "conn_state": false, "id": false} {
+	for name, reserved := range map[string]bool{"tls": true, "tls_info": true, "conn": false, "conn_state": false, "id": false} {
 		if f := c.Lookup(name); f == nil || c.Reserved(f) != reserved {
 			t.Errorf("%s: %v, reserved is not %v", name, f, reserved)
 		}

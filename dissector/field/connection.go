@@ -10,7 +10,7 @@ package field
 // What every connection has.
 var (
 	ConnState       = NewText("conn_state", "State: open when its beginning was seen and not its end, in_progress when neither was, closed when its end was seen.", `conn && conn_state == "closed"`)
-	ConnEnded       = NewText("conn_ended", "How it ended: fin, reset, timeout or open.", `conn && conn_ended == "reset"`)
+	ConnEnded       = NewText("conn_ended", "How it ended: fin (SCTP: by shutdown), reset (SCTP: by abort), timeout or open.", `conn && conn_ended == "reset"`)
 	ConnLocalPkts   = NewInt("conn_local_pkts", "packets", "Packets that the client sent.", `conn && conn_local_pkts > 1000`)
 	ConnLocalBytes  = NewInt("conn_local_bytes", "bytes", "Bytes on the wire, headers included, that the client sent.", `conn && conn_local_bytes > 1000000`)
 	ConnRemotePkts  = NewInt("conn_remote_pkts", "packets", "Packets that the server sent.", `conn && conn_remote_pkts == 0`)
@@ -21,19 +21,20 @@ var (
 	ConnEvicted     = NewBool("conn_evicted", "It was forgotten before its end to stay in the memory limit; what followed is a connection of its own.", `conn && conn_evicted`)
 	TCPConn         = NewBool("tcp_conn", "It is a TCP connection.", `tcp_conn`)
 	UDPConn         = NewBool("udp_conn", "It is a UDP conversation.", `udp_conn`)
+	SCTPConn        = NewBool("sctp_conn", "It is an SCTP association, or one of the paths of one that has several.", `sctp_conn`)
 )
 
-// How healthy a TCP connection was.
+// How healthy a TCP connection was. Some of it is told of SCTP associations too.
 var (
 	ConnCompleteness = NewInt("conn_completeness", "", "What was seen of a TCP connection, added up: SYN 1, SYN-ACK 2, ACK 4, data 8, FIN 16, RST 32.", `tcp_conn && conn_completeness < 7`)
-	ConnHandshake    = NewInt("conn_handshake_time", "µs", "Time from SYN to the ACK that ends the handshake, which is the round-trip time between the two ends wherever it was captured; 0 when it was not seen.", `tcp_conn && conn_handshake_time > 100000`)
+	ConnHandshake    = NewInt("conn_handshake_time", "µs", "Time from SYN to the ACK that ends the handshake (SCTP: from INIT to COOKIE ECHO), which is the round-trip time between the two ends wherever it was captured; 0 when it was not seen.", `tcp_conn && conn_handshake_time > 100000`)
 	ConnFirstByte    = NewInt("conn_first_byte_time", "µs", "Time from the client's first payload to the server's first payload; 0 when one is missing.", `tcp_conn && conn_first_byte_time > 1000000`)
 	ConnRTTMin       = NewInt("conn_rtt_min", "µs", "Shortest time from a segment to its acknowledgement, seen from where it was captured.", `tcp_conn && conn_rtt_min > 10000`)
 	ConnRTTAvg       = NewInt("conn_rtt_avg", "µs", "Mean time from a segment to its acknowledgement.", `tcp_conn && conn_rtt_avg > 10000`)
 	ConnRTTMax       = NewInt("conn_rtt_max", "µs", "Longest time from a segment to its acknowledgement.", `tcp_conn && conn_rtt_max > 1000000`)
 	ConnRTTSamples   = NewInt("conn_rtt_samples", "", "Number of times that the three are taken from; 0 makes them 0.", `tcp_conn && conn_rtt_samples > 10 && conn_rtt_avg > 10000`)
 
-	ConnRetransmissions = NewInt("conn_retransmissions", "segments", "Segments sent again, all kinds.", `tcp_conn && conn_retransmissions > 10`)
+	ConnRetransmissions = NewInt("conn_retransmissions", "segments", "Segments, or data chunks of SCTP, sent again, all kinds.", `tcp_conn && conn_retransmissions > 10`)
 	ConnFastRetrans     = NewInt("conn_fast_retransmissions", "segments", "Those sent again after duplicate acknowledgements, before a timeout.", `tcp_conn && conn_fast_retransmissions > 0`)
 	ConnSpuriousRetrans = NewInt("conn_spurious_retransmissions", "segments", "Those sent again although they had been acknowledged.", `tcp_conn && conn_spurious_retransmissions > 0`)
 	ConnLostSegments    = NewInt("conn_lost_segments", "segments", "Segments before which one is missing at that moment: lost, late or not captured.", `tcp_conn && conn_lost_segments > 0`)
@@ -45,9 +46,10 @@ var (
 	ConnKeepAlives      = NewInt("conn_keep_alives", "segments", "Keep-alive probes.", `tcp_conn && conn_keep_alives > 0`)
 	ConnResets          = NewInt("conn_resets", "segments", "Segments with RST.", `tcp_conn && conn_resets > 0`)
 	ConnFins            = NewInt("conn_fins", "segments", "Segments with FIN.", `tcp_conn && conn_fins == 1`)
+	ConnMissingChunks   = NewInt("conn_missing_chunks", "chunks", "Data chunks of SCTP that were sent, by their numbers, and not captured.", `sctp_conn && conn_missing_chunks > 0`)
 	ConnMissingBytes    = NewInt("conn_missing_bytes", "bytes", "Payload that was sent, by the sequence numbers, and not captured.", `tcp_conn && conn_missing_bytes > 0`)
 	ConnWindowScale     = NewBool("conn_window_scale", "Both sides offered window scaling in the handshake.", `tcp_conn && !conn_window_scale`)
-	ConnGoodput         = NewInt("conn_goodput_bytes", "bytes", "Payload of both directions, each byte counted once.", `tcp_conn && conn_goodput_bytes > 1000000`)
+	ConnGoodput         = NewInt("conn_goodput_bytes", "bytes", "Payload of both directions, each byte counted once; of TCP and SCTP.", `tcp_conn && conn_goodput_bytes > 1000000`)
 )
 
 // What every flow has.
@@ -65,6 +67,7 @@ var (
 	FlowGroupID     = NewInt("flow_group_id", "", "Number of the flow; the same as flow_id.", `flow && flow_group_id == 17`)
 	TCPFlow         = NewBool("tcp_flow", "It is a flow of TCP connections.", `tcp_flow`)
 	UDPFlow         = NewBool("udp_flow", "It is a flow of UDP conversations.", `udp_flow`)
+	SCTPFlow        = NewBool("sctp_flow", "It is a flow of SCTP associations.", `sctp_flow`)
 )
 
 // ConnGroup returns the group of the fields of connections.
@@ -72,11 +75,11 @@ func ConnGroup() Group {
 	return Group{
 		Name: "conn", Label: "Connection", Flag: true, Doc: "A TCP, UDP, SCTP or ICMP conversation.",
 		Fields: Fields(
-			TCPConn, UDPConn, ConnState, ConnEnded, ConnLocalPkts, ConnLocalBytes, ConnRemotePkts, ConnRemoteBytes,
+			TCPConn, UDPConn, SCTPConn, ConnState, ConnEnded, ConnLocalPkts, ConnLocalBytes, ConnRemotePkts, ConnRemoteBytes,
 			ConnL7, ConnGroupID, ConnDuration, ConnEvicted, ConnCompleteness,
 			ConnHandshake, ConnFirstByte, ConnRTTMin, ConnRTTAvg, ConnRTTMax, ConnRTTSamples,
 			ConnRetransmissions, ConnFastRetrans, ConnOutOfOrder, ConnDuplicateAcks, ConnZeroWindows, ConnWindowFull,
-			ConnKeepAlives, ConnResets, ConnFins, ConnMissingBytes, ConnSpuriousRetrans, ConnLostSegments, ConnAckedUnseen, ConnWindowScale, ConnGoodput,
+			ConnKeepAlives, ConnResets, ConnFins, ConnMissingBytes, ConnMissingChunks, ConnSpuriousRetrans, ConnLostSegments, ConnAckedUnseen, ConnWindowScale, ConnGoodput,
 		),
 	}
 }
@@ -86,7 +89,7 @@ func FlowGroup() Group {
 	return Group{
 		Name: "flow", Label: "Flow", Flag: true, Doc: "All connections between the same two addresses and the same server port.",
 		Fields: Fields(
-			TCPFlow, UDPFlow, FlowState, FlowLocalPkts, FlowLocalBytes, FlowRemotePkts, FlowRemoteBytes,
+			TCPFlow, UDPFlow, SCTPFlow, FlowState, FlowLocalPkts, FlowLocalBytes, FlowRemotePkts, FlowRemoteBytes,
 			FlowLocalPPS, FlowLocalBPS, FlowRemotePPS, FlowRemoteBPS, FlowL7, FlowGroupID,
 		),
 	}

@@ -1,6 +1,7 @@
 package grpc
 
 import (
+	"encoding/base64"
 	"encoding/binary"
 	"math/rand/v2"
 	"strings"
@@ -23,7 +24,7 @@ func request(contentType, path string) *dissector.Message {
 func TestClaim(t *testing.T) {
 	for contentType, want := range map[string]bool{
 		"application/grpc": true, "application/grpc+proto": true, "application/grpc;charset=utf-8": true, "Application/GRPC": true,
-		"application/grpc-web": false, "application/grpc-web+proto": false, "application/grpcx": false, "application/json": false, "": false,
+		"application/grpc-web": true, "application/grpc-web-text+proto": true, "application/grpc-webx": false, "application/grpcx": false, "application/json": false, "": false,
 	} {
 		if got := claim(request(contentType, "/a.B/C")); got != want {
 			t.Errorf("request with content type %q: got %v", contentType, got)
@@ -160,13 +161,50 @@ func TestMessagesAreCountedOverHoles(t *testing.T) {
 	}
 }
 
+// The trailers of gRPC-Web stand in the body, however that is cut, and in its text form
+// each piece may be padded by itself.
+func TestWeb(t *testing.T) {
+	trailers := "grpc-status: 5\r\ngrpc-message: no%20such cart\r\n"
+	parts := []string{prefixed(0, "one"), prefixed(0, strings.Repeat("x", 300)), prefixed(0x80, trailers)}
+	var inText strings.Builder
+	for _, p := range parts {
+		inText.WriteString(base64.StdEncoding.EncodeToString([]byte(p)))
+	}
+	for contentType, whole := range map[string]string{
+		"application/grpc-web+proto": strings.Join(parts, ""), "application/grpc-web-text": inText.String(),
+	} {
+		rng := rand.New(rand.NewPCG(5, 5))
+		for range 50 {
+			m := &dissector.Message{From: dissector.Server}
+			http.SetStatus(m, 200, nil, "HTTP/1.1")
+			http.ResponseHeaders.Add(&m.Values, []byte("content-type"), []byte(contentType))
+			for b := []byte(whole); len(b) > 0; {
+				n := 1 + rng.IntN(len(b))
+				body(m, b[:n])
+				m.BodySize += int64(n)
+				b = b[n:]
+			}
+			done(m)
+			v := &m.Values
+			if Status.Get(v) != 5 || string(StatusMessage.Get(v)) != "no such cart" || !dissector.Failed.Get(v) || ResponseMessages.Get(v) != 2 || len(Web.Get(v)) == 0 {
+				t.Fatalf("%s: status %d, message %q, %d messages, form %q", contentType, Status.Get(v), StatusMessage.Get(v), ResponseMessages.Get(v), Web.Get(v))
+			}
+		}
+	}
+}
+
 func FuzzBody(f *testing.F) {
 	f.Add([]byte(prefixed(0, "one")+prefixed(1, "two")), 3, int64(0))
 	f.Add([]byte(prefixed(0, "one")), 6, int64(2))
+	f.Add([]byte(base64.StdEncoding.EncodeToString([]byte(prefixed(0, "one")+prefixed(0x80, "grpc-status: 0")))), -1, int64(0))
 	f.Fuzz(func(t *testing.T, b []byte, cut int, lost int64) {
 		defer dissectortest.Bounded(t)()
+		if cut < 0 {
+			web(b)
+			return
+		}
 		m := request("application/grpc", "/a.B/C")
-		cut = min(max(cut, 0), len(b))
+		cut = min(cut, len(b))
 		body(m, b[:cut])
 		m.Lost += max(lost, 0)
 		body(m, b[cut:])
@@ -175,6 +213,16 @@ func FuzzBody(f *testing.F) {
 			t.Fatalf("%d messages in %d bytes", n, len(b))
 		}
 	})
+}
+
+// web reads b as a response in both forms of gRPC-Web.
+func web(b []byte) {
+	for _, contentType := range []string{"application/grpc-web", "application/grpc-web-text"} {
+		m := &dissector.Message{From: dissector.Server}
+		http.ResponseHeaders.Add(&m.Values, []byte("content-type"), []byte(contentType))
+		body(m, b)
+		done(m)
+	}
 }
 
 func BenchmarkBody(b *testing.B) {

@@ -3,7 +3,11 @@
 //
 // The method is the request's path, the messages are prefixed with their length
 // in the bodies, and the status comes in the response's trailers, or in its
-// headers when there is nothing else. gRPC-Web is not claimed.
+// headers when there is nothing else.
+//
+// gRPC-Web (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md) goes over any
+// version of HTTP: its trailers stand in the body behind the messages, and in its text form
+// all of that is in base64.
 package grpc
 
 import (
@@ -15,13 +19,13 @@ import (
 	"shark/dissector/protocol/http"
 )
 
-// Protocol is gRPC over HTTP/2.
+// Protocol is gRPC over HTTP/2, and gRPC-Web.
 var Protocol = &dissector.Protocol{
 	Name:      "grpc",
 	Label:     "gRPC",
-	Doc:       "gRPC calls over HTTP/2.",
+	Doc:       "gRPC calls over HTTP/2, and gRPC-Web calls over any HTTP.",
 	Transport: dissector.TCP,
-	Fields:    field.Fields(Method, Service, Status, StatusMessage, RequestMessages, ResponseMessages, Compressed),
+	Fields:    field.Fields(Method, Service, Status, StatusMessage, RequestMessages, ResponseMessages, Compressed, Web),
 	Implies:   []string{"http"},
 	Over:      "http",
 	Carry:     &dissector.Rider{Claim: claim, Body: body, Done: done},
@@ -36,47 +40,93 @@ var (
 	RequestMessages  = field.NewInt("grpc_request_messages", "", "Messages of the client that were seen whole; a call that was cut short may have more.", "grpc && grpc_request_messages > 1")
 	ResponseMessages = field.NewInt("grpc_response_messages", "", "Messages of the server that were seen whole; a call that was cut short may have more.", "grpc && grpc_response_messages == 0")
 	Compressed       = field.NewBool("grpc_compressed", "Messages of the call are compressed, by the coding in the header grpc-encoding.", "grpc && grpc_compressed")
+	Web              = field.NewText("grpc_web", "Form of gRPC-Web that the call has: binary, or text, which is base64; empty for gRPC itself.", `grpc && grpc_web != ""`)
 )
 
-// maxStatusMessage is how many bytes of a status message are kept.
-const maxStatusMessage = 4 << 10
+// The limits of what is kept.
+const (
+	maxStatusMessage = 4 << 10 // bytes of a status message
+	maxTrailers      = 8 << 10 // bytes of the trailers in a body
+)
 
-// claim takes messages by their content type. A response without one, such as
-// one whose headers could not be told, is gRPC if its request is.
-func claim(m *dissector.Message) bool {
+// claim takes messages by their content type.
+func claim(m *dissector.Message) bool { return formOf(contentType(m)) != notGRPC }
+
+// contentType returns the content type of a message. A response without one, such as
+// one whose headers could not be told, has that of its request.
+func contentType(m *dissector.Message) []byte {
 	t, ok := http.ContentType(m)
 	if !ok && m.From == dissector.Server {
 		if req := m.Peer(); req != nil {
 			t, _ = http.ContentType(req)
 		}
 	}
-	return isGRPC(t)
+	return t
 }
 
-// isGRPC tells whether a content type is application/grpc, maybe with the
-// message format behind a plus sign.
-func isGRPC(contentType []byte) bool {
-	const name = "application/grpc"
+// form is how a message is written.
+type form uint8
+
+const (
+	notGRPC form = iota
+	plain
+	webBinary
+	webText
+)
+
+// formOf tells whether a content type is application/grpc, application/grpc-web or
+// application/grpc-web-text, maybe with the message format behind a plus sign.
+func formOf(contentType []byte) form {
+	const name, web, inText = "application/grpc", "-web", "-text"
 	if len(contentType) < len(name) {
-		return false
+		return notGRPC
 	}
 	begin, rest := contentType[:len(name)], contentType[len(name):]
 	if string(begin) != name && (begin[len(name)-1]|0x20 != 'c' || !bytes.EqualFold(begin, []byte(name))) {
-		return false // application/json, which is as long, without looking at all of it
+		return notGRPC // application/json, which is as long, without looking at all of it
 	}
-	return len(rest) == 0 || rest[0] == '+' || rest[0] == ';' || rest[0] == ' '
+	f := plain
+	if len(rest) >= len(web) && bytes.EqualFold(rest[:len(web)], []byte(web)) {
+		if f, rest = webBinary, rest[len(web):]; len(rest) >= len(inText) && bytes.EqualFold(rest[:len(inText)], []byte(inText)) {
+			f, rest = webText, rest[len(inText):]
+		}
+	}
+	if len(rest) == 0 || rest[0] == '+' || rest[0] == ';' || rest[0] == ' ' {
+		return f
+	}
+	return notGRPC
 }
 
 func done(m *dissector.Message) {
+	setForm(m)
 	if m.From == dissector.Client {
 		setMethod(&m.Values, http.Path.Get(&m.Values))
 		setMessages(m, RequestMessages)
 		return
 	}
+	if trailers := trailersInBody(m); len(trailers) > 0 {
+		http.ResponseTrailers.AddLines(&m.Values, trailers)
+	}
 	setStatus(&m.Values)
 	setMessages(m, ResponseMessages)
 	if req := m.Peer(); req != nil && !claim(req) {
 		setMethod(&m.Values, http.Path.Get(&req.Values)) // nobody could tell that the request is gRPC
+	}
+}
+
+// setForm says which form of gRPC-Web a message has, if it is one.
+func setForm(m *dissector.Message) {
+	var f form
+	if c, ok := m.Ride.(*counter); ok {
+		f = c.form
+	} else {
+		f = formOf(contentType(m))
+	}
+	switch f {
+	case webBinary:
+		Web.SetString(&m.Values, "binary")
+	case webText:
+		Web.SetString(&m.Values, "text")
 	}
 }
 

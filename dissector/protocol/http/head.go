@@ -50,6 +50,7 @@ type head struct {
 	typeAt  int   // where in lines the value of the first Content-Type begins; 0 is nowhere
 	typeLen int
 	anomaly string
+	hint    string
 }
 
 func (h *head) wrong(what string) {
@@ -170,6 +171,12 @@ func (h *head) add(line []byte, at int) {
 	case len("transfer-encoding"):
 		if isFold(name, "transfer-encoding") {
 			h.addCoding(value)
+		} else if name[0]|0x20 == 'x' {
+			h.hintAt(name)
+		}
+	case len("x-clickhouse-summary"):
+		if isFold(name, "x-clickhouse-summary") {
+			h.hint = clickHouse
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"shark/dissector"
 	"shark/dissector/field"
@@ -16,7 +17,7 @@ var Protocol = &dissector.Protocol{
 	Doc:       "HTTP requests and responses: HTTP/1.0 and HTTP/1.1 (RFC 9110, RFC 9112).",
 	Transport: dissector.TCP,
 	Ports:     []uint16{80, 8080, 8000, 8081, 3000, 8888},
-	Fields:    Fields,
+	Fields:    slices.Concat(Fields, field.Fields(Hint)),
 	Sync:      "HGPDOC",
 	Probe:     probe,
 	New:       func(dissector.Transport) dissector.Parse { return parse },
@@ -108,6 +109,7 @@ func parseRequest(buf []byte, m *dissector.Message) (int64, error) {
 		h.wrong(badCoding)
 	}
 	setAnomaly(m, &h)
+	setHint(m, &h, target)
 	return requestBody(m, &h), nil
 }
 
@@ -181,6 +183,7 @@ func parseResponse(buf []byte, m *dissector.Message) (int64, error) {
 	addHeaders(m, ResponseHeaders, &h)
 	ResponseHeadersSize.Set(&m.Values, int64(h.size))
 	setAnomaly(m, &h)
+	setHint(m, &h, nil)
 	return responseBody(m, &h, code), nil
 }
 

@@ -37,43 +37,37 @@ type op struct {
 	response func(*jute, *response)
 }
 
-// ops are the operations by opcode (ZooDefs.OpCode, as of ZooKeeper 3.9). It is filled
-// below since multi refers to it.
-var ops map[int32]*op
-
-func init() {
-	ops = map[int32]*op{
-		1:              {"create", create, created},
-		2:              {"delete", versioned, nothing},
-		3:              {"exists", watched, stat},
-		4:              {"getData", watched, data},
-		opSetData:      {"setData", setData, stat},
-		6:              {"getACL", pathOnly, acls},
-		7:              {"setACL", setACL, stat},
-		8:              {"getChildren", watched, children},
-		9:              {"sync", pathOnly, synced},
-		opPing:         {"ping", empty, nothing},
-		12:             {"getChildren2", watched, childrenAndStat},
-		13:             {"check", versioned, nothing},
-		opMulti:        {"multi", multi, results},
-		15:             {"create2", create, createdAndStat},
-		16:             {"reconfig", reconfig, data},
-		17:             {"checkWatches", typed, nothing},
-		18:             {"removeWatches", typed, nothing},
-		19:             {"createContainer", create, createdAndStat},
-		20:             {"deleteContainer", pathOnly, nothing},
-		21:             {"createTTL", createTTL, createdAndStat},
-		opMultiRead:    {"multiRead", multi, results},
-		opAuth:         {"auth", auth, nothing},
-		opSetWatches:   {"setWatches", func(j *jute, r *request) { setWatches(j, r, 3) }, nothing},
-		102:            {"sasl", token, answerToken},
-		103:            {"getEphemerals", pathOnly, children},
-		104:            {"getAllChildrenNumber", pathOnly, number},
-		opSetWatches2:  {"setWatches2", func(j *jute, r *request) { setWatches(j, r, 5) }, nothing},
-		106:            {"addWatch", typed, nothing},
-		107:            {"whoAmI", empty, clients},
-		opCloseSession: {"closeSession", empty, nothing},
-	}
+// ops are the operations by opcode (ZooDefs.OpCode, as of ZooKeeper 3.9), but for
+// transactions.
+var ops = map[int32]*op{
+	1:              {"create", create, created},
+	2:              {"delete", versioned, nothing},
+	3:              {"exists", watched, stat},
+	4:              {"getData", watched, data},
+	opSetData:      {"setData", setData, stat},
+	6:              {"getACL", pathOnly, acls},
+	7:              {"setACL", setACL, stat},
+	8:              {"getChildren", watched, children},
+	9:              {"sync", pathOnly, synced},
+	opPing:         {"ping", empty, nothing},
+	12:             {"getChildren2", watched, childrenAndStat},
+	13:             {"check", versioned, nothing},
+	15:             {"create2", create, createdAndStat},
+	16:             {"reconfig", reconfig, data},
+	17:             {"checkWatches", typed, nothing},
+	18:             {"removeWatches", typed, nothing},
+	19:             {"createContainer", create, createdAndStat},
+	20:             {"deleteContainer", pathOnly, nothing},
+	21:             {"createTTL", createTTL, createdAndStat},
+	opAuth:         {"auth", auth, nothing},
+	opSetWatches:   {"setWatches", func(j *jute, r *request) { setWatches(j, r, 3) }, nothing},
+	102:            {"sasl", token, answerToken},
+	103:            {"getEphemerals", pathOnly, children},
+	104:            {"getAllChildrenNumber", pathOnly, number},
+	opSetWatches2:  {"setWatches2", func(j *jute, r *request) { setWatches(j, r, 5) }, nothing},
+	106:            {"addWatch", typed, nothing},
+	107:            {"whoAmI", empty, clients},
+	opCloseSession: {"closeSession", empty, nothing},
 }
 
 // errorNames are the errors of KeeperException.Code.
@@ -122,4 +116,18 @@ func nameOf(names map[int32]string, n int32) string {
 var words = map[string]bool{
 	"conf": true, "cons": true, "crst": true, "dirs": true, "dump": true, "envi": true, "gtmk": true, "hash": true, "isro": true, "mntr": true,
 	"obsr": true, "orst": true, "ruok": true, "srst": true, "srvr": true, "stat": true, "stmk": true, "wchc": true, "wchp": true, "wchs": true,
+}
+
+// transactions are the operations made of others, by opcode.
+var transactions = map[int32]*op{
+	opMulti:     {"multi", multi, results},
+	opMultiRead: {"multiRead", multi, results},
+}
+
+// opOf returns the operation of an opcode, nil of an unknown one.
+func opOf(code int32) *op {
+	if o := ops[code]; o != nil {
+		return o
+	}
+	return transactions[code]
 }

@@ -168,7 +168,7 @@ func (p *parser) connected(j *jute, m *dissector.Message) error {
 // ask reads a request: its header (RequestHeader) and its record.
 func (p *parser) ask(j *jute, m *dissector.Message) (span int, err error) {
 	xid, code := j.i32(), j.i32()
-	o := ops[code]
+	o := opOf(code)
 	if o == nil || !asks(xid, code) {
 		return 0, errMalformed
 	}
@@ -267,7 +267,7 @@ func (p *parser) answer(j *jute, m *dissector.Message) (span int, err error) {
 	}
 	code := int32(uint32(peer.Notes))
 	r := response{dataSize: -1, children: -1}
-	if o := ops[code]; o != nil && failure == 0 {
+	if o := opOf(code); o != nil && failure == 0 {
 		if o.response(j, &r); j.bad {
 			r = response{dataSize: -1, children: -1}
 		}

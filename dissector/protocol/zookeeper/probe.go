@@ -52,7 +52,7 @@ func probeRequest(j *jute) dissector.Guess {
 	}
 	j.off = 4
 	code := j.i32()
-	o := ops[code]
+	o := opOf(code)
 	if o == nil || !asks(xid, code) {
 		return dissector.No
 	}

@@ -21,7 +21,6 @@ type request struct {
 	zxid     int64
 	ops      []operation
 	count    int // of operations or watches
-	within   bool
 }
 
 // operation is one of a transaction.
@@ -148,12 +147,8 @@ func setWatches(j *jute, r *request, lists int) {
 }
 
 // multi reads a transaction: operations, each behind a header (MultiHeader), up to one
-// that says it is the last.
+// that says it is the last. Transactions do not nest.
 func multi(j *jute, r *request) {
-	if r.within { // transactions do not nest
-		j.bad = true
-		return
-	}
 	for !j.bad && !j.cut {
 		code, last := j.i32(), j.boolean()
 		j.i32()
@@ -165,7 +160,7 @@ func multi(j *jute, r *request) {
 			j.bad = true
 			return
 		}
-		one := request{within: true}
+		var one request
 		o.request(j, &one)
 		if r.count++; len(r.ops) < maxOps && one.path != nil {
 			r.ops = append(r.ops, operation{o.name, one.path})

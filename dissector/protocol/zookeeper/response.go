@@ -88,7 +88,7 @@ func results(j *jute, r *response) {
 			continue
 		}
 		o := ops[code]
-		if o == nil || code == opMulti || code == opMultiRead {
+		if o == nil {
 			j.bad = true
 			return
 		}

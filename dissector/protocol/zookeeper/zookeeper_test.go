@@ -207,7 +207,7 @@ func FuzzParse(f *testing.F) {
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			dissectortest.Feed(t, p, from, bytes.Clone(b), 1+len(b)/3, blank)
 		}
-		if o := ops[int32(code)]; o != nil {
+		if o := opOf(int32(code)); o != nil {
 			j := jute{b: b, size: len(b)}
 			r := response{dataSize: -1, children: -1}
 			o.response(&j, &r)

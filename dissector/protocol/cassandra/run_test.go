@@ -1,0 +1,9 @@
+package cassandra
+
+import (
+	"testing"
+
+	"shark/dissector/dissectortest"
+)
+
+func TestProtocol(t *testing.T) { dissectortest.Run(t, Protocol) }

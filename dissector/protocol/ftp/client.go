@@ -1,0 +1,64 @@
+package ftp
+
+import (
+	"bytes"
+
+	"shark/dissector"
+)
+
+// request reads a command.
+func (p *parser) request(buf []byte, m *dissector.Message) (int64, error) {
+	line, n, err := readLine(buf, m)
+	if err != nil {
+		return 0, err
+	}
+	v := &m.Values
+	verb, argument := verbOf(line)
+	kind, known := verbs[verb]
+	switch {
+	case known && !printable(argument), !known && (!p.whole || p.lost || !printable(line)):
+		return 0, errMalformed
+	case !known && len(verb) != 3 && len(verb) != 4: // RFC 959 section 5.3
+		verb = "UNKNOWN" // its words are not shown: they may be a password
+	}
+	p.begun = true
+	dissector.Operation.SetString(v, verb)
+	if !known {
+		return int64(n), nil
+	}
+	shown := clip(argument, maxArgument)
+	switch kind {
+	case kindUser:
+		p.user = bytes.Clone(shown)
+		User.Set(v, shown)
+	case kindSecret:
+		if verb == "PASS" && len(p.user) > 0 {
+			User.Set(v, p.user)
+		}
+		p.user = nil
+		shown = []byte(hidden)
+	case kindSite:
+		if word, _, more := bytes.Cut(shown, []byte(" ")); more && (bytes.EqualFold(word, []byte("PSWD")) || bytes.EqualFold(word, []byte("PASS"))) {
+			shown = append(bytes.Clone(word), " "+hidden...)
+		}
+	case kindAuth:
+		switch string(bytes.ToUpper(argument)) {
+		case "TLS", "SSL", "TLS-C", "TLS-P":
+			kind, m.Next = kindAuthTLS, "tlsx"
+		}
+	case kindData:
+		address, ok := tuple(argument)
+		if verb == "EPRT" {
+			address, ok = extended(argument)
+		}
+		if ok && verb != "PASV" && verb != "EPSV" {
+			Data.SetString(v, address)
+		}
+	}
+	if len(shown) > 0 && len(argument) > 0 {
+		Argument.Set(v, shown)
+		dissector.Summary.Set(v, shown)
+	}
+	m.Notes = kind
+	return int64(n), nil
+}

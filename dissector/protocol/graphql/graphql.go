@@ -1,0 +1,80 @@
+// Package graphql reads GraphQL over HTTP
+// (https://graphql.github.io/graphql-over-http/draft/): requests in the JSON body of a POST
+// or in the query of a GET, alone or in batches, and the errors that stand in answers
+// whose HTTP status says nothing of them.
+//
+// What is GraphQL is told by the head of a message, before its body is there: a path with
+// a segment graphql or gql and a JSON body, a media type of GraphQL, or a query that is a
+// document of the language. Subscriptions over WebSocket are not read.
+package graphql
+
+import (
+	"shark/dissector"
+	"shark/dissector/field"
+	"shark/dissector/protocol/http"
+)
+
+// Protocol is GraphQL over HTTP of any version. It stands behind V1 and V2 in the list of
+// protocols: the last that claims a call names it.
+var Protocol = &dissector.Protocol{
+	Name:      "gql",
+	Label:     "GraphQL",
+	Doc:       "GraphQL calls over HTTP, of either version.",
+	Transport: dissector.TCP,
+	Fields:    field.Fields(Type, Name, RootFields, Batch, Persisted, Errors, Error, ErrorCode, Cut),
+	Implies:   []string{"http"},
+	Over:      "http",
+	Carry:     &dissector.Rider{Claim: claim, Body: body, Done: done},
+}
+
+// V1 is the flag of calls over HTTP/1.
+var V1 = &dissector.Protocol{
+	Name:      "gqlv1",
+	Label:     "GraphQL over HTTP/1",
+	Doc:       "GraphQL calls over HTTP/1.",
+	Transport: dissector.TCP,
+	Implies:   []string{"gql", "http"},
+	Over:      "http",
+	Carry:     &dissector.Rider{Claim: func(m *dissector.Message) bool { return !isHTTP2(m) && claim(m) }},
+}
+
+// V2 is the flag of calls over HTTP/2.
+var V2 = &dissector.Protocol{
+	Name:      "gqlv2",
+	Label:     "GraphQL over HTTP/2",
+	Doc:       "GraphQL calls over HTTP/2.",
+	Transport: dissector.TCP,
+	Implies:   []string{"gql", "http"},
+	Over:      "http",
+	Carry:     &dissector.Rider{Claim: func(m *dissector.Message) bool { return isHTTP2(m) && claim(m) }},
+}
+
+// The fields of GraphQL beyond those of HTTP.
+var (
+	Type       = field.NewText("gql_type", "Type of the operation: query, mutation or subscription; of a batch, of its first one.", `gql && gql_type == "mutation"`)
+	Name       = field.NewText("gql_operation", "Name of the operation, if it has one; of a batch, of its first one.", `gql && gql_operation == "GetCart"`)
+	RootFields = field.NewList("gql_fields", "Fields at the root of the operation, of the schema and not as they are renamed.", `gql && "addItem" in gql_fields`)
+	Batch      = field.NewInt("gql_batch", "", "Operations of a batch; not set for a call that is none.", `gql && gql_batch > 10`)
+	Persisted  = field.NewText("gql_persisted", "Hash by which a query is asked for that the server may know.", `gql && gql_persisted != ""`)
+	Errors     = field.NewInt("gql_errors", "", "Errors in the response, whatever its HTTP status.", `gql && gql_errors > 0`)
+	Error      = field.NewText("gql_error", "Message of the first error.", `gql && gql_error.contains("not authorized")`)
+	ErrorCode  = field.NewText("gql_error_code", "Code of the first error, from its extensions.", `gql && gql_error_code == "UNAUTHENTICATED"`)
+	Cut        = field.NewBool("gql_cut", "A body is longer than is read, or not all of it was captured: what stands in its rest is not known.", `gql && gql_cut`)
+)
+
+// The limits of what is kept.
+const (
+	maxBody     = 256 << 10 // bytes of a body
+	maxUnpacked = 1 << 20   // bytes that it unpacks to
+	maxKept     = 64 << 10  // bytes of a buffer that is used again
+	maxName     = 200       // bytes of a name, a hash or a code
+	maxError    = 1 << 10   // bytes of an error's message
+	maxFields   = 16        // fields at the root
+	maxBatch    = 1000      // operations of a batch that are counted
+	maxDepth    = 100       // of selections in one another
+	maxHeaders  = 8 << 10   // bytes of headers that are searched for GraphQL's
+)
+
+func isHTTP2(m *dissector.Message) bool {
+	return len(http.Version.Get(&m.Values)) == len("HTTP/2")
+}

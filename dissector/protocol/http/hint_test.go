@@ -1,0 +1,43 @@
+package http_test
+
+import (
+	"testing"
+
+	"shark/dissector"
+	"shark/dissector/protocol/http"
+)
+
+func TestHint(t *testing.T) {
+	parse := http.Protocol.New(dissector.TCP)
+	for in, want := range map[string]string{
+		"POST /_bulk HTTP/1.1\r\n\r\n":                                                   "elasticsearch",
+		"GET /shop/_search?q=cup HTTP/1.1\r\n\r\n":                                       "elasticsearch",
+		"GET /_cluster/health HTTP/1.1\r\n\r\n":                                          "elasticsearch",
+		"PUT /shop/_doc/7 HTTP/1.1\r\n\r\n":                                              "elasticsearch",
+		"GET /_next/static/x.js HTTP/1.1\r\n\r\n":                                        "",
+		"GET /_searching HTTP/1.1\r\n\r\n":                                               "",
+		"GET / HTTP/1.1\r\n\r\n":                                                         "",
+		"GET /?query=SELECT%201 HTTP/1.1\r\n\r\n":                                        "clickhouse",
+		"POST /?database=shop&query=insert+into+t HTTP/1.1\r\n\r\n":                      "clickhouse",
+		"GET /?query=selected+works HTTP/1.1\r\n\r\n":                                    "",
+		"GET /?query=select HTTP/1.1\r\n\r\n":                                            "",
+		"GET /?subquery=SELECT%201 HTTP/1.1\r\n\r\n":                                     "",
+		"GET /search?query=SELECT%201 HTTP/1.1\r\n\r\n":                                  "",
+		"POST / HTTP/1.1\r\nX-ClickHouse-User: default\r\n\r\n":                          "clickhouse",
+		"HTTP/1.1 200 OK\r\nX-elastic-product: Elasticsearch\r\n\r\n":                    "elasticsearch",
+		"HTTP/1.1 200 OK\r\nX-ClickHouse-Summary: {}\r\n\r\n":                            "clickhouse",
+		"HTTP/1.1 200 OK\r\nX-Something-Other: {}\r\nTransfer-Encoding: chunked\r\n\r\n": "",
+	} {
+		m := new(dissector.Message)
+		from := dissector.Client
+		if in[0] == 'H' {
+			from = dissector.Server
+		}
+		if _, err := parse(from, []byte(in), m); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(http.Hint.Get(&m.Values)); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package ntp_test
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"shark/dissector"
+	"shark/dissector/dissectortest"
+	"shark/dissector/protocol/ntp"
+)
+
+func TestProtocol(t *testing.T) { dissectortest.Run(t, ntp.Protocol) }
+
+// entries collects a line for every entry that has one.
+type entries struct {
+	line func(e *dissector.Entry) string
+	out  []string
+}
+
+func (c *entries) Entry(e *dissector.Entry) error {
+	if e.Protocol == ntp.Protocol {
+		if s := c.line(e); s != "" {
+			c.out = append(c.out, s)
+		}
+	}
+	return nil
+}
+
+func dissect(t testing.TB, file string, line func(e *dissector.Entry) string) []string {
+	c := entries{line: line}
+	dissectortest.Dissect(t, dissectortest.Open(t, file), &c, ntp.Protocol)
+	return c.out
+}
+
+// TestTruth compares what servers answered with what their clients were told.
+func TestTruth(t *testing.T) {
+	dissectortest.Told(t, "ntp", func(t *testing.T, capture string, want []string) {
+		got := dissect(t, capture, func(e *dissector.Entry) string {
+			v := &e.Response.Values
+			leap := map[string]string{"no warning": "no-leap"}[string(ntp.Leap.Get(v))]
+			return fmt.Sprint(e.Flow.Dst, " ", ntp.Stratum.Get(v), " ", leap)
+		})
+		dissectortest.SameLines(t, got, want)
+	})
+}
+
+// TestAgainstTshark compares modes and strata of all messages with tshark's, and who
+// answers whom.
+func TestAgainstTshark(t *testing.T) {
+	dir := dissectortest.PublicWithTshark(t)
+	var files []string
+	for _, name := range []string{"arkime/gre-sample.pcap", "arkime/ospf.pcap", "ndpi/tls_certificate_too_long.pcap", "pcapplusplus/many_interfaces-1.pcapng"} {
+		files = append(files, filepath.Join(dir, name))
+	}
+	own, err := filepath.Glob("../../../testdata/ntp/*.pcap")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(files, own...) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			got := dissect(t, file, func(e *dissector.Entry) string {
+				if e.Request != nil && e.Response != nil && !answers(e) {
+					t.Errorf("%d and %d do not belong together", e.Request.First, e.Response.First)
+				}
+				return strings.Join(slices.Concat(message(e.Request), message(e.Response), make([]string, e.Interim)), ",")
+			})
+			got = slices.DeleteFunc(strings.Split(strings.Join(got, ","), ","), func(s string) bool { return s == "" })
+			dissectortest.SameLines(t, got, tsharkMessages(t, file))
+		})
+	}
+}
+
+// answers tells whether the mode of an answer fits.
+func answers(e *dissector.Entry) bool {
+	asked, answered := string(ntp.Mode.Get(&e.Request.Values)), string(ntp.Mode.Get(&e.Response.Values))
+	return asked == answered || asked == "client" && answered == "server"
+}
+
+// message is the mode of a message, with its number where it is no interim answer.
+func message(m *dissector.Message) []string {
+	if m == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d %s", m.First, ntp.Mode.Get(&m.Values))}
+}
+
+func tsharkMessages(t *testing.T, file string) (out []string) {
+	b, err := exec.Command("tshark", "-r", file, "-Y", "ntp && !icmp && !icmpv6 && !(ntp.flags.mode == 6 && ntp.ctrl.flags2.more == 1)", "-T", "fields", "-e", "frame.number", "-e", "ntp.flags.mode").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"", "symmetric active", "symmetric passive", "client", "server", "broadcast", "control", "private"}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		out = append(out, f[0]+" "+names[f[1][0]-'0'])
+	}
+	return out
+}

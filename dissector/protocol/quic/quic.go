@@ -1,0 +1,107 @@
+// Package quic reads the part of QUIC that keys from the packets themselves open:
+// Initial packets, Retry and Version Negotiation (RFC 9000, RFC 9001, RFC 9369 and
+// drafts). What follows them is encrypted with keys that only the two ends have.
+//
+// An entry is a connection: the client's ClientHello is the request, the server's
+// ServerHello, Version Negotiation or CONNECTION_CLOSE the response; Retry and
+// HelloRetryRequest are interim. All else, such as packets sent again and those of the
+// connection itself, makes no entry. A CONNECTION_CLOSE that answers nothing is one-way.
+//
+// A conversation of two ports may hold several connections, which their connection
+// IDs tell apart. A connection that goes on from another address is not followed there:
+// the connection IDs that it uses there were exchanged encrypted (RFC 9000 section 9.5).
+//
+// Google's QUIC, versions Q0xx and T0xx, is another protocol.
+package quic
+
+import (
+	"errors"
+	"slices"
+
+	"shark/dissector"
+	"shark/dissector/field"
+	"shark/dissector/protocol/tls"
+)
+
+// Limits on what packets may make us do or keep.
+const (
+	maxConnections = 8       // handshakes of a conversation that are remembered
+	maxHello       = 8 << 10 // bytes of CRYPTO frames of a side; RFC 9000 section 7.5 asks for 4096
+	maxPieces      = 64      // runs of CRYPTO bytes with holes between them
+	maxPackets     = 16      // packets of a datagram
+	maxVersions    = 32      // versions that are listed
+	maxParameters  = 64      // transport parameters that are looked at
+	maxText        = 256     // bytes of a reason or of a parameter
+)
+
+// The fields. What the handshake says is in TLS's.
+var (
+	Version         = field.NewInt("quic_version", "", "Version of the client's first packet as its number: 1 is QUIC v1, 1798521807 (0x6b3343cf) v2.", `quic && quic_version != 1`)
+	VersionName     = field.NewText("quic_version_name", "Version of the client's first packet by its name: v1, v2, draft-29 and so on.", `quic_version_name == "v2"`)
+	Negotiated      = field.NewText("quic_negotiated_version", "Version of the server's first packet by its name.", `quic && quic_negotiated_version != quic_version_name`)
+	Offered         = field.NewList("quic_versions", "Versions that the server offers in a Version Negotiation, by their names; at most 32.", `"v1" in quic_versions`)
+	Destination     = field.NewText("quic_dcid", "Destination connection ID of the client's first packet, hexadecimal: the connection's name in logs.", `quic_dcid == "8394c8f03e515708"`)
+	ClientID        = field.NewText("quic_client_cid", "Connection ID of the client, hexadecimal; empty when it has none.", `quic_client_cid == "635f636964"`)
+	ServerID        = field.NewText("quic_server_cid", "Connection ID of the server, hexadecimal.", `quic_server_cid.startsWith("f067")`)
+	Token           = field.NewInt("quic_token", "bytes", "Length of the token in the client's first packet: it was there before.", `quic && quic_token > 0`)
+	Retry           = field.NewBool("quic_retry", "The server made the client prove its address first (Retry).", `quic && quic_retry`)
+	ZeroRTT         = field.NewBool("quic_zero_rtt", "The client sent data before the server's answer (0-RTT).", `quic && quic_zero_rtt`)
+	Retransmissions = field.NewInt("quic_retransmissions", "", "How often bytes of the client's hello were sent again before the answer; not set when they were not.", `quic && quic_retransmissions > 0`)
+	Application     = field.NewText("quic_application", "What the first application protocol that the client offers stands for: HTTP/3, DNS over QUIC and so on; empty when that is not known.", `quic_application == "DNS over QUIC"`)
+	IdleTimeout     = field.NewInt("quic_max_idle_timeout", "ms", "max_idle_timeout of the client.", `quic && quic_max_idle_timeout < 10000`)
+	MaxPayload      = field.NewInt("quic_max_udp_payload_size", "bytes", "max_udp_payload_size of the client.", `quic && quic_max_udp_payload_size < 1400`)
+	MaxData         = field.NewInt("quic_initial_max_data", "bytes", "initial_max_data of the client: how much the server may send at first.", `quic && quic_initial_max_data < 65536`)
+	Parameters      = field.NewMap("quic_transport_parameters", "Transport parameters of the client by their names; connection IDs and what is not known are hexadecimal.", `quic_transport_parameters["max_datagram_frame_size"] != ""`)
+	ErrorCode       = field.NewInt("quic_error_code", "", "Error code of a CONNECTION_CLOSE; 256 and above are TLS alerts.", `quic && quic_error_code == 376`)
+	ErrorName       = field.NewText("quic_error", "Error of a CONNECTION_CLOSE by its name.", `quic_error == "CONNECTION_REFUSED"`)
+	Reason          = field.NewText("quic_reason", "Reason phrase of a CONNECTION_CLOSE.", `quic_reason.contains("token")`)
+)
+
+// Protocol is the QUIC handshake. A connection has failed when the server closes it or
+// offers other versions than the client's, which ends the attempt (RFC 9000 section
+// 6.2): the client may begin another one, which is an entry of its own.
+var Protocol = &dissector.Protocol{
+	Name:      "quic",
+	Label:     "QUIC",
+	Doc:       "QUIC handshakes: what client and server say before they go on encrypted.",
+	Transport: dissector.UDP,
+	Ports:     []uint16{443, 853, 8443, 4433, 784, 8853},
+	Implies:   []string{"tlsx"},
+	Fields: slices.Concat(field.Fields(
+		Version, VersionName, Negotiated, Offered, Destination, ClientID, ServerID, Token, Retry, ZeroRTT, Retransmissions,
+		Application, IdleTimeout, MaxPayload, MaxData, Parameters, ErrorCode, ErrorName, Reason,
+	), handshake),
+	Probe: probe,
+	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },
+}
+
+// handshake are the fields of TLS that QUIC shares: those of the hellos and of alerts.
+// A certificate and what the server chose besides are encrypted.
+var handshake = shared(
+	"tlsx_sni", "tlsx_cipher_suites", "tlsx_alpn_offered", "tlsx_versions", "tlsx_extensions", "tlsx_ja3", "tlsx_ja4",
+	"tlsx_version", "tlsx_version_name", "tlsx_cipher_suite", "tlsx_cipher", "tlsx_group", "tlsx_ja3s",
+	"tlsx_resumed", "tlsx_hello_retry", "tlsx_alert", "tlsx_alert_level", "tlsx_summary", "tlsx_info",
+)
+
+// Two of them are looked at here.
+var (
+	tlsVersion = field.IntField{Field: shared("tlsx_version")[0]}
+	helloRetry = field.BoolField{Field: shared("tlsx_hello_retry")[0]}
+)
+
+// shared returns the fields of TLS that have one of the names.
+func shared(names ...string) []*field.Field {
+	var out []*field.Field
+	for _, f := range tls.Protocol.Fields {
+		if slices.Contains(names, f.Name) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+var (
+	errMalformed = errors.New("malformed quic packet")
+	errKeys      = errors.New("quic packet of a handshake that was not seen")
+	errTooLong   = errors.New("hello is too long")
+)

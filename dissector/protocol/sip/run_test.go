@@ -1,0 +1,9 @@
+package sip
+
+import (
+	"testing"
+
+	"shark/dissector/dissectortest"
+)
+
+func TestProtocol(t *testing.T) { dissectortest.Run(t, Protocol) }

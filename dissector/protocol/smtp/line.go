@@ -1,0 +1,107 @@
+package smtp
+
+import (
+	"bytes"
+	"unicode/utf8"
+
+	"shark/dissector"
+)
+
+// readLine reads the line at the front of buf; n counts its end too. Some send a bare
+// line feed.
+func readLine(buf []byte, m *dissector.Message) (line []byte, n int, err error) {
+	eol := bytes.IndexByte(buf[:min(len(buf), maxLine)], '\n')
+	if eol < 0 {
+		if len(buf) >= maxLine {
+			return nil, 0, errMalformed
+		}
+		m.Need = len(buf) + 1
+		return nil, 0, dissector.ErrShort
+	}
+	return bytes.TrimSuffix(buf[:eol], []byte("\r")), eol + 1, nil
+}
+
+// printable tells whether a line is text.
+func printable(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// verbs are the commands that there are, with what their kind is.
+var verbs = map[string]uint64{
+	"EHLO": kindHello, "HELO": kindHello, "LHLO": kindHello,
+	"MAIL": kindMail, "SEND": kindMail, "SOML": kindMail, "SAML": kindMail,
+	"RCPT": kindRcpt, "DATA": kindData, "BDAT": kindChunk, "BURL": kindLast, "AUTH": kindAuth, "RSET": kindReset, "STARTTLS": kindStartTLS,
+	"QUIT": kindOther, "NOOP": kindOther, "VRFY": kindOther, "EXPN": kindOther, "HELP": kindOther, "TURN": kindOther, "ATRN": kindOther,
+	"ETRN": kindOther, "XCLIENT": kindOther, "XFORWARD": kindOther, "VERB": kindOther, "XEXCH50": kindOther,
+}
+
+// verbOf splits a line into the command, in capitals, and its argument. known is false
+// for what is no command of the table.
+func verbOf(line []byte) (verb string, argument []byte, known bool) {
+	word, argument := line, []byte(nil)
+	if i := bytes.IndexByte(line, ' '); i >= 0 {
+		word, argument = line[:i], bytes.TrimSpace(line[i:])
+	}
+	if len(word) > len("STARTTLS") {
+		return "", nil, false
+	}
+	verb = string(bytes.ToUpper(word))
+	_, known = verbs[verb]
+	return verb, argument, known
+}
+
+// path takes the address behind FROM: or TO: (RFC 5321 section 4.1.2); some put a space
+// before it, or leave the brackets out.
+func path(argument []byte, keyword string) (address []byte, ok bool) {
+	if len(argument) < len(keyword) || !bytes.EqualFold(argument[:len(keyword)], []byte(keyword)) {
+		return nil, false
+	}
+	rest := bytes.TrimLeft(argument[len(keyword):], " ")
+	if len(rest) == 0 || rest[0] != '<' {
+		address, _, _ = bytes.Cut(rest, []byte(" "))
+		return clip(address, maxName), len(address) > 0
+	}
+	quoted := false
+	for i := 1; i < len(rest); i++ {
+		switch c := rest[i]; {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == '>' && !quoted:
+			return clip(rest[1:i], maxName), true
+		}
+	}
+	return nil, false
+}
+
+// clip cuts b to limit bytes, at the end of a character, and says so.
+func clip(b []byte, limit int) []byte {
+	if len(b) <= limit {
+		return b
+	}
+	n := limit
+	for n > limit-utf8.UTFMax && !utf8.RuneStart(b[n]) {
+		n--
+	}
+	return append(b[:n:n], cutMark...)
+}
+
+// number reads a decimal number.
+func number(b []byte) (n int64, ok bool) {
+	if len(b) == 0 || len(b) > 18 {
+		return 0, false
+	}
+	for _, c := range b {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, true
+}

@@ -1,0 +1,88 @@
+#!/bin/bash
+# Records the captures of this folder anew: record.sh FOLDER
+# Needs ntpd, ntpq and ntpdig of NTPsec, setpriv, python3, tcpdump and
+# unshare, and the rights to make a network namespace. Each capture's .truth holds what
+# the clients were told, a line a call.
+set -eu
+out=$(realpath "${1:?folder to write to}")
+for program in ntpd ntpq ntpdig setpriv python3 tcpdump unshare; do
+	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
+done
+[ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec unshare -n -m "$0" "$out"
+ip link set lo up
+ip addr add 10.9.0.1/32 dev lo
+work=$(mktemp -d)
+servers=()
+trap 'kill "${servers[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
+echo '7 SHA1 keykeykey' >"$work/keys"
+
+# The first has a clock of its own, the second knows no time and wants not to be asked
+# often. Neither may set the machine's clock.
+cat >"$work/one.conf" <<CONF
+refclock local stratum 0 refid GPS minpoll 3 maxpoll 3 prefer
+tos orphanwait 1
+keys $work/keys
+trustedkey 7
+restrict default kod limited nomodify
+restrict 10.9.0.1
+CONF
+cat >"$work/two.conf" <<CONF
+server 10.9.0.9
+restrict default kod limited nomodify
+CONF
+record() { # scenario
+	name=ntp_of_$1 truth=$out/ntp_of_$1.truth
+	: >"$truth"
+	: >"$work/log"
+	tcpdump --immediate-mode -B 65536 -i lo -U -w "$out/$name.pcap" -s 0 udp port 123 2>"$work/log" &
+	dump=$!
+	until grep -q listening "$work/log"; do sleep 0.1; done
+	"$1"
+	sleep 0.7
+	kill $dump
+	wait $dump || true
+	grep -q '^0 packets dropped' "$work/log" || { echo "$name: packets were dropped" >&2; exit 1; }
+	[ -s "$truth" ] || rm "$truth"
+}
+# dig asks and writes what it was told: address, stratum and leap.
+dig() {
+	ntpdig -j -t 2 "$@" >"$work/said"
+	python3 - "$work/said" >>"$truth" <<'PY'
+import json, sys
+for line in open(sys.argv[1]):
+    d = json.loads(line)
+    print(d["host"], d["stratum"], d["leap"])
+PY
+}
+start() { # name
+	setpriv --bounding-set -sys_time --inh-caps -sys_time ntpd -n -N -c "$work/$1.conf" -f "$work/$1.drift" -l "$work/$1.log" -p "$work/$1.pid" &
+	servers+=($!)
+}
+times() {
+	for i in 1 2 3; do dig 10.9.0.1; done
+	dig -a 7 -k "$work/keys" 10.9.0.1
+}
+# A server without the time says so, and who asks too often is told that, and then
+# nothing.
+refusals() { ntpdig -t 1 -p 24 -g 10 10.9.0.1 || true; } 2>/dev/null
+controls() {
+	ntpq -n -c rv -c "rv 4711" -c associations -c peers -c "rv 0 nonsense" 10.9.0.1
+	ntpq -n -c mrulist 10.9.0.1
+	# What scanners ask old servers, which this one does not answer.
+	python3 - <<'PY'
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.sendto(b"\x17\x00\x03\x2a" + bytes(4), ("10.9.0.1", 123))
+s.sendto(b"\x17\x01\x03\x2a" + bytes(44), ("10.9.0.1", 123))
+PY
+} >/dev/null 2>&1
+start one
+until ntpdig -j -t 1 10.9.0.1 2>/dev/null | grep -q no-leap; do sleep 1; done
+record times
+record controls
+kill "${servers[@]}"
+wait "${servers[@]}" || true
+servers=()
+start two
+sleep 2
+record refusals
