@@ -1,6 +1,6 @@
 package dissector
 
-import "bytes"
+import "slices"
 
 // Gap says that the next n bytes of a side were never captured. Inside a span of
 // known length they do no harm; elsewhere the side has to find its place again.
@@ -79,8 +79,12 @@ func (t *talk) resync(d int, data []byte) (drop int, found bool) {
 
 // scan looks for a place inside data where a message begins.
 func (t *talk) scan(d int, data []byte) (off int, found bool) {
+	var begins [256]bool // strings are searched as UTF-8, which these bytes are not
+	for i := range len(t.proto.Sync) {
+		begins[t.proto.Sync[i]] = true
+	}
 	for range MaxSyncTries {
-		i := bytes.IndexAny(data[off:], t.proto.Sync)
+		i := slices.IndexFunc(data[off:], func(c byte) bool { return begins[c] })
 		if i < 0 {
 			return 0, false
 		}

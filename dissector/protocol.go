@@ -238,6 +238,10 @@ func (m *Message) settle() {
 		m.From, m.Role = Client, BySide
 	case Answers:
 		m.From, m.Role = Server, BySide
+	case Interim:
+		if m.proto != nil && m.proto.Peers {
+			m.From = Server
+		}
 	}
 }
 

@@ -14,6 +14,7 @@ type talk struct {
 	role   [2]Side     // of each direction
 	side   *[2]side
 	probes [2]int // of each direction's bytes without success
+	fresh  bool   // what is spoken was agreed on, and nothing of it was read yet
 	dead   bool   // nothing more can be read
 	pairs  pairing
 }
@@ -191,10 +192,14 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 		if s.cur == nil {
 			t.c.p.free(m)
 		}
+		if t.fresh && s.cur == nil && s.gap == 0 && t.other(buf) {
+			t.change(Unknown)
+			return 0, false
+		}
 		t.c.p.report.ParseErrors++
 		return t.stumble(d, data, used), false
 	}
-	s.need, s.gap = 0, 0
+	s.need, s.gap, t.fresh = 0, 0, false
 	m.settle()
 	t.begin(d, m, span, begin)
 	at := s.latest(used, used+int(min(span, int64(len(buf)))))
@@ -205,6 +210,13 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 	}
 	s.piece.pass(buf, at)
 	return len(buf), false
+}
+
+// other tells whether bytes that are not of the protocol agreed on are surely of another
+// one, such as those of a session that goes on in TLS and was decrypted.
+func (t *talk) other(b []byte) bool {
+	p, _, _ := t.c.p.detect(t.c, b)
+	return p != nil && p != t.proto
 }
 
 // stumble handles bytes that do not parse: the search for the next message
@@ -314,12 +326,13 @@ func (t *talk) change(next string) {
 		s := &t.side[i]
 		s.hold, s.need, s.cur = nil, 0, nil
 	}
-	t.probes = [2]int{}
+	t.probes, t.fresh = [2]int{}, false
 	switch p := t.c.p.byName[next]; {
 	case next == Unknown:
 		t.proto, t.parse, t.riders = nil, nil, nil
 	case p != nil && p.New != nil:
 		t.begins(p)
+		t.fresh = true
 	default:
 		t.dead = true
 	}

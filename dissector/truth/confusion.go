@@ -33,6 +33,11 @@ var tsharkNames = map[string][]string{
 	"postgresql": {"pgsql"},
 	"ldap":       {"ldap", "cldap"},
 	"icmp":       {"icmp", "icmpv6"},
+	"mongodb":    {"mongo"},
+	"cassandra":  {"cql"},
+	"dhcp":       {"dhcp", "dhcpv6"},
+	"ws":         {"websocket"},
+	"smb2":       {"smb2", "smb"}, // the NEGOTIATE that leads to it
 }
 
 // claim is that packets of a capture are of a protocol, which tshark calls

@@ -39,7 +39,8 @@ func (t tally) lump(kind string) {
 // The kinds, in the order of the summary.
 var kinds = []string{
 	kindTCP, kindUDP, kindHTTP, kindHTTP2, kindTLS, kindDNS, kindMDNS, kindLLMNR, kindRedis, kindKafka, kindICMP,
-	kindMySQL, kindPostgreSQL, kindLDAP, kindRADIUS, kindAMQP, kindMemcached, kindMQTT, kindNATS,
+	kindMySQL, kindPostgreSQL, kindLDAP, kindRADIUS, kindMongo, kindAMQP, kindDiameter, kindQUIC,
+	"memcache", "mqtt", "nats", "cql", "tds", "thrift", "smtp", "ftp", "sip", "snmp", "syslog", "ntp", "dhcp", "dhcpv6", "websocket",
 	kindPackets, kindFrames, kindTopic, kindApp,
 }
 

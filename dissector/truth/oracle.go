@@ -155,6 +155,9 @@ var tables = map[string]func(tally, row){
 			dash(r.text("grpc_status")), r.number("req_frame"), r.number("resp_frame"))
 	},
 	"client_hellos": func(t tally, r row) {
+		if r.text("transport") == "quic" {
+			t.add(kindQUIC, formatQUIC, plain(r.text("sni")), plain(strings.Join(r.strings("alpn"), ",")))
+		}
 		if r.text("transport") == "tls" && r.text("ja3") != "" {
 			t.add(kindTLS, formatClient, plain(r.text("sni")), r.text("ja3"), plain(strings.Join(r.strings("alpn"), ",")), r.number("frame"))
 		}

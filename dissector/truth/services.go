@@ -1,22 +1,20 @@
 package main
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 )
 
-// The protocols of services. Their kinds compare what is asked and whether it
-// failed, or, where the oracles have only numbers, how often a word was said.
+// The protocols of services: what is asked, and whether it failed.
 const (
 	kindMySQL      = "mysql"
 	kindPostgreSQL = "pgsql" // statements that came with their text
 	kindLDAP       = "ldap"
 	kindRADIUS     = "radius"
 	kindAMQP       = "amqp" // methods that ask for something
-	kindMemcached  = "memcache"
-	kindMQTT       = "mqtt" // packets that begin an exchange
-	kindNATS       = "nats"
+	kindMongo      = "mongo"
+	kindDiameter   = "diameter"
+	kindQUIC       = "quic" // hellos of clients
 )
 
 const (
@@ -25,6 +23,9 @@ const (
 	formatLDAP       = "%s id %d code %s @%d"           // operation
 	formatRADIUS     = "%s id %d user %s -> %s @%d..%d" // code, code of the answer
 	formatAMQP       = "%s channel %d @%d"              // method
+	formatMongo      = "id %d @%d..%d"
+	formatDiameter   = "%s of %s hop %d -> %s @%d..%d" // codes of command, application and result
+	formatQUIC       = "client %s alpn %s"             // name
 )
 
 // serviceTables turns rows into items of these kinds, as tables does.
@@ -41,36 +42,17 @@ var serviceTables = map[string]func(tally, row){
 	"radius_calls": func(t tally, r row) {
 		t.add(kindRADIUS, formatRADIUS, r.code("code"), r.number("id"), plain(r.text("user")), r.code("answer"), r.number("frame"), r.number("resp_frame"))
 	},
+	"diameter_calls": func(t tally, r row) {
+		t.add(kindDiameter, formatDiameter, r.code("cmd"), r.code("app"), r.number("hopbyhop"), dash(r.text("result")), r.number("frame"), r.number("resp_frame"))
+	},
+	"mongo_calls": func(t tally, r row) {
+		t.add(kindMongo, formatMongo, r.number("request_id"), r.number("frame"), r.number("resp_frame"))
+	},
 	"amqp_methods": func(t tally, r row) {
 		if m := strings.ToLower(r.text("method")); asksAMQP(m) {
 			t.add(kindAMQP, formatAMQP, m, r.number("channel"), r.number("frame"))
 		}
 	},
-}
-
-// A vocabulary is a group of counts of an oracle, and how shark writes its words;
-// nothing of one that is not compared.
-type vocabulary struct {
-	kind  string
-	group string
-	word  func(label string) string
-}
-
-var vocabularies = []vocabulary{
-	{kindMemcached, "memcache_command", strings.ToLower},
-	{kindMQTT, "mqtt_type", mqttType},
-	{kindNATS, "nats_verbs_own_parser", natsVerb},
-}
-
-// words counts the words that an oracle has.
-func (t tally) words(counts map[string]map[string]int) {
-	for _, v := range vocabularies {
-		for label, n := range counts[v.group] {
-			if word := v.word(label); word != "" {
-				t[item{v.kind, word}] += n
-			}
-		}
-	}
 }
 
 // service writes down an entry of one of these protocols.
@@ -92,25 +74,32 @@ func (s sightings) service(protocol string, req, resp *half) {
 		if req.seen {
 			s.add(kindRADIUS, formatRADIUS, req.number("radius_code"), req.ints["radius_identifier"], plain(req.text("radius_user")), resp.number("status_code"), req.last, resp.last)
 		}
+	case "diameter":
+		if req.seen {
+			s.add(kindDiameter, formatDiameter, req.number("diameter_command_code"), req.number("diameter_application_id"), req.ints["diameter_hop_by_hop"],
+				diameterResult(resp), req.last, resp.last)
+		}
+	case "quic":
+		if req.has("tlsx_ja3") {
+			s.add(kindQUIC, formatQUIC, plain(req.text("tlsx_sni")), plain(strings.Join(req.texts["tlsx_alpn_offered"], ",")))
+		}
+	case "mongodb":
+		if req.seen {
+			s.add(kindMongo, formatMongo, req.ints["mongodb_request_id"], req.last, resp.last)
+		}
 	case "amqp":
 		if m := req.text("operation"); asksAMQP(m) {
 			s.add(kindAMQP, formatAMQP, m, req.ints["amqp_channel"], req.first)
 		}
-	case "memcached":
-		if req.seen {
-			s.add(kindMemcached, "%s", req.text("operation"))
-		}
-	case "mqtt":
-		if op := req.text("operation"); slices.Contains(mqttTypes, op) {
-			s.add(kindMQTT, "%s", op)
-		}
-	case "nats":
-		for _, h := range []*half{req, resp} {
-			if op := natsVerb(h.text("operation")); op != "" {
-				s.add(kindNATS, "%s", op)
-			}
-		}
 	}
+}
+
+// diameterResult is the Result-Code of an answer: the oracles have no experimental ones.
+func diameterResult(resp *half) string {
+	if resp.has("diameter_result_vendor") {
+		return "-"
+	}
+	return resp.number("diameter_result_code")
 }
 
 // mysqlCommands are the commands, by the numbers of the protocol.
@@ -155,34 +144,4 @@ func asksAMQP(method string) bool {
 		return false
 	}
 	return !strings.HasSuffix(method, "-ok")
-}
-
-var mqttTypes = []string{"CONNECT", "PUBLISH", "SUBSCRIBE", "UNSUBSCRIBE", "PINGREQ", "DISCONNECT"}
-
-// mqttType returns the type of "Connect Command (1)".
-func mqttType(label string) string {
-	switch (row{"t": label}).code("t") {
-	case "1":
-		return "CONNECT"
-	case "3":
-		return "PUBLISH"
-	case "8":
-		return "SUBSCRIBE"
-	case "10":
-		return "UNSUBSCRIBE"
-	case "12":
-		return "PINGREQ"
-	case "14":
-		return "DISCONNECT"
-	}
-	return ""
-}
-
-// natsVerb returns the verbs that ask or tell.
-func natsVerb(verb string) string {
-	switch verb {
-	case "CONNECT", "PUB", "HPUB", "SUB", "UNSUB", "MSG", "HMSG", "INFO":
-		return verb
-	}
-	return ""
 }

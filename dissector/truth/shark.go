@@ -99,6 +99,7 @@ func (s sightings) Entry(e *dissector.Entry) error {
 		s.icmp(&req, &resp)
 	default:
 		s.service(name, &req, &resp)
+		s.words(name, &req, &resp)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ func pad(b []byte) int { return len(b) - len(bytes.TrimLeft(b, "\r\n\x00")) }
 func (p *parser) stream(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
 	if m.Gap > 0 {
 		p.forget(from)
-		p.gaps += int(from) // the server's
+		p.gaps[from]++
 	}
 	if n := pad(buf); n > 0 {
 		m.Skip = true

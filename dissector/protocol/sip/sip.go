@@ -3,8 +3,7 @@
 // A response pairs with its request by the branch of the topmost Via, the Call-ID and
 // the CSeq; 100 to 199 are interim responses. ACK, which nothing answers, is one-way; so
 // is what was sent again, and a second final response of a forked request. On a TCP
-// connection the requests of the side that did not ask first, and their responses, are
-// one-way too: each tells by its fields what it belongs to.
+// connection both sides may ask.
 //
 // Bodies are passed over, but for the media of a session description (RFC 8866).
 // Passwords in URIs and credentials are never kept, but for the name of the user.
@@ -65,6 +64,7 @@ var Protocol = &dissector.Protocol{
 		URI, CallID, CSeq, Branch, From, FromTag, To, ToTag, Contact, User, UserAgent, Server, Reason, ContentType, Media, Retransmission,
 		field.NewAlias("sip_success", field.Succeeded, "Answered, and not with an error.", `sip && !sip_success`),
 	),
+	Peers: true, // on a connection each side may ask
 	Sync:  "SIABCROPNMU",
 	Probe: probe,
 	New: func(t dissector.Transport) dissector.Parse {
@@ -83,11 +83,11 @@ type parser struct {
 	searched [2]int  // bytes of a side in which no end of the head is
 	checked  [2]bool // its start line is good
 	known    map[uint64]transaction
-	gaps     int // holes in what the server said
+	gaps     [2]int // holes in what each side said
 }
 
 // transaction is what is remembered of one.
 type transaction struct {
 	answer uint64 // its final response, 0 while there is none
-	gaps   int    // as many holes there were when it was asked
+	gaps   int    // as many holes the answering side had when it was asked
 }

@@ -10,7 +10,7 @@ import (
 func (p *parser) place(from dissector.Side, h *head, m *dissector.Message) {
 	key, ok := h.key()
 	switch {
-	case !ok, h.request && from == dissector.Server, !h.request && from == dissector.Client:
+	case !ok:
 		m.Role = dissector.OneWay
 		return
 	case !h.request && h.code < 200:
@@ -22,23 +22,27 @@ func (p *parser) place(from dissector.Side, h *head, m *dissector.Message) {
 	if before, known := p.known[key]; h.request {
 		again = known
 		if !known {
-			p.remember(key, transaction{gaps: p.gaps})
+			p.remember(key, transaction{gaps: p.gaps[from.Other()]})
 		} else {
 			Retransmission.Set(&m.Values, true)
 		}
 	} else {
-		again = p.answered(key, before, h, m)
+		again = p.answered(from, key, before, h, m)
 	}
 	if again || h.request && string(h.method) == "ACK" {
 		m.Role = dissector.OneWay
 		return
+	}
+	m.Role = dissector.Asks
+	if !h.request {
+		m.Role = dissector.Answers
 	}
 	m.SetKey(key)
 }
 
 // answered remembers a final response, and tells whether there was one before. Where
 // bytes are missing since the request, interim responses may be.
-func (p *parser) answered(key uint64, before transaction, h *head, m *dissector.Message) bool {
+func (p *parser) answered(from dissector.Side, key uint64, before transaction, h *head, m *dissector.Message) bool {
 	_, parameters := address(h.to)
 	answer := mix(uint64(h.code), parameter(parameters, "tag"))
 	if before.answer != 0 {
@@ -47,8 +51,8 @@ func (p *parser) answered(key uint64, before transaction, h *head, m *dissector.
 		}
 		return true
 	}
-	m.Resumed = m.Resumed || before.gaps != p.gaps
-	p.remember(key, transaction{answer, p.gaps})
+	m.Resumed = m.Resumed || before.gaps != p.gaps[from]
+	p.remember(key, transaction{answer, p.gaps[from]})
 	return false
 }
 

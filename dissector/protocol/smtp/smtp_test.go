@@ -62,6 +62,15 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// neverTLS is TLS to which nothing looks like it.
+var neverTLS = &dissector.Protocol{
+	Name: "tlsx", Transport: dissector.TCP,
+	Probe: func([]byte) dissector.Guess { return dissector.No },
+	New: func(dissector.Transport) dissector.Parse {
+		return func(dissector.Side, []byte, *dissector.Message) (int64, error) { return 0, errMalformed }
+	},
+}
+
 func TestCalls(t *testing.T) {
 	begin := func() *dissectortest.Script {
 		return dissectortest.NewScript().Server(greeting).Client("EHLO me\r\n").Server("250-mx\r\n250 PIPELINING\r\n").
@@ -77,6 +86,12 @@ func TestCalls(t *testing.T) {
 			"commands in the mail data",
 			begin().Server("250 ok\r\n250 ok\r\n354 go\r\n").Client("QUIT\r\nRSET\r\n..\r\n", ".\r", "\nQUIT\r\n").Server("250 took it\r\n221 bye\r\n"),
 			append(slices.Clone(envelope), "DATA > 354", "message from a@b to c@d > 250", "QUIT > 221"),
+		},
+		{
+			"what follows STARTTLS was decrypted",
+			dissectortest.NewScript().Server(greeting).Client("EHLO me\r\n").Server("250-mx\r\n250 STARTTLS\r\n").Client("STARTTLS\r\n").Server("220 go\r\n").
+				Client("EHLO me\r\n").Server("250 mx\r\n").Client("MAIL FROM:<a@b>\r\n").Server("250 ok\r\n"),
+			[]string{"greeting mx.example.org ESMTP one-way", "EHLO me > 250", "STARTTLS > 220", "EHLO me > 250", "MAIL from a@b > 250"},
 		},
 		{
 			"DATA is refused",
@@ -140,7 +155,7 @@ func TestCalls(t *testing.T) {
 			},
 		},
 	} {
-		if got := c.script.Close().Calls(t, Protocol); !slices.Equal(got, c.want) {
+		if got := c.script.Close().Calls(t, Protocol, neverTLS); !slices.Equal(got, c.want) {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, strings.Join(got, "\n"), strings.Join(c.want, "\n"))
 		}
 	}
