@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,11 +78,43 @@ func TestFirstArgument(t *testing.T) {
 	}
 }
 
+// What an entry says, in the words of the oracles.
+func TestWords(t *testing.T) {
+	say := func(texts map[string]string, ints map[string]int64) *half {
+		h := &half{seen: true, ints: ints, texts: make(map[string][]string)}
+		for name, text := range texts {
+			h.texts[name] = []string{text}
+		}
+		return h
+	}
+	unseen := new(half)
+	for _, c := range []struct {
+		protocol  string
+		req, resp *half
+		want      tally
+	}{
+		{"snmp", say(map[string]string{"operation": "GetRequest"}, nil), unseen, tally{{"snmp", "GetRequest"}: 1}},
+		{"snmp", say(map[string]string{"operation": "SNMPv2-Trap"}, nil), unseen, tally{}},
+		{"thrift", say(map[string]string{"operation": "add"}, nil), say(nil, nil), tally{{"thrift", "add"}: 2}},
+		{"smtp", say(map[string]string{"operation": "STARTTLS"}, nil), unseen, tally{{"smtp", "STAR"}: 1}},
+		{"sip", say(map[string]string{"operation": "BYE"}, nil), unseen, tally{{"sip", "BYE"}: 1}},
+		{"sip", say(map[string]string{"operation": "BYE"}, map[string]int64{"status_code": 200}), unseen, tally{}},
+		{"ws", say(map[string]string{"ws_opcode": "text"}, map[string]int64{"ws_frames": 3}), unseen, tally{{"websocket", "text"}: 1, {"websocket", "continuation"}: 2}},
+		{"ws", say(map[string]string{"ws_opcode": "ping"}, nil), say(map[string]string{"ws_opcode": "pong"}, nil), tally{{"websocket", "ping"}: 1, {"websocket", "pong"}: 1}},
+		{"unheard-of", say(map[string]string{"operation": "x"}, nil), unseen, tally{}},
+	} {
+		got := sightings{make(tally)}
+		if got.words(c.protocol, c.req, c.resp); !maps.Equal(got.tally, c.want) {
+			t.Errorf("%s: %v, want %v", c.protocol, got.tally, c.want)
+		}
+	}
+}
+
 // The same words in an oracle and in an entry make the same item.
 func TestOracleItems(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "oracle", "x", "a.pcap.json"), `{"packets": 9, "tcp_streams": 2, "udp_streams": 1,
-		"counts": {"icmp": {"echo_replies": 3}, "redis": {"commands": 500}},
+		"counts": {"icmp": {"echo_replies": 3}, "redis": {"commands": 500}, "snmp_pdu": {"get-request (0)": 2, "get-response (2)": 2}, "smtp_command": {"MAIL": 3, "XCLI": 1}},
 		"tables": {
 			"http1_calls": [{"req_frame": 4, "resp_frame": 6, "method": "GET", "uri": "/a b", "status": 200}, {"req_frame": 8, "resp_frame": null, "method": "GET", "uri": "/", "status": null}],
 			"dns_calls": [{"frame": 1, "id": "0xbc1f", "name": "<Root>", "type": "* (A request for all) (255)", "rcode": "No such name (3)", "resp_frame": 2}],
@@ -115,6 +148,9 @@ func TestOracleItems(t *testing.T) {
 		{"kafka", "1 v4 id 7 by - @1..0", 1},
 		{"tls", "client a.example ja3 abc alpn h2,http/1.1 @3", 1},
 		{"tls", "server 4865 ja3s def alpn -", 1},
+		{"quic", "client b alpn -", 1},
+		{"snmp", "GetRequest", 2},
+		{"smtp", "MAIL", 3},
 		{"mdns", "query PTR x.local id 0 @5", 1},
 		{"mdns", "response id 0 code 0 @6", 1},
 	} {
@@ -213,7 +249,7 @@ func TestBadLines(t *testing.T) {
 		"a\tdns\t-1\tA x\tshark",
 		"a\tdns\t0\tA x\tshark\twhy",
 		"a\tdns\tfew\tA x\tshark\twhy",
-		"a\tsmtp\t-1\tA x\tshark\twhy",
+		"a\tgopher\t-1\tA x\tshark\twhy",
 	} {
 		if k, err := parseKnown(line); err == nil {
 			t.Errorf("%q: %+v", line, k)
