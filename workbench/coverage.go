@@ -59,6 +59,9 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	c.count(r.ParseErrors, "messages", "that did not parse as the connection's protocol")
 	c.count(r.Skipped, "bytes", "of streams that made no sense to their protocol")
 	c.count(r.Evicted, "conversations or calls", "cut short by the memory limit")
+	if a.Choice != "" {
+		c.note(a.Choice)
+	}
 	if !a.Named {
 		c.note("no identity log: addresses are not known as pods or services")
 	}

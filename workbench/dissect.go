@@ -33,6 +33,7 @@ type account struct {
 	Notes    []string         `json:"notes,omitempty"`    // what the snapshot says is missing
 	Partial  bool             `json:"partial,omitempty"`  // some of that was recorded
 	Extras   bool             `json:"extras,omitempty"`   // the input holds secrets, names or comments
+	Choice   string           `json:"choice,omitempty"`   // which protocols were not looked for
 }
 
 // opened is an index database with the account of its dissection.
@@ -258,7 +259,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 		})
 	}
 	report, err := dissector.Run(run, src, dissector.Options{
-		Protocols: e.w.dissected, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory,
+		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
 			e.w.cfg.Progress(progress)
@@ -301,7 +302,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 func (e *Evidence) meta(src *pcapng.Merged, report *dissector.Report, source string) (index.Meta, error) {
 	a := account{
 		Report: *report, Damage: e.damage(src.Damage()), Origins: src.Origins(), Nodes: e.nodes(src.Origins()), Named: e.identity != nil,
-		Extras: len(src.Secrets())+len(src.Names())+len(src.Comments()) > 0,
+		Extras: len(src.Secrets())+len(src.Names())+len(src.Comments()) > 0, Choice: e.w.choice.note,
 	}
 	for _, in := range e.inputs {
 		a.Files = append(a.Files, in.label)
@@ -338,7 +339,7 @@ func (w *Workbench) build() string { return cmp.Or(w.cfg.Build, w.cfg.Version) }
 // optionsText names what decides, besides the input and the version, what the
 // entries are. A change of any makes another index.
 func (w *Workbench) optionsText() string {
-	return fmt.Sprintf("protocols=all memory=%d", w.cfg.Memory)
+	return fmt.Sprintf("protocols=%s memory=%d", w.choice.text, w.cfg.Memory)
 }
 
 // cachePath is where the index of an input, made by this version with these

@@ -47,6 +47,9 @@ type Config struct {
 	Cache   string // folder of index databases; empty: "shark" in the user's cache folder, if there is one
 	Workers int    // 0: one for each CPU
 	Memory  int64  // bytes that a dissection may keep; 0: dissector.DefaultMemory
+	// Protocols are the names of those to look for, +name to add one to the usual ones,
+	// -name to leave one out; nil: the usual ones.
+	Protocols []string
 	// Progress is told how far a long piece of work has come; it may be nil.
 	Progress func(Progress)
 	Now      func() time.Time // nil: time.Now
@@ -65,7 +68,7 @@ type Progress struct {
 type Workbench struct {
 	cfg       Config
 	protocols []*dissector.Protocol // that there are
-	dissected []*dissector.Protocol // of these
+	choice    choice                // those to look for
 	catalogue *field.Catalogue
 	schema    *index.Schema
 	env       *kfl.Env
@@ -92,8 +95,11 @@ func New(cfg Config) (*Workbench, error) {
 			cfg.Cache = filepath.Join(dir, "shark")
 		}
 	}
-	w := &Workbench{cfg: cfg, protocols: append(slices.Concat(protocol.All(), protocol.Transports()), dissector.ConnProtocol, dissector.FlowProtocol), dissected: protocol.All()}
+	w := &Workbench{cfg: cfg, protocols: append(slices.Concat(protocol.All(), protocol.Transports()), dissector.ConnProtocol, dissector.FlowProtocol)}
 	var err error
+	if w.choice, err = choose(cfg.Protocols); err != nil {
+		return nil, err
+	}
 	if w.catalogue, err = protocol.Catalogue(); err != nil {
 		return nil, fmt.Errorf("fields: %w", err)
 	}

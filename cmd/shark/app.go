@@ -29,13 +29,14 @@ type streams struct {
 // app is what all commands share.
 type app struct {
 	streams
-	terminal bool // out is one
-	store    string
-	cache    string
-	workers  int
-	memory   byteSize
-	quiet    bool
-	bar      *progressBar
+	terminal  bool // out is one
+	store     string
+	cache     string
+	workers   int
+	memory    byteSize
+	protocols []string
+	quiet     bool
+	bar       *progressBar
 }
 
 // output keeps the first error of what is written to it: whatever was printed and
@@ -119,11 +120,13 @@ Exit codes:
 	f.StringVar(&a.cache, "cache", os.Getenv("SHARK_CACHE"), "folder of index databases (default: SHARK_CACHE, else in the user's cache folder)")
 	f.IntVar(&a.workers, "workers", 0, "processors to dissect with; 0 for all")
 	f.Var(&a.memory, "memory", "memory that a dissection's connections may take, such as 512M (default 256M)")
+	f.StringSliceVar(&a.protocols, "protocols", nil, "protocols to look for: names for these alone, +name to add one (such as +tcp,+udp for packets of no protocol), -name to leave one out")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, except on what is missing from an answer")
 	for _, name := range []string{"store", "cache"} {
 		f.Lookup(name).DefValue = "" // the help reads the same for everybody
 		_ = root.MarkPersistentFlagDirname(name)
 	}
+	_ = root.RegisterFlagCompletionFunc("protocols", cobra.FixedCompletions(workbench.ProtocolNames(), cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
 	root.InitDefaultVersionFlag()
 	root.AddCommand(commands(a)...)
 	root.SetHelpCommand(newHelp(root))
@@ -187,7 +190,7 @@ func (a *app) workbench() (*workbench.Workbench, error) {
 		runtime.GOMAXPROCS(min(a.workers, runtime.NumCPU())) // reading, hashing and writing run beside the workers
 	}
 	return workbench.New(workbench.Config{
-		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, Workers: a.workers, Memory: memory,
+		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, Workers: a.workers, Memory: memory, Protocols: a.protocols,
 		Progress: func(p workbench.Progress) {
 			gc.read(p.Bytes)
 			a.bar.update(p)

@@ -7,6 +7,7 @@ import (
 	"shark/dissector"
 	"shark/dissector/field"
 	"shark/dissector/protocol/amqp"
+	"shark/dissector/protocol/amqp1"
 	"shark/dissector/protocol/cassandra"
 	"shark/dissector/protocol/dhcp"
 	"shark/dissector/protocol/diameter"
@@ -80,6 +81,7 @@ func All() []*dissector.Protocol {
 		cassandra.Protocol,
 		tds.Protocol,
 		amqp.Protocol,
+		amqp1.Protocol,
 		ldap.Protocol,
 		kerberos.Protocol,
 		smb2.Protocol,

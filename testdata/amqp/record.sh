@@ -44,9 +44,10 @@ done
 sleep 3
 
 for scenario in calls content confirm errors crowd flood interleaved; do
+	rm -f "$work/tcpdump"
 	tcpdump -i lo -U -s 0 -B 8192 -w "$work/$scenario.pcap" tcp port 5672 2>"$work/tcpdump" &
 	dump=$!
-	until grep -q listening "$work/tcpdump"; do sleep .1; done
+	until grep -qs listening "$work/tcpdump"; do sleep .1; done
 	"$PYTHON" "$here/drive.py" "$scenario" >"$out/amqp_of_$scenario.truth"
 	sleep 1
 	kill "$dump"

@@ -1,0 +1,88 @@
+package workbench
+
+import (
+	"slices"
+	"strings"
+
+	"shark/dissector"
+	"shark/dissector/protocol"
+)
+
+// choice is which protocols a dissection looks for.
+type choice struct {
+	list []*dissector.Protocol
+	text string // what tells it from other choices
+	note string // what is not looked for; empty when nothing that usually is
+}
+
+// choose reads the names of protocols to look for: nothing for the usual ones, names
+// for these alone, +name to add one, -name to leave one out. What a protocol rides on is
+// looked for with it.
+func choose(words []string) (choice, error) {
+	usual := protocol.All()
+	there := slices.Concat(usual, protocol.Transports())
+	chosen := make(map[string]bool)
+	if slices.ContainsFunc(words, func(w string) bool { return w != "" && w[0] != '+' && w[0] != '-' }) {
+		usual = nil
+	}
+	for _, p := range usual {
+		chosen[p.Name] = true
+	}
+	for _, word := range words {
+		name := strings.TrimLeft(word, "+-")
+		i := slices.IndexFunc(there, func(p *dissector.Protocol) bool { return p.Name == name })
+		if i < 0 || len(word)-len(name) > 1 {
+			return choice{}, usage("--protocols: there is no protocol %q; there are %s", word, strings.Join(ProtocolNames(), ", "))
+		}
+		chosen[name] = word[0] != '-'
+		if over := there[i].Over; over != "" && chosen[name] {
+			carriers(there, over, chosen)
+		}
+	}
+	var c choice
+	var names []string
+	for _, p := range there {
+		if chosen[p.Name] {
+			c.list, names = append(c.list, p), append(names, p.Name)
+		}
+	}
+	c.describe(names)
+	return c, nil
+}
+
+// carriers chooses what carries the protocols that ride over another one: that one, and
+// what its messages are besides, such as HTTP/2 with those of HTTP.
+func carriers(there []*dissector.Protocol, over string, chosen map[string]bool) {
+	for _, p := range there {
+		if p.Over == "" && (p.Name == over || slices.Contains(p.Implies, over)) {
+			chosen[p.Name] = true
+		}
+	}
+}
+
+// describe sets the texts.
+func (c *choice) describe(names []string) {
+	var left []string
+	for _, p := range protocol.All() {
+		if !slices.Contains(names, p.Name) {
+			left = append(left, p.Name)
+		}
+	}
+	c.text = strings.Join(names, ",")
+	switch {
+	case len(left) == 0 && len(names) == len(protocol.All()):
+		c.text = "all"
+	case len(left) > len(names):
+		c.note = "looked for only: " + strings.Join(names, ", ")
+	case len(left) > 0:
+		c.note = "not looked for: " + strings.Join(left, ", ")
+	}
+}
+
+// ProtocolNames are the names of all protocols that can be looked for.
+func ProtocolNames() (names []string) {
+	for _, p := range slices.Concat(protocol.All(), protocol.Transports()) {
+		names = append(names, p.Name)
+	}
+	return names
+}
