@@ -37,7 +37,7 @@ func (c *told) Entry(e *dissector.Entry) error {
 func TestAgainstClients(t *testing.T) {
 	dissectortest.Told(t, "grpc", func(t *testing.T, capture string, want []string) {
 		if filepath.Base(capture) != web {
-			t.Skip("it has no gRPC-Web")
+			return
 		}
 		got := told{forms: make(map[string]int)}
 		dissectortest.Dissect(t, dissectortest.Open(t, capture), &got, http.Protocol, http2.Protocol, grpc.Protocol)

@@ -1,0 +1,81 @@
+#!/bin/bash
+# Records hints.pcap and the captures http_of_* of this folder anew: record.sh FOLDER
+# Needs go, nginx, tcpdump, tshark, editcap and unshare, and the rights to make a network
+# namespace. Beside each capture, .truth holds what the client was told, a line a call.
+set -eu
+out=$(realpath "${1:?folder to write to}")
+here=$(realpath "$(dirname "$0")")
+for program in go nginx tcpdump tshark editcap unshare; do
+	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
+done
+if [ -z "${IN_NAMESPACE:-}" ]; then
+	work=$(mktemp -d)
+	for program in hints client; do
+		mkdir "$work/$program"
+		cp "$here/$program.go.txt" "$work/$program/main.go"
+		(cd "$work/$program" && go mod init $program >/dev/null 2>&1 && CGO_ENABLED=0 go build -o ../run-$program .)
+	done
+	IN_NAMESPACE=1 WORK="$work" unshare -n -m "$0" "$out"
+	rm -rf "$work"
+	exit
+fi
+ip link set lo up
+site=${WORK:?}/site
+mkdir -p "$site/sub"
+echo '<!doctype html><title>shop</title>' >"$site/index.html"
+echo '{"name":"cup","price":7}' >"$site/item.json"
+echo 'a word' >"$site/kept word.txt"
+: >"$site/empty.txt"
+seq 1 3000 | head -c 8192 >"$site/large.txt"
+find "$site" -type f -exec touch -d 2026-01-01T00:00:00Z {} +
+cat >"$WORK/conf" <<CONF
+user root;
+worker_processes 1;
+daemon off;
+pid $WORK/pid;
+error_log $WORK/errors;
+events {}
+http {
+	access_log off;
+	types { text/html html; text/plain txt; application/json json; }
+	gzip on;
+	gzip_types text/plain;
+	client_body_temp_path $WORK/body;
+	client_max_body_size 2k;
+	large_client_header_buffers 2 1k;
+	server {
+		listen 127.0.0.1:8080;
+		root $site;
+		location = /closed { return 403 "closed\n"; }
+		location = /dropped { return 444; }
+	}
+}
+CONF
+nginx -e "$WORK/errors" -c "$WORK/conf" &
+server=$!
+trap 'kill $server' EXIT
+until (exec 3<>/dev/tcp/127.0.0.1/8080) 2>/dev/null; do sleep 0.1; done
+# record NAME PORTS COMMAND...
+record() {
+	log=$(mktemp)
+	tcpdump -Z root --immediate-mode -B 65536 -i lo -U -w "$out/$1.pcap" -s 0 "$2" 2>"$log" &
+	dump=$!
+	until grep -q listening "$log"; do sleep 0.1; done
+	"${@:3}" || { kill $dump; exit 1; }
+	sleep 0.7
+	kill $dump
+	wait $dump || true
+	grep -q '^0 packets dropped' "$log" || { echo "$1: packets were dropped" >&2; exit 1; }
+	rm "$log"
+}
+call() { "$WORK/run-client" "$1" >"$out/http_of_$1.truth"; }
+record hints 'port 9200' "$WORK/run-hints"
+for scenario in files failures large pipelined concurrent; do
+	record http_of_$scenario 'port 8080 or port 8081' call $scenario
+done
+# From the middle of the first connection, which begins with a bare acknowledgement: the calls
+# behind it.
+from=$(tshark -r "$out/http_of_files.pcap" -Y 'frame.number > 20 && tcp.len == 0 && tcp.stream == 0' -T fields -e frame.number | head -1)
+before=$(tshark -r "$out/http_of_files.pcap" -Y "frame.number < $from && tcp.dstport == 8080 && tcp.len > 0" -T fields -e frame.number | wc -l)
+editcap -r "$out/http_of_files.pcap" "$out/http_of_middle.pcap" "$from-100000"
+tail -n +$((before + 1)) "$out/http_of_files.truth" >"$out/http_of_middle.truth"
