@@ -29,7 +29,7 @@ ip link set lo up
 # record NAME SERVER COMMAND...: the command's output becomes the truth.
 record() {
 	name=cassandra_$1
-	"${WORK:?}/server" "$2" >"$WORK/log" &
+	"${WORK:?}/server" "$2" >"${WORK:?}/log" &
 	server=$!
 	shift 2
 	until grep -q ready "$WORK/log"; do kill -0 $server; sleep 0.1; done

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2086 # variables hold several words of commands
 # Records the captures of this folder anew: record.sh FOLDER
 # Needs dhcpd, dhcrelay and dhclient of ISC, udhcpc, dnsmasq, python3, tcpdump and unshare, and
 # the rights to make network namespaces. Each capture's .truth holds what the server
@@ -16,11 +17,11 @@ trap 'kill "${pids[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
 # The server is in this namespace, a relay in the second, clients in the third.
 ip link set lo up
 hostname server
-for name in relay client; do
-	unshare -n sleep infinity &
-	pids+=($!)
-	declare "$name=$!"
-done
+unshare -n sleep infinity &
+relay=$!
+unshare -n sleep infinity &
+client=$!
+pids+=("$relay" "$client")
 in_relay="nsenter -t $relay -n" in_client="nsenter -t $client -n"
 sleep 0.3
 link() { # name address peer namespace
@@ -89,7 +90,7 @@ dhcpd -f -d -4 -cf "$work/dhcpd.conf" -lf "$work/leases" -pf "$work/pid" s far 2
 pids+=($!)
 $in_relay dhcrelay -d -4 -pf "$work/relaypid" -iu r0 -id r2 10.8.0.1 2>/dev/null &
 relaying=$!
-pids+=($relaying)
+pids+=("$relaying")
 until ip -6 addr show dev s scope link | grep inet6 | grep -qv tentative; do sleep 0.2; done
 dhcpd -f -d -6 -cf "$work/dhcpd6.conf" -lf "$work/leases6" -pf "$work/pid6" s 2>"$work/told6" &
 pids+=($!)
@@ -120,7 +121,7 @@ record() { # scenario interface
 isc() { # interface options
 	$in_client dhclient -d -4 -sf "$work/script" -cf "$work/client.conf" -lf "$work/mine.$1" -pf "$work/mine.pid" "${@:2}" "$1" 2>>"$work/said" &
 	isc=$!
-	pids+=($isc)
+	pids+=("$isc")
 }
 bound() { # times
 	until [ "$(grep -c '^bound to' "$work/said")" -ge "$1" ]; do sleep 0.2; done
@@ -206,7 +207,7 @@ six() {
 	for ask in -N -P -S; do
 		timeout 20 $in_client dhclient -d -6 -1 $ask -sf "$work/script" -lf "$work/six$ask" -pf "$work/six.pid" c 2>>"$work/said" &
 		six=$!
-		pids+=($six)
+		pids+=("$six")
 		sleep 4
 		kill $six 2>/dev/null || true
 		wait $six || true

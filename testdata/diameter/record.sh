@@ -52,7 +52,7 @@ LoadExtension = "$extensions/acl_wl.fdx" : "$work/acl.conf";
 X
   [ "$4" = 0 ] || echo "LoadExtension = \"$extensions/rt_default.fdx\" : \"$work/$1.route\";
 ConnectPeer = \"$3.example.net\" { ConnectTo = \"10.0.9.9\"; Port = $4; $5; };" >>"$conf"
-  freeDiameterd -c "$conf" >"$work/$1.log" 2>&1 & pids+=($!); last=$!
+  freeDiameterd -c "$conf" >"$work/$1.log" 2>&1 & pids+=($!)
   wait_for 'daemon initialized\|framework is initialized' "$work/$1.log"
 }
 
@@ -84,7 +84,7 @@ sleep 8 # until the watchdogs bark
 echo >&8; wait_for asked "$work/server.log"
 echo >&9; wait $client || exit 1
 peer second.example.net example.net 3868 errors >"$work/second.truth" || exit 1
-for d in "${pids[@]}"; do kill $d; wait $d; done 2>/dev/null
+for d in "${pids[@]}"; do kill "$d"; wait "$d"; done 2>/dev/null
 wait $server || exit 1
 exec 8>&- 9>&-
 captured
@@ -97,7 +97,7 @@ daemon b 3878 a 0 TLS_old_method
 daemon a 3868 b 3878 TLS_old_method
 wait_for "STATE_OPEN.*b.example.net\|b.example.net.*STATE_OPEN" "$work/a.log"
 sleep 1
-for d in "${pids[@]}"; do kill $d; wait $d; done 2>/dev/null
+for d in "${pids[@]}"; do kill "$d"; wait "$d"; done 2>/dev/null
 captured
 pids=()
 

@@ -13,7 +13,7 @@ fi
 here=$(dirname "$(realpath "$0")")
 ip link set lo up || exit 1
 work=$(mktemp -d)
-kdc= dump=
+kdc='' dump=''
 trap 'kill -CONT $kdc 2>/dev/null; kill $kdc $dump 2>/dev/null; rm -rf "$work"' EXIT
 
 # conf writes what clients read; the argument goes into [libdefaults].

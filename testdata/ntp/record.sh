@@ -59,7 +59,7 @@ start() { # name
 	servers+=($!)
 }
 times() {
-	for i in 1 2 3; do dig 10.9.0.1; done
+	for _ in 1 2 3; do dig 10.9.0.1; done
 	dig -a 7 -k "$work/keys" 10.9.0.1
 }
 # A server without the time says so, and who asks too often is told that, and then

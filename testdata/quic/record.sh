@@ -28,7 +28,7 @@ record() {
 	log=$(mktemp)
 	tcpdump --immediate-mode -B 65536 -i lo -U -w "$out/$name.pcap" -s 0 udp 2>"$log" &
 	dump=$!
-	trap "kill $dump" EXIT
+	trap 'kill "$dump"' EXIT
 	until grep -q listening "$log"; do sleep 0.1; done
 	"${WORK:?}/driver" "$1" >"$out/$name.truth"
 	sleep 0.5

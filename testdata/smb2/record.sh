@@ -14,7 +14,7 @@ here=$(dirname "$(realpath "$0")")
 ip link set lo up || exit 1
 work=$(mktemp -d)
 chmod 755 "$work"
-server= dump=
+server='' dump=''
 trap 'kill $server $dump 2>/dev/null; rm -rf "$work"' EXIT
 mkdir "$work"/{private,state,cache,lock,pid,files,shown,ncalrpc}
 chmod 777 "$work/files"

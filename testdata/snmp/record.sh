@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2086 # variables hold several words of commands
 # Records the captures of this folder anew: record.sh FOLDER
 # Needs snmpd, snmptrapd, the snmp tools, tcpdump and unshare, and the rights to make a
 # network namespace. Each capture's .truth holds what the clients were told, a line a

@@ -14,7 +14,7 @@ here=$(dirname "$(realpath "$0")")
 ip link set lo up || exit 1
 mount -t tmpfs run /run && mkdir /run/sshd || exit 1
 work=$(mktemp -d)
-server= dump=
+server='' dump=''
 trap 'kill $server $dump 2>/dev/null; rm -rf "$work"' EXIT
 for type in ed25519 rsa ecdsa; do ssh-keygen -q -t $type -N '' -f "$work/$type" || exit 1; done
 ssh-keygen -q -t ed25519 -N '' -f "$work/user" || exit 1

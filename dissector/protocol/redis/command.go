@@ -18,6 +18,7 @@ type command struct {
 	where   int    // as in verb, but for what the arguments have told
 	streams bool
 	key     []byte
+	hide    int  // as in secret
 	sub     word // the second word, for what it changes
 	third   word
 }
@@ -46,7 +47,7 @@ func upper(dst, b []byte) int {
 
 func (c *command) reset(detail bool) {
 	c.args, c.line, c.detail, c.full, c.key = 0, c.line[:0], detail, false, c.key[:0]
-	c.verb, c.name, c.rest = stranger, c.name[:0], 0
+	c.verb, c.name, c.rest, c.hide = stranger, c.name[:0], 0, 0
 	c.sub.n, c.third.n = 0, 0
 }
 
@@ -77,6 +78,11 @@ func (c *command) add(b []byte, n int64) {
 	}
 	if len(c.key) == 0 {
 		c.findKey(i, b)
+	}
+	if c.verb.secrets {
+		if mask := c.secret(i, b); mask != "" {
+			b, n = []byte(mask), int64(len(mask))
+		}
 	}
 	if c.full {
 		return

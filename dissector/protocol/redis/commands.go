@@ -66,6 +66,7 @@ type verb struct {
 	streams bool   // XREAD: the key is behind the word STREAMS
 	script  bool   // it brings one: what it does is looked for in its text
 	words   bool   // what it does depends on its first two arguments
+	secrets bool   // some of its arguments are secrets
 	task    uint64 // for the Notes of the request
 }
 
@@ -110,7 +111,7 @@ func findVerb(name []byte, h verbHash) *verb {
 }
 
 func newVerb(name string) *verb {
-	v := &verb{name: name}
+	v := &verb{name: name, secrets: secretive[name]}
 	switch name {
 	case "XREAD", "XREADGROUP":
 		v.streams = true

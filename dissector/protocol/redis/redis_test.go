@@ -275,3 +275,38 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// Passwords are in no field, whatever command brings them.
+func TestSecretsAreNotKept(t *testing.T) {
+	for _, c := range []struct {
+		words []string
+		want  string
+	}{
+		{[]string{"AUTH", "hidden"}, "AUTH ***"},
+		{[]string{"auth", "ann", "hidden"}, "AUTH *** ***"},
+		{[]string{"HELLO", "3", "AUTH", "ann", "hidden", "SETNAME", "x"}, "HELLO 3 AUTH ann *** SETNAME x"},
+		{[]string{"ACL", "SETUSER", "ann", "on", ">hidden", "~key*", "+get", "<hidden", "#hidden"}, "ACL SETUSER ann on >*** ~key* +get <*** #***"},
+		{[]string{"CONFIG", "SET", "requirepass", "hidden", "timeout", "9"}, "CONFIG SET requirepass *** timeout 9"},
+		{[]string{"CONFIG", "SET", "MasterAuth", "hidden"}, "CONFIG SET MasterAuth ***"},
+		{[]string{"CONFIG", "GET", "requirepass"}, "CONFIG GET requirepass"},
+		{[]string{"SENTINEL", "SET", "mymaster", "auth-pass", "hidden"}, "SENTINEL SET mymaster auth-pass ***"},
+		{[]string{"MIGRATE", "h", "6379", "key", "0", "99", "AUTH", "hidden"}, "MIGRATE h 6379 key 0 99 AUTH ***"},
+		{[]string{"MIGRATE", "h", "6379", "", "0", "99", "AUTH2", "ann", "hidden", "KEYS", "a"}, "MIGRATE h 6379 \"\" 0 99 AUTH2 ann *** KEYS a"},
+		{[]string{"SET", "pass", "kept"}, "SET pass kept"},
+	} {
+		for _, detail := range []bool{false, true} {
+			m := &dissector.Message{Detail: detail}
+			if _, err := Protocol.New(dissector.TCP)(dissector.Client, encode(c.words...), m); err != nil {
+				t.Fatal(err)
+			}
+			if got := string(Command.Get(&m.Values)); got != c.want {
+				t.Errorf("%q: %s", c.words, got)
+			}
+			for f, v := range m.All() {
+				if strings.Contains(string(v.Bytes), "hidden") {
+					t.Errorf("%q: %s is %s", c.words, f.Name, v.Bytes)
+				}
+			}
+		}
+	}
+}
