@@ -120,7 +120,7 @@ Exit codes:
 	f.StringVar(&a.cache, "cache", os.Getenv("SHARK_CACHE"), "folder of index databases (default: SHARK_CACHE, else in the user's cache folder)")
 	f.IntVar(&a.workers, "workers", 0, "processors to dissect with; 0 for all")
 	f.Var(&a.memory, "memory", "memory that a dissection's connections may take, such as 512M (default 256M)")
-	f.StringSliceVar(&a.protocols, "protocols", nil, "protocols to look for: names for these alone, +name to add one (such as +tcp,+udp for packets of no protocol), -name to leave one out")
+	f.StringSliceVar(&a.protocols, "protocols", nil, "protocols to look for: `names` for these alone, +name to add one (+tcp,+udp: packets of no protocol), -name to leave one out")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, except on what is missing from an answer")
 	for _, name := range []string{"store", "cache"} {
 		f.Lookup(name).DefValue = "" // the help reads the same for everybody
