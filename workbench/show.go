@@ -115,7 +115,12 @@ func (w *wanted) Entry(e *dissector.Entry) error {
 	if w.found || e.Conn != w.conn || e.Index != w.index || e.Time != w.time.UnixNano() || e.Protocol.Label != w.protocol {
 		return nil
 	}
+	entry, err := inDetail(w.detail.Entry, e)
+	if err != nil {
+		return err
+	}
 	w.found = true
+	w.detail.Entry = entry
 	w.detail.Request, w.detail.Response = w.message(e.Request), w.message(e.Response)
 	return errFound
 }

@@ -53,8 +53,8 @@ func checkShown(t *testing.T, e *Evidence, path string, r row) {
 		t.Helper()
 		t.Errorf("%s: entry %d: %s\n%s", path, r.id, fmt.Sprintf(format, args...), r.json)
 	}
-	if string(d.Entry) != r.json {
-		fail("the entry is %s", d.Entry)
+	if diff := notLonger(d.Entry, r.json); diff != "" {
+		fail("%s in %s", diff, d.Entry)
 	}
 	if (d.Request != nil) != r.hasReq || (d.Response != nil) != r.hasResp {
 		fail("the messages are %v and %v", d.Request, d.Response)
