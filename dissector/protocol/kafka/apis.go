@@ -38,7 +38,7 @@ var apis = [...]api{
 	20: {name: "DELETE_TOPICS", max: 6, flexFrom: 4, throttle: 1, request: deleteTopicsRequest, response: deleteTopicsResponse},
 	21: {name: "DELETE_RECORDS", max: 2, flexFrom: 2, throttle: 0, request: deleteRecordsRequest, response: deleteRecordsResponse},
 	22: {name: "INIT_PRODUCER_ID", max: 6, flexFrom: 2, throttle: 0, plain: true},
-	23: {name: "OFFSET_FOR_LEADER_EPOCH", max: 4, flexFrom: 4, throttle: 2, request: leaderEpochRequest},
+	23: {name: "OFFSET_FOR_LEADER_EPOCH", max: 4, flexFrom: 4, throttle: 2, request: leaderEpochRequest, response: leaderEpochResponse},
 	24: {name: "ADD_PARTITIONS_TO_TXN", max: 5, flexFrom: 3, throttle: 0, request: addPartitionsRequest, response: addPartitionsResponse},
 	25: {name: "ADD_OFFSETS_TO_TXN", max: 4, flexFrom: 3, throttle: 0, plain: true, request: addOffsetsRequest},
 	26: {name: "END_TXN", max: 5, flexFrom: 3, throttle: 0, plain: true},

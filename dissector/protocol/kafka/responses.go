@@ -58,6 +58,21 @@ func listOffsetsResponse(r *body) {
 	})
 }
 
+// leaderEpochResponse has the error code of a partition before its number.
+func leaderEpochResponse(r *body) {
+	r.array(func(r *body) {
+		r.topic(r.str())
+		r.array(func(r *body) {
+			r.err()
+			r.i32()
+			r.since(1, func() { r.i32() })
+			r.i64()
+			r.tags()
+		})
+		r.tags()
+	})
+}
+
 func metadataResponse(r *body) {
 	r.seen = true           // without topics there is nothing to go wrong
 	r.array(func(r *body) { // brokers
