@@ -179,7 +179,11 @@ var tables = map[string]func(tally, row){
 	"llmnr_calls":   func(t tally, r row) { multicastCall(t, kindLLMNR, r) },
 	"llmnr_orphans": func(t tally, r row) { multicastResponse(t, kindLLMNR, r, "frame") },
 	"redis_calls": func(t tally, r row) {
-		t.add(kindRedis, formatRedis, plain(r.text("cmd")), plainArgument(r.text("arg")), redisReply(r.text("reply")), r.number("frame"), r.number("resp_frame"))
+		arg := plainArgument(r.text("arg"))
+		if strings.EqualFold(r.text("cmd"), "AUTH") {
+			arg = "***" // shark keeps no password
+		}
+		t.add(kindRedis, formatRedis, plain(r.text("cmd")), arg, redisReply(r.text("reply")), r.number("frame"), r.number("resp_frame"))
 	},
 	"kafka_calls": func(t tally, r row) {
 		key, _ := strconv.ParseInt(r.code("api"), 10, 32)

@@ -185,6 +185,9 @@ func (p *parser) reset(from dissector.Side, f frame, buf []byte, m *dissector.Me
 	if !half.ended {
 		setBodySize(from, half, m)
 	}
+	if other := &st.half[from.Other()]; !other.ended && other.body > 0 { // what it sent ends here, too
+		setBodySize(from.Other(), other, m)
+	}
 	*st = stream{id: st.id, kept: true, reset: true}
 	return f.span(), nil
 }
