@@ -101,11 +101,24 @@ func (s *Schema) raw(at spot) string {
 	if at.table == tableEntries {
 		return s.commons[at.column].sql
 	}
+	return s.own(at, "("+wordSQL("e.summary")+")", "("+wordSQL("e.operation")+")")
+}
+
+// inView is raw where e is the view of all entries.
+func (s *Schema) inView(at spot) string {
+	if at.table == tableEntries {
+		return "e." + quote(s.commons[at.column].name)
+	}
+	return s.own(at, "e.summary", "e.operation")
+}
+
+// own is raw for a protocol's own table, with the entry's summary and operation.
+func (s *Schema) own(at spot, summary, operation string) string {
 	t := &s.tables[at.table]
 	column := alias(at.table) + "." + quote(t.columns[at.column].name)
 	switch t.columns[at.column].field.Kind {
 	case field.Text, field.List:
-		return textSQL(column)
+		return textSQL(column, summary, operation)
 	case field.Map:
 		return linesSQL(column, alias(at.table)+"."+quote(t.columns[at.column+1].name))
 	}
@@ -154,6 +167,11 @@ func (s *Schema) from(n need) string {
 	if n.ends&endDst != 0 {
 		sql += " CROSS JOIN endpoints d ON d.id = l.dst"
 	}
+	return sql + s.joins(n)
+}
+
+// joins joins the protocols' tables.
+func (s *Schema) joins(n need) (sql string) {
 	for t := fixedTables; t < len(s.tables); t++ {
 		if n.tables[t] {
 			sql += fmt.Sprintf(" LEFT JOIN %s %s ON %[2]s.id = e.id", quote(s.tables[t].name), alias(t))

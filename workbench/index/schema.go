@@ -340,27 +340,28 @@ func timeText(ns string) string {
 }
 
 // view makes the statement of a protocol's view: the columns most questions ask
-// for, then the protocol's own, all by their KFL names.
+// for, then the protocol's own, all by their KFL names. It stands on the view of all
+// entries: SQLite reads the text of every view whenever it opens an index.
 func (s *Schema) view(i int) string {
 	p := s.protocols[i]
 	cols := viewColumns{seen: map[string]bool{"id": true}}
-	cols.add("timestamp", timeText("e.ts"))
 	for _, name := range []string{
-		"protocol", "src.name", "src.namespace", "src.ip", "src.port", "dst.name", "dst.namespace", "dst.ip", "dst.port",
+		"timestamp", "protocol", "src.name", "src.namespace", "src.ip", "src.port", "dst.name", "dst.namespace", "dst.ip", "dst.port",
 		"operation", "summary", "status", "status_code", "failed", "elapsed_time", "conn_id", "has_request", "has_response",
 	} {
-		cols.add(name, s.commons[s.byName[name]].sql)
+		cols.add(name, "e."+quote(name))
 	}
-	n := need{ends: endSrc | endDst}
+	var n need
 	for _, f := range p.Fields {
 		if f.Alias != field.None {
-			cols.add(f.Name, s.commons[s.byName[string(f.Alias)]].sql)
+			cols.add(f.Name, "e."+quote(string(f.Alias)))
 		} else if at, ok := s.stored[f]; ok {
 			s.addSpot(&n, at)
-			cols.add(f.Name, s.raw(at))
+			cols.add(f.Name, s.inView(at))
 		}
 	}
-	return fmt.Sprintf("CREATE VIEW %s AS SELECT e.id AS id%s%s WHERE e.flags & %d <> 0", quote(p.Name), cols.String(), s.from(n), uint64(1)<<s.bits[p.Name])
+	return fmt.Sprintf("CREATE VIEW %s AS SELECT e.id AS id%s FROM %s e%s WHERE e.flags & %d <> 0",
+		quote(p.Name), cols.String(), viewName, s.joins(n), uint64(1)<<s.bits[p.Name])
 }
 
 // viewOfAll makes the statement of the view of all entries, with what they have in
@@ -373,6 +374,7 @@ func (s *Schema) viewOfAll() string {
 			cols.add(c.name, c.sql)
 		}
 	}
+	cols.add("flags", "e.flags")
 	return fmt.Sprintf("CREATE VIEW %s AS SELECT e.id AS id%s%s", viewName, cols.String(), s.from(need{ends: endSrc | endDst}))
 }
 

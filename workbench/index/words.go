@@ -249,9 +249,8 @@ func wordSQL(column string) string {
 	return "CASE WHEN " + column + " < '' THEN (SELECT text FROM words WHERE words.id = " + column + ") ELSE " + column + " END"
 }
 
-// textSQL is wordSQL for a column that may also refer to the texts of its entry e.
-func textSQL(column string) string {
-	summary, operation := "("+wordSQL("e.summary")+")", "("+wordSQL("e.operation")+")"
+// textSQL is wordSQL for a column that may also refer to the texts of its entry.
+func textSQL(column, summary, operation string) string {
 	return strings.NewReplacer("$", column, "#summary", summary, "#operation", operation).Replace(
 		"CASE WHEN $ < '' THEN CASE $ WHEN 0 THEN #summary WHEN 1 THEN #operation WHEN 2 THEN #operation || ' ' || #summary" +
 			" ELSE (SELECT text FROM words WHERE words.id = $) END ELSE $ END")
