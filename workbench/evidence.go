@@ -90,6 +90,9 @@ func (e *Evidence) add(ctx context.Context, ref string, o OpenOptions, alone boo
 		if !alone {
 			return usage("%s is an index database; name it alone", ref)
 		}
+		if len(e.w.cfg.Protocols) > 0 {
+			return usage("%s is an index database: what it was dissected for stays as it is; --protocols goes with captures and snapshots", ref)
+		}
 		e.given = ref
 		return nil
 	case err == nil && !info.Mode().IsRegular():

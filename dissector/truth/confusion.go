@@ -46,40 +46,53 @@ type claim struct {
 	capture, protocol, tshark string
 }
 
-// claims is the sink of a dissection: it holds each entry against what tshark says
-// of the packets that its messages begin and end in.
-type claims struct {
-	capture string
-	stacks  []string // tshark's protocols by number of the packet, from 1
-	agreed  map[string]int
-	differ  map[claim]int
+// entries is the sink of a dissection: it keeps of each entry the name of its protocol
+// and where its messages are.
+type entries []entry
+
+type entry struct {
+	protocol string
+	messages [][2]uint64 // numbers of their first and last packets
 }
 
-func (c *claims) Entry(e *dissector.Entry) error {
+func (l *entries) Entry(e *dissector.Entry) error {
 	if e.Protocol == dissector.ConnProtocol || e.Protocol == dissector.FlowProtocol {
 		return nil
 	}
-	name := base(e)
-	names := tsharkNames[name]
+	x := entry{protocol: base(e)}
+	for _, m := range []*dissector.Message{e.Request, e.Response} {
+		if m != nil {
+			x.messages = append(x.messages, [2]uint64{m.First, m.Last})
+		}
+	}
+	*l = append(*l, x)
+	return nil
+}
+
+// claims are the entries of a capture, held against what tshark says of their packets.
+type claims struct {
+	agreed map[string]int
+	differ map[claim]int
+}
+
+// compare holds an entry against tshark's protocols by number of the packet, from 1.
+func (c *claims) compare(capture string, e *entry, stacks []string) {
+	names := tsharkNames[e.protocol]
 	if names == nil {
-		names = []string{name}
+		names = []string{e.protocol}
 	}
 	innermost := "-"
-	for _, m := range []*dissector.Message{e.Request, e.Response} {
-		if m == nil {
-			continue
-		}
-		for n := m.First; n <= m.Last && n <= uint64(len(c.stacks)); n++ {
-			stack := strings.Split(c.stacks[n-1], ":")
+	for _, m := range e.messages {
+		for n := m[0]; n <= m[1] && n <= uint64(len(stacks)); n++ {
+			stack := strings.Split(stacks[n-1], ":")
 			if slices.ContainsFunc(stack, func(p string) bool { return slices.Contains(names, p) }) {
-				c.agreed[name]++
-				return nil
+				c.agreed[e.protocol]++
+				return
 			}
 			innermost = stack[len(stack)-1]
 		}
 	}
-	c.differ[claim{c.capture, name, innermost}]++
-	return nil
+	c.differ[claim{capture, e.protocol, innermost}]++
 }
 
 // protocolsByPacket asks tshark what each packet is; as are its decode-as rules.
@@ -103,26 +116,32 @@ func protocolsByPacket(file string, as []string) (stacks []string, err error) {
 	return stacks, errors.Join(lines.Err(), cmd.Wait())
 }
 
-// claimsOf dissects a capture and compares; a file that tshark cannot read wholly is
-// compared as far as it can.
+// claimsOf dissects a capture and asks tshark, if anything was claimed.
 func claimsOf(dir, capture string) (*claims, error) {
 	o, err := readOracle(dir, capture)
 	if err != nil || o == nil || o.Packets == nil {
 		return nil, err
 	}
 	file := filepath.Join(dir, filepath.FromSlash(capture))
-	stacks, err := protocolsByPacket(file, o.DecodeAs)
-	if err != nil {
-		return nil, err
-	}
 	src, err := pcapng.Open(file)
 	if err != nil {
 		return nil, err
 	}
 	defer src.Close()
-	c := &claims{capture, stacks, make(map[string]int), make(map[claim]int)}
-	_, err = dissector.Run(context.Background(), src, dissector.Options{Protocols: protocol.All(), Workers: 1}, func(int) dissector.Sink { return c })
-	return c, err
+	var found entries
+	opts := dissector.Options{Protocols: protocol.All(), Workers: 1}
+	if _, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink { return &found }); err != nil || len(found) == 0 {
+		return nil, err
+	}
+	stacks, err := protocolsByPacket(file, o.DecodeAs)
+	if err != nil {
+		return nil, err
+	}
+	c := &claims{make(map[string]int), make(map[claim]int)}
+	for i := range found {
+		c.compare(capture, &found[i], stacks)
+	}
+	return c, nil
 }
 
 // claimsOfAll looks at the captures that have an oracle, as many at a time as there

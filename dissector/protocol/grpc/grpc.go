@@ -29,6 +29,7 @@ var Protocol = &dissector.Protocol{
 	Implies:   []string{"http"},
 	Over:      "http",
 	Carry:     &dissector.Rider{Claim: claim, Body: body, Done: done},
+	Content:   content,
 }
 
 // The fields of gRPC beyond those of HTTP.

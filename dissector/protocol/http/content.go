@@ -37,7 +37,11 @@ var ErrRatio = errors.New("body unpacks to more than it may")
 // raw that was cut short gives io.ErrUnexpectedEOF. It serves all versions of
 // HTTP.
 func Content(m *dissector.Message, raw []byte, limit int) ([]byte, error) {
-	codings := codingsOf(m)
+	return Unpack(codingsOf(m), raw, limit)
+}
+
+// Unpack is Content for codings that are known, the one that was applied first in front.
+func Unpack(codings []string, raw []byte, limit int) ([]byte, error) {
 	if len(codings) > maxCodings {
 		return nil, fmt.Errorf("%d content codings on top of each other", len(codings))
 	}

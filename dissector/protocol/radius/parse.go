@@ -31,8 +31,8 @@ type latest struct {
 const unasked = 1 << 63
 
 // probe wants a packet with a known code that its attributes fill to the last byte.
-// One without attributes, or with padding behind it (RFC 2865 section 3), says too
-// little of itself.
+// One without attributes, with padding behind it (RFC 2865 section 3) or with a
+// malformed attribute says too little of itself.
 func probe(head []byte) dissector.Guess {
 	if len(head) < headerLen || codes[head[0]] == "" {
 		return dissector.No
@@ -41,18 +41,15 @@ func probe(head []byte) dissector.Guess {
 	if size < headerLen || size > maxPacket || size > len(head) {
 		return dissector.No
 	}
-	n := 0
-	for b := head[headerLen:size]; len(b) > 0; n++ {
+	weak := size == headerLen || size < len(head) // without attributes, or padded
+	for b := head[headerLen:size]; len(b) > 0; {
 		kind, value, rest, ok := attribute(b)
-		if !ok || kind == 0 || fixed[kind] != 0 && len(value) != int(fixed[kind]) {
-			return dissector.No
-		}
-		if kind == attrVendorSpecific && (len(value) < 5 || value[0] != 0) {
-			return dissector.No
+		if !ok || kind == 0 || fixed[kind] != 0 && len(value) != int(fixed[kind]) || kind == attrVendorSpecific && (len(value) < 5 || value[0] != 0) {
+			weak = true
+			break
 		}
 		b = rest
 	}
-	weak := n == 0 || size < len(head) // without attributes, or padded
 	switch {
 	case weak && asks(head[0]):
 		return dissector.MaybeRequest

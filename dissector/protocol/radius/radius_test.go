@@ -35,12 +35,12 @@ func TestProbe(t *testing.T) {
 		{packet(accessReject, 1, "a", user) + "\x00\x00", dissector.MaybeResponse},
 		{packet(accessRequest, 1, "a", user)[:24], dissector.No},
 		{packet(6, 1, "a", user), dissector.No},
-		{packet(accessRequest, 1, "a", "\x01\x01"), dissector.No},
-		{packet(accessRequest, 1, "a", "\x01\x09x"), dissector.No},
-		{packet(accessRequest, 1, "a", "\x00\x03x"), dissector.No},
-		{packet(accessRequest, 1, "a", attr(attrNASPort, "abc")), dissector.No},
-		{packet(accessRequest, 1, "a", attr(attrVendorSpecific, "\x10\x00\x00\x09x")), dissector.No},
-		{packet(accessRequest, 1, "a", attr(attrVendorSpecific, "\x00\x00")), dissector.No},
+		{packet(accessRequest, 1, "a", "\x01\x01"), dissector.MaybeRequest},
+		{packet(accessRequest, 1, "a", "\x01\x09x"), dissector.MaybeRequest},
+		{packet(accessRequest, 1, "a", "\x00\x03x"), dissector.MaybeRequest},
+		{packet(accessRequest, 1, "a", attr(attrNASPort, "abc")), dissector.MaybeRequest},
+		{packet(accessRequest, 1, "a", attr(attrVendorSpecific, "\x10\x00\x00\x09x")), dissector.MaybeRequest},
+		{packet(accessRequest, 1, "a", attr(attrVendorSpecific, "\x00\x00")), dissector.MaybeRequest},
 	} {
 		if got := probe([]byte(c.head)); got != c.want {
 			t.Errorf("%q: %d, want %d", c.head, got, c.want)
