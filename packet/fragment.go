@@ -33,7 +33,8 @@ type datagram struct {
 	total   int    // bytes, once the last fragment is there; else -1
 	have    int    // bytes of all pieces, overlaps counted twice
 	pieces  []piece
-	records []Fragment // in order of arrival
+	records []Fragment // in order of arrival, those of the tunnels around the fragments too
+	held    uint64     // fragments
 	cost    int        // what it takes of maxHeldBytes
 }
 
@@ -97,7 +98,7 @@ func (d *Decoder) fragment(p *Packet, f fragment, b []byte, wire int) {
 	}
 	d.held.remove(g)
 	d.stats.Completed++
-	p.Fragments = append(p.Fragments, g.records[:len(g.records)-1]...)
+	p.Fragments = append(p.Fragments[:0], g.records[:len(g.records)-1]...)
 	p.Kind = Other
 	data := g.assemble()
 	d.upper(p, g.proto, data, len(data))
@@ -153,12 +154,14 @@ func (d *Decoder) keep(g *datagram, n int) {
 }
 
 func (d *Decoder) evict(g *datagram) {
-	d.stats.Evicted += uint64(len(g.records))
+	d.stats.Evicted += g.held
 	d.held.remove(g)
 }
 
 // insert adds the piece b to g, in order of offset and then of arrival.
 func (g *datagram) insert(p *Packet, f fragment, b []byte) {
+	g.held++
+	g.records = append(g.records, p.Fragments...) // of the tunnel around this one
 	g.records = append(g.records, Fragment{Number: p.Number, Time: p.Time, OrigLen: p.OrigLen})
 	if !f.more && g.total < 0 {
 		g.total = f.offset + len(b)
@@ -215,7 +218,7 @@ func (d *Decoder) Flush(emit func(*Packet)) {
 			continue
 		}
 		p := g.first
-		p.Kind = Other
+		p.Kind, p.Fragments = Other, nil
 		for _, r := range g.records {
 			if r.Number != p.Number {
 				p.Fragments = append(p.Fragments, r)

@@ -140,7 +140,7 @@ func TestTunnelFragments(t *testing.T) {
 	if p.Kind != packet.Transport || p.DstPort != 53 || p.PayloadLen != 100 || p.Tunnel.Kind != packet.VXLAN {
 		t.Errorf("%+v", p)
 	}
-	if len(p.Fragments) != 2 || p.Fragments[0].Number != 3 || p.Fragments[1].Number != 2 {
+	if len(p.Fragments) != 3 || p.Fragments[0].Number != 1 || p.Fragments[1].Number != 2 || p.Fragments[2].Number != 3 {
 		t.Errorf("fragments %v", p.Fragments)
 	}
 }

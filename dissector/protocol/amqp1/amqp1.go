@@ -32,7 +32,7 @@ import (
 // Limits on what one connection may make us do or keep.
 const (
 	maxFrame      = 1 << 28   // bytes of a frame
-	maxHead       = 64 << 10  // bytes of a performative, or of a section before the body
+	maxHead       = 64 << 10  // bytes of a performative, or of a frame's sections before the body
 	maxSessions   = 1024      // sessions of a connection that are told apart: on others nothing is paired
 	maxLinks      = 4096      // links of a connection that are told apart: the same
 	maxAwaited    = 64        // requests without an answer of which it is known that the end of a session may be it

@@ -348,6 +348,39 @@ func TestUnreadSections(t *testing.T) {
 	check(t, linked().Client(other), with("transfer shop one-way")...)
 }
 
+// However many sections a frame says it has, it is looked at a few times only while it
+// comes, and of those that are not in their order nothing is read.
+func TestSectionsAreFew(t *testing.T) {
+	one := string(of(header, true))
+	for name, payload := range map[string]string{
+		"again and again": strings.Repeat(one, 4000),
+		"in turns":        strings.Repeat(one+string(of(properties, "id")), 2000),
+		"large":           one + string(of(properties, raw("\xb1\x00\x00\xff\x00"+strings.Repeat("i", 0xff00)))) + "\x00\x53\x74\xd1\x00\x00\xff\x00" + strings.Repeat("p", 0xff00),
+		"a kind as text":  one + "\x00\xb3\x00\x20\x00\x00" + strings.Repeat("k", 2<<20),
+	} {
+		said := sending(1, true, false, payload)
+		parse, m := Protocol.New(dissector.TCP), new(dissector.Message)
+		have, tries := frameHead, 0
+		for {
+			tries++
+			span, err := parse(dissector.Client, []byte(said[:have]), m)
+			if err == nil {
+				if span != int64(len(said)) || !m.Resumed {
+					t.Errorf("%s: span %d of %d, resumed %t", name, span, len(said), m.Resumed)
+				}
+				break
+			}
+			if err != dissector.ErrShort || m.Need <= have || m.Need > len(said) {
+				t.Fatalf("%s: %v, needs %d of %d, has %d", name, err, m.Need, len(said), have)
+			}
+			have = m.Need
+		}
+		if tries > 40 || have > maxHead+200 {
+			t.Errorf("%s: looked at %d times, waited for %d bytes", name, tries, have)
+		}
+	}
+}
+
 // Transfers that were never answered make no harm when their link is gone.
 func TestDetachedWithUnsettled(t *testing.T) {
 	s, want := linked(), linking

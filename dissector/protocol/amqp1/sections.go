@@ -59,6 +59,14 @@ func readHead(b []byte) (h head) {
 	return h
 }
 
+// unread tells whether the section at a place is not read any more: it is none, it is
+// not one that may come behind the last one, or it takes the sections over their limit.
+// A frame has few sections that are looked at, then, and it costs little to begin with
+// the first of them each time that more of it is there.
+func (h *head) unread(at int, last uint64) bool {
+	return h.need == 0 || h.kind != 0 && h.kind <= last || at+h.need > maxHead
+}
+
 // bodyStart returns where the content of a body section begins, whose value begins at n.
 func bodyStart(b []byte, n int, kind uint64) (size, need int) {
 	if len(b) <= n {
@@ -86,17 +94,17 @@ func (p *parser) ready(d *delivery, buf []byte, off int, f frame, m *dissector.M
 	}
 	have := min(len(buf), f.end)
 	b := p.view(d, buf[off:have])
-	base := off - len(d.kept)
+	base, last := off-len(d.kept), d.section
 	for at := 0; ; {
 		h := readHead(b[at:])
-		if h.need == 0 || h.kind >= data && h.size > 0 {
+		if h.unread(at, last) || h.kind >= data && h.size > 0 {
 			return true
 		}
 		if at+h.need > len(b) {
 			m.Need = min(base+at+h.need, f.end)
 			return have == f.end
 		}
-		at += h.size
+		at, last = at+h.size, h.kind
 	}
 }
 
@@ -111,7 +119,7 @@ func (p *parser) sections(d *delivery, buf []byte, off int, f frame, m *dissecto
 	for at := 0; ; {
 		h := readHead(b[at:])
 		switch {
-		case h.need == 0: // no section, or too long a one
+		case h.unread(at, d.section):
 			d.inBody = true
 			m.Resumed = m.Resumed || !d.alien
 			p.release(d)
@@ -132,7 +140,7 @@ func (p *parser) sections(d *delivery, buf []byte, off int, f frame, m *dissecto
 		if n == h.size {
 			p.set(d, h.kind, it, m)
 		}
-		at += h.size
+		at, d.section = at+h.size, h.kind
 	}
 }
 

@@ -50,15 +50,16 @@ type link struct {
 
 // delivery is a message whose frames are being read.
 type delivery struct {
-	active bool
-	dead   bool // its entry is made: the rest of it is passed over
-	keyed  bool
-	inBody bool
-	alien  bool // the message is of another format than the one that is known
-	key    uint64
-	about  string // what the summary will be
-	told   bool   // the summary
-	kept   []byte // of a section whose end is in another frame
+	active  bool
+	dead    bool // its entry is made: the rest of it is passed over
+	keyed   bool
+	inBody  bool
+	alien   bool // the message is of another format than the one that is known
+	key     uint64
+	about   string // what the summary will be
+	told    bool   // the summary
+	kept    []byte // of a section whose end is in another frame
+	section uint64 // kind of the last one that was read, 0 before the first
 }
 
 // What pairs, in the upper bits of its key.

@@ -20,7 +20,8 @@ const (
 	maxHead = 64 << 10
 	// maxText is how many bytes of a text are kept.
 	maxText = 1024
-	// maxList is how many values of an AVP that comes several times are kept.
+	// maxList is how many values of an AVP that comes several times are kept, and how
+	// many AVPs that failed.
 	maxList = 16
 	// maxDepth is how deep AVPs that hold others are followed when all are shown.
 	maxDepth = 8

@@ -96,6 +96,7 @@ func TestFields(t *testing.T) {
 	for range 20 {
 		many += attr(avpRouteRecord, 0, "r")
 	}
+	failures := strings.Repeat(attr(avpUserName, 0, ""), maxList-2)
 	for _, c := range []struct{ name, message, want string }{
 		{"request", message(0x80, 316, 16777251, session, host, attr(avpDestinationHost, 0, "h"), attr(avpUserName, 0, "001")), "session_id=a;1;2 origin_host=a.example destination_host=h user=001"},
 		{"sent again", message(0x90, 316, 16777251, host), "retransmitted=1 origin_host=a.example"},
@@ -111,6 +112,7 @@ func TestFields(t *testing.T) {
 		{"3GPP's result", message(0x00, 316, 0, attr(avpExperimentalResult, 0, attr(avpVendorID, 0, u32(10415))+attr(avpExperimentalCode, 0, u32(5420)))), "result_code=5420 result_vendor=3GPP status=DIAMETER_ERROR_UNKNOWN_EPS_SUBSCRIPTION status_code=5420 failed=1"},
 		{"another vendor's result", message(0x00, 316, 0, attr(avpExperimentalResult, 0, attr(avpVendorID, 0, u32(1))+attr(avpExperimentalCode, 0, u32(5420)))), "result_code=5420 result_vendor=1 status=5420 status_code=5420 failed=1"},
 		{"failed AVPs", message(0x00, 316, 0, attr(avpFailedAVP, 0, attr(avpDestinationRealm, 0, "x")+attr(1407, vendor3GPP, "x")+attr(1, 9, "x"))), "failed_avps=Destination-Realm failed_avps=Visited-PLMN-Id failed_avps=Cisco-1 failed=0"},
+		{"many failed AVPs", message(0x00, 316, 0, attr(avpFailedAVP, 0, failures), attr(avpFailedAVP, 0, failures), attr(avpFailedAVP, 0, failures)), strings.Repeat("failed_avps=User-Name ", maxList) + "failed=0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got, _ := parsed(t, c.message); got != c.want {

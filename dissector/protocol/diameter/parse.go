@@ -246,8 +246,12 @@ func (p *parser) answered(a *avp, m *dissector.Message) {
 			ResultVendor.Set(v, p.named(vendors, vendor))
 		}
 	case avpFailedAVP:
+		kept := 0 // of this one and those before it
+		for range FailedAVPs.Each(v) {
+			kept++
+		}
 		left := len(a.data)
-		for b := a.data; len(b) > 0; {
+		for b := a.data; len(b) > 0 && kept < maxList; kept++ {
 			x, n, ok := next(b, left)
 			if !ok {
 				break

@@ -54,8 +54,9 @@ func done(m *dissector.Message) {
 	if m.Lost > c.lost || m.Truncated {
 		c.over = true
 	}
-	text, err := http.Content(m, c.body, maxUnpacked)
-	if err != nil || len(text) == maxUnpacked {
+	limit := min(maxUnpacked, freeUnpacked+maxRatio*len(c.body))
+	text, err := http.Content(m, c.body, limit)
+	if err != nil || len(text) == limit {
 		c.over = true
 	}
 	if m.From == dissector.Client {

@@ -1,6 +1,9 @@
 package graphql
 
 import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -70,6 +73,40 @@ func TestResponses(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A body is unpacked as far as its length warrants.
+func TestUnpackingIsBounded(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		pad  string
+		cut  bool
+	}{
+		{"little", strings.Repeat("x", freeUnpacked/2), false},
+		{"much that is packed well", numbers(100_000), false},
+		{"a bomb", strings.Repeat("x", maxUnpacked/2), true},
+	} {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		fmt.Fprintf(z, `{"variables":"%s","query":"{a}"}`, c.pad)
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		m := head("POST", "/graphql", "Content-Type: application/json\r\nContent-Encoding: gzip\r\n")
+		read(m, packed.String(), 10)
+		if cut := Cut.Get(&m.Values); cut != c.cut || cut == m.Has(Type) {
+			t.Errorf("%s: %d bytes of %d: cut %t, type %q", c.name, packed.Len(), len(c.pad), cut, Type.Get(&m.Values))
+		}
+	}
+}
+
+// numbers returns n bytes at least of numbers.
+func numbers(n int) string {
+	var b strings.Builder
+	for i := 0; b.Len() < n; i++ {
+		fmt.Fprint(&b, i, " ")
+	}
+	return b.String()
 }
 
 // What does not fit is cut, and it is said so.

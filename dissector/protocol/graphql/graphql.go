@@ -64,15 +64,17 @@ var (
 
 // The limits of what is kept.
 const (
-	maxBody     = 256 << 10 // bytes of a body
-	maxUnpacked = 1 << 20   // bytes that it unpacks to
-	maxKept     = 64 << 10  // bytes of a buffer that is used again
-	maxName     = 200       // bytes of a name, a hash or a code
-	maxError    = 1 << 10   // bytes of an error's message
-	maxFields   = 16        // fields at the root
-	maxBatch    = 1000      // operations of a batch that are counted
-	maxDepth    = 100       // of selections in one another
-	maxHeaders  = 8 << 10   // bytes of headers that are searched for GraphQL's
+	maxBody      = 256 << 10 // bytes of a body
+	maxUnpacked  = 1 << 20   // bytes that it unpacks to, and not more than
+	freeUnpacked = 64 << 10  // bytes that any body may unpack to, and
+	maxRatio     = 64        // for each packed one these more
+	maxKept      = 64 << 10  // bytes of a buffer that is used again
+	maxName      = 200       // bytes of a name, a hash or a code
+	maxError     = 1 << 10   // bytes of an error's message
+	maxFields    = 16        // fields at the root
+	maxBatch     = 1000      // operations of a batch that are counted
+	maxDepth     = 100       // of selections in one another
+	maxHeaders   = 8 << 10   // bytes of headers that are searched for GraphQL's
 )
 
 func isHTTP2(m *dissector.Message) bool {

@@ -20,16 +20,18 @@ import (
 
 // Limits on what one message may make us do or keep.
 const (
-	maxLine    = 64 << 10 // bytes of a line: INFO lists the servers of a cluster
-	maxSubject = 1024     // bytes of a subject
-	maxName    = 256      // bytes of a name, of a queue and of a subscription id
-	maxError   = 256      // bytes of an error text
-	maxPayload = 64 << 20 // bytes of a payload; the server's own limit
-	maxStatus  = 256      // bytes of headers looked at for a status line
-	maxAnswer  = 16 << 10 // bytes of an answer of the JetStream API that is read
-	maxSubs    = 1024     // subscriptions remembered
-	maxWaiting = 4096     // requests that wait for a reply
-	maxProbe   = 4 << 10  // bytes of a line that a probe waits for
+	maxLine     = 64 << 10 // bytes of a line: INFO lists the servers of a cluster
+	maxSubject  = 1024     // bytes of a subject
+	maxName     = 256      // bytes of a name, of a queue and of a subscription id
+	maxError    = 256      // bytes of an error text
+	maxPayload  = 64 << 20 // bytes of a payload; the server's own limit
+	maxStatus   = 256      // bytes of headers looked at for a status line
+	maxAnswer   = 16 << 10 // bytes of an answer of the JetStream API that is read
+	maxSubs     = 1024     // subscriptions remembered
+	maxPatterns = 32       // those of them with wildcards: a reply is held against each
+	maxTokens   = 32       // tokens of one of these
+	maxWaiting  = 4096     // requests that wait for a reply
+	maxProbe    = 4 << 10  // bytes of a line that a probe waits for
 )
 
 // The fields.

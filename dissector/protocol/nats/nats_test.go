@@ -205,6 +205,50 @@ func TestSubjects(t *testing.T) {
 	}
 }
 
+// A reply is held against few subjects with wildcards, and found among any number of
+// those without.
+func TestSubscriptionsAreFew(t *testing.T) {
+	parse := Protocol.New(dissector.TCP)
+	tell := func(said string) dissector.Role {
+		m := new(dissector.Message)
+		if _, err := parse(dissector.Client, []byte(said), m); err != nil {
+			t.Fatal(err)
+		}
+		return m.Role
+	}
+	awaited := func(reply string, want bool) {
+		t.Helper()
+		if role := tell("PUB a " + reply + " 1\r\nx\r\n"); (role != dissector.OneWay) != want {
+			t.Errorf("%.40s: role %d", reply, role)
+		}
+	}
+	tell(connect)
+	tell("SUB " + strings.Repeat("t.", maxTokens) + "* many\r\n")
+	for i := range maxPatterns + 1 {
+		tell(fmt.Sprintf("SUB p%d.* p%d\r\n", i, i))
+	}
+	for i := range maxSubs - maxPatterns + 1 {
+		tell(fmt.Sprintf("SUB e.%d e%d\r\n", i, i))
+	}
+	awaited(strings.Repeat("t.", maxTokens)+"1", false)
+	awaited("p0.1", true)
+	awaited(fmt.Sprintf("p%d.1", maxPatterns-1), true)
+	awaited(fmt.Sprintf("p%d.1", maxPatterns), false)
+	awaited("e.0", true)
+	awaited(fmt.Sprintf("e.%d", maxSubs-maxPatterns-1), true)
+	awaited(fmt.Sprintf("e.%d", maxSubs-maxPatterns), false)
+	awaited("p0."+strings.Repeat("x", maxSubject), false)
+
+	tell("UNSUB p0\r\n")
+	tell("UNSUB e1\r\n")
+	awaited("p0.2", false)
+	awaited("e.1", false)
+	tell("SUB e.2 p0\r\n")
+	tell("SUB new.* e2\r\n")
+	awaited("e.2", true) // by another sid
+	awaited("new.1", true)
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(connect+"SUB inbox.* q 1\r\nPUB a inbox.1 1\r\nx\r\nHPUB a 2 3\r\nxyz\r\nUNSUB 1\r\nPING\r\n"), byte(3))
 	f.Add([]byte(info+"MSG inbox.1 1 1\r\nx\r\nHMSG a 1 16 16\r\nNATS/1.0 503\r\n\r\n\r\n+OK\r\n-ERR 'x'\r\nPONG\r\n"), byte(9))

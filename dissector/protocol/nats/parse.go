@@ -3,17 +3,20 @@ package nats
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 
 	"shark/dissector"
 )
 
 // parser reads one connection.
 type parser struct {
-	begun   bool // the client has spoken, or the connection was seen from its middle
-	verbose bool
-	subs    map[string][]byte // subjects that the client is subscribed to, by sid
-	waiting map[uint64]bool   // keys of requests without reply
-	losses  uint64
+	begun    bool // the client has spoken, or the connection was seen from its middle
+	verbose  bool
+	subs     map[string]string // subjects that the client is subscribed to, by sid
+	exact    map[string]int    // how many of them are one without wildcards
+	patterns map[string][]byte // those with wildcards, by sid
+	waiting  map[uint64]bool   // keys of requests without reply
+	losses   uint64
 }
 
 // Notes of a request.
@@ -144,7 +147,7 @@ func (p *parser) request(c *command, m *dissector.Message) {
 		p.subscribe(c)
 	case "UNSUB":
 		if !bytes.ContainsAny(c.args, " \t") { // else it ends later, after some messages
-			delete(p.subs, string(c.sid))
+			p.unsubscribe(string(c.sid))
 		}
 	}
 	switch {
@@ -160,31 +163,66 @@ func (p *parser) request(c *command, m *dissector.Message) {
 
 // subscribe remembers a subscription.
 func (p *parser) subscribe(c *command) {
+	if len(p.subs) >= maxSubs || len(c.sid) > maxName || len(c.subject) > maxSubject {
+		return
+	}
 	if p.subs == nil {
-		p.subs = make(map[string][]byte)
+		p.subs, p.exact, p.patterns = make(map[string]string), make(map[string]int), make(map[string][]byte)
 	}
-	if len(p.subs) < maxSubs && len(c.sid) <= maxName && len(c.subject) <= maxSubject {
-		p.subs[string(c.sid)] = bytes.Clone(c.subject)
+	sid, subject := string(c.sid), string(c.subject)
+	p.unsubscribe(sid)
+	switch {
+	case !strings.ContainsAny(subject, "*>"):
+		p.exact[subject]++
+	case len(p.patterns) >= maxPatterns || strings.Count(subject, ".") >= maxTokens:
+		return
+	default:
+		p.patterns[sid] = []byte(subject)
 	}
+	p.subs[sid] = subject
+}
+
+// unsubscribe forgets a subscription.
+func (p *parser) unsubscribe(sid string) {
+	subject, ok := p.subs[sid]
+	if !ok {
+		return
+	}
+	delete(p.subs, sid)
+	delete(p.patterns, sid)
+	if p.exact[subject]--; p.exact[subject] <= 0 {
+		delete(p.exact, subject)
+	}
+}
+
+// subscribed tells whether what is sent to a subject comes here.
+func (p *parser) subscribed(subject []byte) bool {
+	if len(subject) > maxSubject {
+		return false
+	}
+	if p.exact[string(subject)] > 0 {
+		return true
+	}
+	for _, pattern := range p.patterns {
+		if matches(pattern, subject) {
+			return true
+		}
+	}
+	return false
 }
 
 // expects makes a request of a message whose reply comes here, and to nothing else.
 func (p *parser) expects(reply []byte, m *dissector.Message) bool {
 	key := p.key(reply)
-	if p.waiting[key] || len(p.waiting) >= maxWaiting {
+	if p.waiting[key] || len(p.waiting) >= maxWaiting || !p.subscribed(reply) {
 		return false
 	}
-	for _, subject := range p.subs {
-		if matches(subject, reply) {
-			if p.waiting == nil {
-				p.waiting = make(map[uint64]bool)
-			}
-			p.waiting[key] = true
-			m.SetKey(key)
-			return true
-		}
+	if p.waiting == nil {
+		p.waiting = make(map[uint64]bool)
 	}
-	return false
+	p.waiting[key] = true
+	m.SetKey(key)
+	return true
 }
 
 // connect reads the options of a client; its secrets are never looked at.

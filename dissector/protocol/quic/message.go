@@ -38,6 +38,7 @@ func (s *parser) request(d *said, m *dissector.Message) error {
 		return nil
 	}
 	c.asked = true
+	c.hello[dissector.Client].drop()
 	m.SetKey(c.id)
 	if long {
 		dissector.Operation.SetString(&m.Values, "ClientHello")

@@ -323,6 +323,37 @@ func TestStreamKeepsItsLimits(t *testing.T) {
 	}
 }
 
+// What a stream keeps is in proportion to what was received, and nothing of a hello that
+// was told.
+func TestStreamsAreSmall(t *testing.T) {
+	hello := clientHello("a.example")
+	far := []byte(nil)
+	for offset := maxHoles - 1; offset < maxHello; offset += maxHoles {
+		far = append(far, crypto(offset, []byte("x"))...)
+	}
+	for _, c := range []struct {
+		name   string
+		frames []byte
+		most   int
+	}{
+		{"one byte far behind", crypto(maxHello-1, []byte("x")), 0},
+		{"bytes with holes before each", far, 2 * maxHoles},
+		{"a hello", crypto(0, hello), 0},
+		{"a hello, twice, and another", append(append(crypto(0, hello), crypto(0, hello)...), crypto(len(hello), hello)...), 0},
+	} {
+		p := new(parser)
+		for range 3 {
+			var m dissector.Message
+			if _, err := p.parse(dissector.Client, fromClient(c.frames), &m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := cap(p.connections[0].hello[dissector.Client].buf); n > c.most {
+			t.Errorf("%s: %d bytes are kept", c.name, n)
+		}
+	}
+}
+
 func TestConnectionsAreBounded(t *testing.T) {
 	p := new(parser)
 	for i := range 3 * maxConnections {

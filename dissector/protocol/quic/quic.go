@@ -27,6 +27,7 @@ import (
 const (
 	maxConnections = 8       // handshakes of a conversation that are remembered
 	maxHello       = 8 << 10 // bytes of CRYPTO frames of a side; RFC 9000 section 7.5 asks for 4096
+	maxHoles       = 2 << 10 // bytes that may be missing before a CRYPTO frame: of a common hello at most its first datagram
 	maxPieces      = 64      // runs of CRYPTO bytes with holes between them
 	maxPackets     = 16      // packets of a datagram
 	maxVersions    = 32      // versions that are listed

@@ -7,6 +7,7 @@ import "slices"
 type stream struct {
 	buf  []byte
 	runs []run // that were received, in order, with holes between them
+	told bool  // its message was: the bytes are not kept any more
 }
 
 // run is bytes of a stream: from, and to before which it ends.
@@ -19,6 +20,9 @@ func (s *stream) add(offset uint64, b []byte) (again bool) {
 		return false
 	}
 	r := run{int(offset), min(int(offset)+len(b), maxHello)}
+	if s.missing(r.from) > maxHoles { // room for what was not received costs whoever sends it nothing
+		return false
+	}
 	at, _ := slices.BinarySearchFunc(s.runs, r, func(a, b run) int { return a.to - b.from })
 	end := at
 	whole := r
@@ -32,12 +36,28 @@ func (s *stream) add(offset uint64, b []byte) (again bool) {
 		return false
 	}
 	s.runs = slices.Replace(s.runs, at, end, whole)
+	if s.told {
+		return again
+	}
 	if more := r.to - len(s.buf); more > 0 {
 		s.buf = append(s.buf, make([]byte, more)...)
 	}
 	copy(s.buf[r.from:r.to], b)
 	return again
 }
+
+// missing returns how many bytes before an offset were not received.
+func (s *stream) missing(offset int) int {
+	n := offset
+	for _, r := range s.runs {
+		n -= max(0, min(r.to, offset)-r.from)
+	}
+	return n
+}
+
+// drop drops the bytes: their message was told. What comes again is told from what is
+// new without them.
+func (s *stream) drop() { s.buf, s.told = nil, true }
 
 // have returns how many bytes there are from the stream's beginning on.
 func (s *stream) have() int {
@@ -55,10 +75,10 @@ const (
 )
 
 // message returns the handshake message that begins at off, nil while it is not
-// complete. long says that it never will be, within the limit.
+// complete, or when it was told. long says that it never will be, within the limit.
 func (s *stream) message(off int) (b []byte, long bool) {
 	have := s.have()
-	if have < off+typeLen {
+	if s.told || have < off+typeLen {
 		return nil, false
 	}
 	h := s.buf[off:]
