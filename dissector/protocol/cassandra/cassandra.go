@@ -41,7 +41,7 @@ var (
 	Version           = field.NewInt("cassandra_version", "", "Version of the protocol.", `cassandra && cassandra_version < 5`)
 	Opcode            = field.NewText("cassandra_opcode", "What is asked: QUERY, PREPARE, EXECUTE, BATCH, STARTUP, OPTIONS, REGISTER, AUTH_RESPONSE; EVENT of what the server tells by itself.", `cassandra && cassandra_opcode == "EXECUTE"`)
 	Stream            = field.NewInt("cassandra_stream", "", "Stream id, by which a response names its request; -1 of an event.", `cassandra && cassandra_stream == 12`)
-	Query             = field.NewText("cassandra_query", "Text of the statement, of a prepared one too where its PREPARE was seen; of a batch that of the first, and at most 4096 bytes, then ...; *** for the literals behind PASSWORD. shark show has 64 KiB of it.", `cassandra && cassandra_query.contains("orders")`)
+	Query             = field.NewText("cassandra_query", "Text of the statement, of a prepared one too where its PREPARE was seen; of a batch that of the first, and at most 4096 bytes, then ...; *** for the rest from a password on. shark show has 64 KiB of it.", `cassandra && cassandra_query.contains("orders")`)
 	PreparedID        = field.NewText("cassandra_prepared_id", "Id of the prepared statement, in hexadecimal digits.", `cassandra && cassandra_prepared_id.startsWith("4f2a")`)
 	Parameters        = field.NewText("cassandra_parameters", "How many values are bound to the statement; shark show has the values.", `cassandra && cassandra_parameters == "2"`)
 	Consistency       = field.NewText("cassandra_consistency", "Consistency level that the request asks for.", `cassandra && cassandra_consistency == "ALL"`)
@@ -106,7 +106,7 @@ type parser struct {
 
 func newParser() *parser {
 	p := new(parser)
-	p.uses.latest = make(map[uint16]uint64)
+	p.uses.latest = make(map[uint16]use)
 	p.statements.texts = make(map[string][]byte)
 	return p
 }

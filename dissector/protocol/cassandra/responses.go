@@ -21,6 +21,10 @@ func (p *parser) response(h header, r *reader, m *dissector.Message) {
 		p.preparing--
 	}
 	p.choosing = p.choosing && (peer == nil || peer.Notes&chooses == 0)
+	var query []byte
+	if peer != nil {
+		query = Query.Get(&peer.Values)
+	}
 	if h.flags&flagTracing != 0 {
 		if id := r.take(16); id != nil {
 			Tracing.Set(v, uuid(id))
@@ -30,7 +34,7 @@ func (p *parser) response(h header, r *reader, m *dissector.Message) {
 		n := 0
 		r.list(func() {
 			if s := r.string(); !r.bad && n < maxWarnings {
-				Warnings.Add(v, clip(s, maxText))
+				Warnings.Add(v, clip(discreet(s, query), maxText))
 				n++
 			}
 		})
@@ -41,7 +45,7 @@ func (p *parser) response(h header, r *reader, m *dissector.Message) {
 	dissector.Status.SetString(v, opcodes[h.opcode].name)
 	switch h.opcode {
 	case opError:
-		p.failed(r, m)
+		p.failed(r, m, query)
 	case opResult:
 		p.result(h, r, m, peer)
 	case opAuthenticate:
@@ -62,8 +66,8 @@ func uuid(id []byte) []byte {
 	return b
 }
 
-// failed takes an error (section 4.2.1).
-func (p *parser) failed(r *reader, m *dissector.Message) {
+// failed takes an error for a statement (section 4.2.1).
+func (p *parser) failed(r *reader, m *dissector.Message, query []byte) {
 	v := &m.Values
 	dissector.Failed.Set(v, true)
 	code, text := r.int(), r.string()
@@ -73,7 +77,7 @@ func (p *parser) failed(r *reader, m *dissector.Message) {
 	name := errorName(code)
 	ErrorCode.Set(v, int64(code))
 	Error.SetString(v, name)
-	setText(v, ErrorMessage, text)
+	setText(v, ErrorMessage, discreet(text, query))
 	dissector.Status.SetString(v, name)
 	dissector.StatusCode.Set(v, int64(code))
 }

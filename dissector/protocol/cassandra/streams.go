@@ -3,28 +3,36 @@ package cassandra
 import "shark/dissector"
 
 // streams counts the uses of stream ids. A client uses an id again when it has been
-// answered, so a response answers the latest use of its id. Where bytes of both sides
-// were lost, a request may be missing as well as the response before it: no response
-// is then paired with a request from before.
+// answered, so a response answers the latest use of its id. Where bytes of the server
+// were lost, the response may be among them, and the next one by the same id be to a
+// request that is missing too: none is then paired with a request from before. An id
+// that was used again shows that the response before it is what is missing.
 type streams struct {
-	latest map[uint16]uint64 // the key of each id that waits for its answer; at most 32768
+	latest map[uint16]use // what waits for its answer, by id; at most 32768
 	uses   uint64
 	lost   [2]bool
 	key    uint64 // of the message read last
+}
+
+// use is a request that waits for its answer.
+type use struct {
+	key   uint64
+	again bool // one before it with the same id was not seen answered
 }
 
 // ask returns the key of a request.
 func (s *streams) ask(stream uint16) uint64 {
 	s.uses++
 	s.key = s.uses<<16 | uint64(stream)
-	s.latest[stream] = s.key
+	_, again := s.latest[stream]
+	s.latest[stream] = use{s.key, again}
 	return s.key
 }
 
 // peek returns the key of a response; without a request it is one of its own.
 func (s *streams) peek(stream uint16) uint64 {
-	if key, ok := s.latest[stream]; ok {
-		s.key = key
+	if u, ok := s.latest[stream]; ok {
+		s.key = u.key
 	} else {
 		s.uses++
 		s.key = s.uses<<16 | uint64(stream)
@@ -40,6 +48,17 @@ func (s *streams) lose(from dissector.Side) {
 	if s.lost[0] && s.lost[1] {
 		clear(s.latest)
 		s.lost = [2]bool{}
+		return
+	}
+	if from == dissector.Client {
+		return
+	}
+	for stream, u := range s.latest {
+		if !u.again {
+			delete(s.latest, stream)
+			continue
+		}
+		s.latest[stream] = use{key: u.key}
 	}
 }
 

@@ -211,6 +211,33 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
+// Credentials in a URL are not shown.
+func TestBootURLs(t *testing.T) {
+	for url, want := range map[string]string{
+		"http://ann:hunter2@boot.example/x":        "http://***@boot.example/x",
+		"http://ann:p@hunter2@boot.example":        "http://***@boot.example",
+		"https://boot.example/a@b?token=hunter2&x": "https://boot.example/a@b?token=***&x",
+		"http://boot.example/?a=b&Passwd=hunter2":  "http://boot.example/?a=b&Passwd=***",
+		"tftp://boot.example/pass@x":               "tftp://boot.example/pass@x",
+		"pxe/ann@x":                                "pxe/ann@x",
+	} {
+		m := message(host6, host6, 546, dissector.Server)
+		if _, err := Protocol.New(dissector.UDP)(dissector.Server, []byte(say6(reply, server6, opt6(opt6BootURL, url))), m); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(BootFile.Get(&m.Values)); got != want {
+			t.Errorf("%s: %s", url, got)
+		}
+		m = message(server, host, 68, dissector.Server)
+		if _, err := Protocol.New(dissector.UDP)(dissector.Server, []byte(say(bootReply, ack, opt(optBootFile, url))), m); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(BootFile.Get(&m.Values)); got != want {
+			t.Errorf("%s: %s", url, got)
+		}
+	}
+}
+
 func TestCutDatagrams(t *testing.T) {
 	parse := Protocol.New(dissector.UDP)
 	whole := say(bootRequest, discover, opt(optHostname, "laptop"))

@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"bytes"
 	"encoding/hex"
 	"net/netip"
 
@@ -127,4 +128,52 @@ func (p *parser) summary(m *dissector.Message) {
 	if len(p.text) > 0 {
 		dissector.Summary.Set(&m.Values, p.text)
 	}
+}
+
+// withoutCredentials hides what a URL says of who asks: the user and the password before
+// the host (RFC 3986 section 3.2.1), and the values of a query that are named so. What
+// is no URL stays as it is.
+func withoutCredentials(url []byte) []byte {
+	scheme, rest, ok := bytes.Cut(url, []byte("://"))
+	if !ok {
+		return url
+	}
+	out := append(bytes.Clone(scheme), "://"...)
+	end := bytes.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	const masked = "***"
+	if i := bytes.LastIndexByte(rest[:end], '@'); i >= 0 {
+		out, rest, end = append(out, masked...), rest[i:], end-i
+	}
+	out, rest = append(out, rest[:end]...), rest[end:]
+	path, query, ok := bytes.Cut(rest, []byte("?"))
+	if out = append(out, path...); !ok {
+		return out
+	}
+	for i, part := range bytes.Split(query, []byte("&")) {
+		separator := byte('&')
+		if i == 0 {
+			separator = '?'
+		}
+		out = append(out, separator)
+		if name, _, ok := bytes.Cut(part, []byte("=")); ok && secretName(name) {
+			out = append(append(append(out, name...), '='), masked...)
+		} else {
+			out = append(out, part...)
+		}
+	}
+	return out
+}
+
+// secretName tells whether what is named so is a credential.
+func secretName(name []byte) bool {
+	name = bytes.ToLower(name)
+	for _, part := range []string{"pass", "pwd", "token", "secret"} {
+		if bytes.Contains(name, []byte(part)) {
+			return true
+		}
+	}
+	return false
 }

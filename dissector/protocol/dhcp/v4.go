@@ -105,7 +105,7 @@ func (p *parser) v4(from dissector.Side, b []byte, m *dissector.Message) error {
 	take := func(code byte, value []byte) { p.option(&s, code, value, m) }
 	ended := options(b[fixedLen:], take)
 	if s.over&1 == 0 {
-		setOnce(m, BootFile, upToZero(b[bootFile:fixedLen-len(cookie)]), maxText)
+		setOnce(m, BootFile, withoutCredentials(upToZero(b[bootFile:fixedLen-len(cookie)])), maxText)
 	}
 	for _, area := range []struct {
 		bit byte
@@ -206,7 +206,7 @@ func (p *parser) option(s *said, code byte, value []byte, m *dissector.Message) 
 	case optVendorClass:
 		setOnce(m, VendorClass, upToZero(value), maxText)
 	case optBootFile:
-		setOnce(m, BootFile, upToZero(value), maxText)
+		setOnce(m, BootFile, withoutCredentials(upToZero(value)), maxText)
 	}
 }
 

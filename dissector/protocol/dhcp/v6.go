@@ -178,7 +178,7 @@ func (p *parser) option6(server bool, code uint16, value []byte, status *uint16,
 			setOnce(m, VendorClass, value[6:], maxText)
 		}
 	case opt6BootURL:
-		setOnce(m, BootFile, value, maxText)
+		setOnce(m, BootFile, withoutCredentials(value), maxText)
 	}
 }
 

@@ -24,6 +24,9 @@ func (p *parser) request(buf []byte, m *dissector.Message) (int64, error) {
 	p.begun = true
 	dissector.Operation.SetString(v, verb)
 	if !known {
+		if verb == "UNKNOWN" || len(argument) > 0 {
+			m.Notes = kindUnknown
+		}
 		return int64(n), nil
 	}
 	shown := clip(argument, maxArgument)
@@ -38,9 +41,7 @@ func (p *parser) request(buf []byte, m *dissector.Message) (int64, error) {
 		p.user = nil
 		shown = []byte(hidden)
 	case kindSite:
-		if word, _, more := bytes.Cut(shown, []byte(" ")); more && (bytes.EqualFold(word, []byte("PSWD")) || bytes.EqualFold(word, []byte("PASS"))) {
-			shown = append(bytes.Clone(word), " "+hidden...)
-		}
+		shown = site(argument)
 	case kindAuth:
 		switch string(bytes.ToUpper(argument)) {
 		case "TLS", "SSL", "TLS-C", "TLS-P":
@@ -61,4 +62,19 @@ func (p *parser) request(buf []byte, m *dissector.Message) (int64, error) {
 	}
 	m.Notes = kind
 	return int64(n), nil
+}
+
+// site returns what is shown of SITE. Each server has commands of its own for accounts
+// and passwords: of what looks like one only the first word is.
+func site(argument []byte) []byte {
+	words := bytes.Fields(argument)
+	for _, word := range words {
+		word = bytes.ToUpper(word)
+		for _, part := range []string{"PASS", "PSWD", "PW", "ADDUSER"} {
+			if bytes.Contains(word, []byte(part)) && len(words) > 1 {
+				return append(bytes.Clone(clip(words[0], maxArgument)), " "+hidden...)
+			}
+		}
+	}
+	return clip(argument, maxArgument)
 }

@@ -73,7 +73,8 @@ const (
 	kindData // tells where the data connection goes
 	kindFeatures
 	kindSite
-	kindAgain // answered by 220, as if by another greeting
+	kindAgain   // answered by 220, as if by another greeting
+	kindUnknown // its words are not shown
 )
 
 // verbs are the commands that there are, with what their kind is.

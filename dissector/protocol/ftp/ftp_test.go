@@ -140,7 +140,7 @@ func TestAddresses(t *testing.T) {
 }
 
 func TestSecretsAreNotKept(t *testing.T) {
-	for _, line := range []string{"S3CRET", "PASS s3cret", "pass s3cret", "ACCT s3cret", "ADAT s3cret", "MIC s3cret", "SITE PSWD s3cret n", "XPASS s3cret", "PASS  s3cret", "s3cret"} {
+	for _, line := range []string{"S3CRET", "PASS s3cret", "pass s3cret", "ACCT s3cret", "ADAT s3cret", "MIC s3cret", "SITE PSWD s3cret n", "SITE CHPASS s3cret", "SITE  PSWD s3cret", "SITE PASSWD  old s3cret", "SITE ADDUSER ann s3cret", "SITE SETPW s3cret", "site\tPASS s3cret", "XPASS s3cret", "PASS  s3cret", "s3cret"} {
 		p := parser{whole: true}
 		var m dissector.Message
 		if _, err := p.parse(dissector.Client, []byte(line+"\r\n"), &m); err != nil {
@@ -150,6 +150,29 @@ func TestSecretsAreNotKept(t *testing.T) {
 			if bytes.Contains(bytes.ToLower(v.Bytes), []byte("s3cret")) {
 				t.Errorf("%q: %s holds the password", line, f.Name)
 			}
+		}
+	}
+}
+
+// A server that does not know a command repeats it.
+func TestUnknownIsNotRepeated(t *testing.T) {
+	for _, c := range []struct{ line, reply, want string }{
+		{"s3cret is no command", "500 's3cret is': what?", ""},
+		{"frob s3cret", "500 FROB s3cret: what?", ""},
+		{"frob s3cret", "502-FROB s3cret: what?", ""},
+		{"frob s3cret", "200 done", "done"},
+		{"frob", "500 FROB: what?", "FROB: what?"},
+		{"NOOP", "500 not now", "not now"},
+	} {
+		p, asked, m := parser{whole: true}, new(dissector.Message), new(dissector.Message)
+		if _, err := p.parse(dissector.Client, []byte(c.line+"\r\n"), asked); err != nil {
+			t.Fatal(err)
+		}
+		code, text, more, _ := replyLine([]byte(c.reply))
+		p.begin(code, asked, m)
+		p.text(text, more, asked, m)
+		if got := string(Reply.Get(&m.Values)); got != c.want {
+			t.Errorf("%s: %q", c.line, got)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func (p *parser) unasked(code int, peer, m *dissector.Message) bool {
 func (p *parser) text(text []byte, more bool, peer, m *dissector.Message) {
 	v := &m.Values
 	text = bytes.TrimSpace(text)
-	if len(text) == 0 {
+	if len(text) == 0 || peer != nil && peer.Notes == kindUnknown && p.reply.code >= 500 { // it may repeat the command
 		return
 	}
 	if peer != nil && peer.Notes == kindFeatures && p.reply.lines > 0 && more {

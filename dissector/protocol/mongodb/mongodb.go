@@ -34,10 +34,11 @@ const (
 	maxNested    = 16                  // documents in documents that are written out
 	maxPacked    = 256 << 10           // bytes of OP_COMPRESSED that are unpacked
 	maxUnpacked  = 1 << 20             // bytes that they are unpacked to
-	maxRatio     = 64                  // the same, by each packed byte, above freeUnpacked
-	freeUnpacked = 64 << 10            // unpacked bytes that no ratio is asked of
+	freeUnpacked = 64 << 10            // bytes that all messages of a side may unpack to, and
+	maxRatio     = 64                  // for each packed one of all of them these more
 	maxWindow    = 8 << 20             // bytes of zstd's window
 	maxKept      = 64 << 10            // bytes of memory for unpacking that are kept for the next message
+	maxWaiting   = 4096                // requests without a reply that are remembered
 )
 
 // cutMark stands where a text goes on.

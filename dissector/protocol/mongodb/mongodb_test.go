@@ -262,6 +262,28 @@ func TestCompressed(t *testing.T) {
 	}
 }
 
+// What the small messages of a side may unpack to they share.
+func TestUnpackingIsBounded(t *testing.T) {
+	const size, number = 60_000, 50
+	for _, id := range []byte{snappyID, zlibID, zstdID} {
+		one := packed(id, msg(2, 1, 0, doc("value", strings.Repeat("\x00", size), "ok", 1.0)))
+		var all []*dissector.Message
+		dissectortest.Feed(t, Protocol.New(dissector.TCP), dissector.Server, []byte(strings.Repeat(one, number)), len(one), func() *dissector.Message {
+			all = append(all, &dissector.Message{From: dissector.Server})
+			return all[len(all)-1]
+		})
+		n := 0
+		for _, m := range all {
+			if !m.Resumed {
+				n += size
+			}
+		}
+		if most := freeUnpacked + maxRatio*len(one)*number; len(all) != number || all[0].Resumed || n > most {
+			t.Errorf("%s: of %d messages of %d bytes, %d bytes were unpacked, more than %d", compressors[id], len(all), len(one), n, most)
+		}
+	}
+}
+
 // TestSnappy compares the unpacking with the one of a library, whole and cut short.
 func TestSnappy(t *testing.T) {
 	var src []byte
@@ -306,6 +328,7 @@ func TestFilters(t *testing.T) {
 		{doc("a", raw{typeCode, text32("f()")}, "b", raw{typeSymbol, text32("s")}), `{"a": {"$code": "f()"}, "b": {"$symbol": "s"}}`, "{a, b}"},
 		{doc("a", "q\"\\\n\x00é\xff"), `{"a": "q\"\\\u000a\u0000é` + "\uFFFD" + `"}`, "{a}"},
 		{doc("PassWord", "geheim", "u", doc("token", 1)), `{"PassWord": "***", "u": {"token": "***"}}`, "{PassWord, u}"},
+		{doc("u.pwd", "geheim", "users.0.Token", "geheim", "a.b", 1), `{"u.pwd": "***", "users.0.Token": "***", "a.b": 1}`, "{u.pwd, users.0.Token, a.b}"},
 		{doc("$or", list{doc("a", 1), doc("b", doc("$in", list{1, 2}))}, "c", doc("d", 1)), `{"$or": [{"a": 1}, {"b": {"$in": [1, 2]}}], "c": {"d": 1}}`, "{$or: [{a}, {b: {$in}}], c}"},
 		{deep, strings.Repeat(`{"$not": `, maxNested) + "...", strings.Repeat("{$not: ", maxNested) + "{$not" + strings.Repeat("}", maxNested+1)},
 		{doc("a", strings.Repeat("é", 400)), `{"a": "` + strings.Repeat("é", (maxFilter-7)/2) + "...", "{a}"},
@@ -402,6 +425,15 @@ func TestExchanges(t *testing.T) {
 		{
 			"a lost reply", dissectortest.NewScript().Client(msg(1, 0, 0, hello)).Lose().Server(msg(8, 1, 0, ok)).Client(msg(2, 0, 0, find)).Server(msg(9, 2, 0, ok)).Close(),
 			[]string{"find d.c {} > ok resumed", "hello admin > -"},
+		},
+		{
+			"an id again whose reply is lost", dissectortest.NewScript().Client(msg(1, 0, 0, hello)).Lose().Server(msg(8, 1, 0, ok)).Client(msg(1, 0, 0, find)).Server(msg(9, 1, 0, ok)).Close(),
+			[]string{"find d.c {} > ok resumed", "hello admin > -"},
+		},
+		{
+			"an id again, with a reply and a request lost", dissectortest.NewScript().Client(msg(1, 0, 0, hello)).Server(msg(7, 1, 0, ok)).Client(msg(1, 0, 0, hello)).Lose().Server(msg(8, 1, 0, ok)).
+				Lose().Client(msg(1, 0, 0, find)).Server(msg(9, 1, 0, ok)).Close(),
+			[]string{"hello admin > ok", "- > ok resumed", "hello admin > -"},
 		},
 		{
 			"getLastError", dissectortest.NewScript().Client(send(1, 0, opInsert, le32(0)+"d.c\x00"+string(doc())) + query(2, 0, "d.$cmd", doc("getlasterror", 1))).

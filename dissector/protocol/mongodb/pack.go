@@ -38,11 +38,27 @@ func readCompressed(b []byte) (c compressed, ok bool) {
 	return c, opcodes[c.opcode].name != "" && c.size > 0 && c.size <= maxMessage && int(c.id) < len(compressors)
 }
 
+// allowance is how much of one side's messages was unpacked. It is one for all of them:
+// small messages that each unpack to much are many for few bytes.
+type allowance struct {
+	in, out int64
+}
+
+// left returns how many bytes may be unpacked yet.
+func (a *allowance) left() int64 { return max(0, freeUnpacked+maxRatio*a.in-a.out) }
+
 // unpack returns the message that is packed into b, with room for its header, as far
 // as the limits and the bytes go.
-func (c compressed) unpack(b []byte) []byte {
+func (c compressed) unpack(b []byte, a *allowance) []byte {
 	packed := b[compressedHeadSize:min(len(b), maxPacked)]
-	limit := int(min(c.size, maxUnpacked, int64(freeUnpacked+maxRatio*len(packed))))
+	a.in += int64(len(packed))
+	out := c.unpackTo(packed, int(min(c.size, maxUnpacked, a.left())))
+	a.out += int64(len(out) - headerSize)
+	return out
+}
+
+// unpackTo unpacks to at most limit bytes.
+func (c compressed) unpackTo(packed []byte, limit int) []byte {
 	switch c.id {
 	case noop:
 		return append(make([]byte, headerSize, headerSize+len(packed)), packed[:min(len(packed), limit)]...)

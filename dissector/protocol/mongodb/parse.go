@@ -8,8 +8,10 @@ import (
 
 // parser reads one connection.
 type parser struct {
-	walks   [2]walk // of each side
-	exhaust exhaust
+	walks    [2]walk      // of each side
+	unpacked [2]allowance // the same
+	exhaust  exhaust
+	uses     uses
 }
 
 // exhaust is the reply that the server said it goes on with unasked.
@@ -30,6 +32,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	w.m = m
 	if m.Gap > 0 {
 		w.active = false
+		p.uses.lose(from)
 		if from == dissector.Server {
 			p.exhaust.on = false
 		}
@@ -62,15 +65,11 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 
 // pair says with what the message pairs. Each piece has to say so.
 func (w *walk) pair() {
-	m := w.m
-	switch {
-	case w.role == dissector.OneWay:
-		m.Role = dissector.OneWay
-	case m.From == dissector.Client:
-		m.SetKey(uint64(w.h.requestID))
-	default:
-		m.SetKey(uint64(w.h.responseTo))
+	if w.role == dissector.OneWay {
+		w.m.Role = dissector.OneWay
+		return
 	}
+	w.m.SetKey(w.key)
 }
 
 // open begins a message.
@@ -96,7 +95,7 @@ func (p *parser) open(w *walk, from dissector.Side, buf []byte) error {
 			return errMalformed
 		}
 		Compressor.SetString(v, compressors[c.id])
-		b = c.unpack(b)
+		b = c.unpack(b, &p.unpacked[from])
 		w.h.opcode, w.end = c.opcode, headerSize+c.size
 	}
 	Opcode.SetString(v, opcodes[w.h.opcode].name)
@@ -107,6 +106,9 @@ func (p *parser) open(w *walk, from dissector.Side, buf []byte) error {
 		w.m.Resumed = true // what cannot be unpacked
 		w.depth = 0
 		w.pair()
+	}
+	if w.role != dissector.OneWay {
+		p.uses.take(from, &w.h, w.key)
 	}
 	if w.run(b, 0); h.opcode == opCompressed && !w.done() {
 		w.m.Resumed = true // it goes on behind the limits
@@ -122,6 +124,7 @@ func (p *parser) body(w *walk, from dissector.Side, b []byte) bool {
 	if from == dissector.Client {
 		RequestID.Set(&m.Values, int64(int32(w.h.requestID)))
 		m.Notes = isCommand
+		w.key = p.uses.key(w.h.requestID)
 	} else {
 		RequestID.Set(&m.Values, int64(int32(w.h.responseTo)))
 		p.answers(w)
@@ -151,7 +154,8 @@ func (p *parser) answers(w *walk) {
 		}
 		return
 	}
-	m.SetKey(uint64(w.h.responseTo))
+	w.key = p.uses.peek(w.h.responseTo)
+	m.SetKey(w.key)
 	if peer := m.Peer(); peer != nil {
 		w.answered.command = append(w.answered.command[:0], Command.Get(&peer.Values)...)
 	}

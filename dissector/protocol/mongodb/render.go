@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
@@ -110,6 +111,12 @@ func documents(e element) bool {
 // secrets are the keys, in lower case, whose values are never shown.
 var secrets = map[string]bool{"password": true, "passwd": true, "pwd": true, "passphrase": true, "secret": true, "token": true, "apikey": true}
 
+// secret tells whether a key is one of them, or a path (a.b.password) that ends in one.
+func secret(key []byte) bool {
+	name := key[bytes.LastIndexByte(key, '.')+1:]
+	return len(name) < 16 && secrets[strings.ToLower(string(name))]
+}
+
 // json appends a value as relaxed Extended JSON
 // (https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/).
 func (t *text) json(e element, depth int) {
@@ -147,7 +154,7 @@ func (t *text) container(e element, depth int) {
 			t.quote(c.key)
 			t.add(": ")
 		}
-		if !list && len(c.key) < 16 && secrets[strings.ToLower(string(c.key))] {
+		if !list && secret(c.key) {
 			t.add(`"***"`)
 			continue
 		}

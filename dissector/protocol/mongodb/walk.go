@@ -39,7 +39,7 @@ type walk struct {
 	depth    int
 	need     int // bytes from pos on that another step wants
 	role     dissector.Role
-	keyed    bool
+	key      uint64
 	first    bool // the next element of the command says what it is
 	count    *int64
 	others   int64 // documents that are counted for nobody
@@ -50,7 +50,7 @@ type walk struct {
 // begin starts to read a message, whose body begins at pos.
 func (w *walk) begin(h header, pos int64) {
 	w.h, w.pos, w.end, w.depth, w.need = h, pos, h.size, 0, 0
-	w.role, w.keyed, w.first = dissector.BySide, true, true
+	w.role, w.first = dissector.BySide, true
 	w.asked.reset()
 	w.answered.reset()
 }

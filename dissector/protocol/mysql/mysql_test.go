@@ -160,11 +160,18 @@ func TestTextOfStatements(t *testing.T) {
 	long := strings.Repeat("x", maxQuery)
 	for _, c := range []struct{ sql, want string }{
 		{"SELECT 1", "SELECT 1"},
-		{"CREATE USER 'a'@'%' IDENTIFIED BY 'pa\\'ss', 'b' IDENTIFIED BY 'x'", "CREATE USER 'a'@'%' IDENTIFIED BY '***', '***' IDENTIFIED BY '***'"},
-		{"/* c */ set password for 'a'@'%' = \"x\"", "/* c */ set password for '***'@'***' = \"***\""},
-		{"CHANGE MASTER TO MASTER_USER='u', MASTER_PASSWORD='p", "CHANGE MASTER TO MASTER_USER='u', MASTER_PASSWORD='***"},
-		{"/*!50001 GRANT ALL ON *.* TO a IDENTIFIED BY 'x'*/", "/*!50001 GRANT ALL ON *.* TO a IDENTIFIED BY '***'*/"},
-		{"SELECT 'password' AS x", "SELECT 'password' AS x"},
+		{"CREATE USER 'a'@'%' IDENTIFIED BY 'pa\\'ss', 'b' IDENTIFIED BY 'x'", "CREATE USER 'a'@'%' IDENTIFIED BY ***"},
+		{"/* c */ set password for 'a'@'%' = \"x\"", "/* c */ set password ***"},
+		{"CHANGE MASTER TO MASTER_USER='u', MASTER_PASSWORD='p", "CHANGE MASTER TO MASTER_USER='u', MASTER_PASSWORD ***"},
+		{"/*!50001 GRANT ALL ON *.* TO a IDENTIFIED BY 'x'*/", "/*!50001 GRANT ALL ON *.* TO a IDENTIFIED BY ***"},
+		{"SELECT 'password' AS x", "SELECT 'password ***"},
+		{"SELECT name, `password` FROM t WHERE name = 'a'", "SELECT name, `password` FROM t WHERE name = 'a'"},
+		{"UPDATE t SET password = ? WHERE a = ?", "UPDATE t SET password = ? WHERE a = ?"},
+		{"UPDATE t SET password = x", "UPDATE t SET password ***"},
+		{"INSERT INTO t (name, password) VALUES (?, ?)", "INSERT INTO t (name, password) VALUES (?, ?)"},
+		{"INSERT INTO t (password, name) VALUES ('x', 'y')", "INSERT INTO t (password ***"},
+		{"SELECT 'http://a:80/', 'b@c'", "SELECT 'http://a:80/', 'b@c'"},
+		{long + " IDENTIFIED BY 'x'", long + "... ***"},
 		{"SELECT '\xff\xfe'", "SELECT '\uFFFD'"},
 		{long + "y", long + "..."},
 		{long[1:] + "é", long[1:] + "..."},
@@ -174,7 +181,7 @@ func TestTextOfStatements(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ sql, want string }{
-		{"USE shop", "shop"}, {"use `a b`;", "a b"}, {"-- c\nUSE x", "x"}, {"USER x", ""}, {"USE", ""}, {"SELECT 1", ""}, {"", ""},
+		{"USE shop", "shop"}, {"use `a b`;", "a b"}, {"-- c\nUSE x", "x"}, {"use `mysql`; IDENTIFIED BY 'x'", "mysql"}, {"USE mysql;ALTER", "mysql"}, {"USE `a``b`", ""}, {"USER x", ""}, {"USE", ""}, {"SELECT 1", ""}, {"", ""},
 	} {
 		if got := string(used([]byte(c.sql))); got != c.want {
 			t.Errorf("%q: got %q", c.sql, got)
@@ -182,6 +189,61 @@ func TestTextOfStatements(t *testing.T) {
 	}
 	if got := string(appendLine(nil, []byte("  a\n\t b é  "), 20)); got != "a b é" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// No field of a statement, or of what follows it, has what the statement keeps secret.
+func TestSecretsAreNotShown(t *testing.T) {
+	for _, sql := range []string{
+		"CREATE USER 'password_bot'@'%' IDENTIFIED BY 'hunter2'",
+		"ALTER USER a IDENTIFIED /* it's new */ BY 'hunter2'",
+		"SET PASSWORD FOR `o'brien`@`%` = 'hunter2'",
+		"CLONE INSTANCE FROM 'u'@'h':3306 IDENTIFIED BY 'hunter2'",
+		"UPDATE mysql.user SET Password=PASSWORD('hunter2') WHERE User='a'",
+		"UPDATE mysql.user SET authentication_string='hunter2'",
+		"PREPARE s FROM 'ALTER USER a IDENTIFIED BY ''hunter2'''",
+		`EXECUTE IMMEDIATE 'ALTER USER a IDENTIFIED BY \'hunter2\''`,
+		"USE mysql; ALTER USER a IDENTIFIED BY 'hunter2'",
+		"USE `mysql`; ALTER USER a IDENTIFIED BY 'hunter2'",
+		"CREATE TABLE t (a INT) ENGINE=FEDERATED CONNECTION='mysql://u:hunter2@h/d/t'",
+		"CALL mysql.rds_set_external_master('h',3306,'u','hunter2','f',4,0)",
+		"SELECT password, name FROM t; SET PASSWORD = 'hunter2'",
+		"INSERT INTO t (password, name) VALUES ('hunter2', 'a')",
+		"SELECT AES_DECRYPT(a, 'hunter2') FROM t",
+		"UPDATE t SET password = ? /* it's */, b = 'hunter2'",
+		"SELECT 'http://h:80/', 'mysql://u:hunter2@h/'",
+		"/* don't */ alter user a identified with sha256_password as 'hunter2'",
+	} {
+		for _, detail := range []bool{false, true} {
+			parse := Protocol.New(dissector.TCP)
+			for _, step := range []struct {
+				from  dissector.Side
+				bytes string
+			}{{dissector.Client, packet(0, "\x03"+sql)}, {dissector.Server, packet(1, okPayload)}, {dissector.Client, packet(0, "\x03SELECT 1")}} {
+				m := dissector.Message{From: step.from, Detail: detail}
+				if _, err := parse(step.from, []byte(step.bytes), &m); err != nil {
+					t.Fatal(err)
+				}
+				for i := range m.Values.Len() {
+					if b := m.Values.Bytes(i); bytes.Contains(b, []byte("hunter2")) {
+						t.Errorf("%s: %s is %s", sql, m.Values.Field(i).Name, b)
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestErrorsQuoteNoSecrets(t *testing.T) {
+	for _, text := range []string{
+		"check the manual for the right syntax to use near 'BY 'hunter2'' at line 1", "Unknown column 'hunter2' in 'field list'", `near "hunter2"`, "bei »hunter2«",
+	} {
+		if got := string(discreet([]byte(text), []byte("IDENTIFIED BY ***"))); strings.Contains(got, "hunter2") || !strings.HasSuffix(got, "'***'") {
+			t.Errorf("got %s", got)
+		}
+		if got := string(discreet([]byte(text), []byte("SELECT hunter2"))); got != text {
+			t.Errorf("got %s", got)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package mysql
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"unicode/utf8"
@@ -62,7 +61,7 @@ func (p *parser) prepareOK(b []byte, m *dissector.Message) verdict {
 	}
 	StatementID.Set(&m.Values, int64(id))
 	if peer := m.Peer(); peer != nil && d.asked {
-		p.prepared(id, clip(Query.Get(&peer.Values), maxQuery+len("...")))
+		p.prepared(id, clip(Query.Get(&peer.Values), maxQuery+len("...***")))
 	}
 	d.cmd, d.stage, d.left, d.behind = comStmtPrepare, definitions, parameters, columns
 	if parameters == 0 {
@@ -152,23 +151,13 @@ func (p *parser) fail(b []byte, m *dissector.Message) verdict {
 		p.scrap = fmt.Appendf(p.scrap, " (%s)", state)
 	}
 	dissector.Status.Set(v, p.scrap)
-	p.scrap = appendSQL(p.scrap[:0], p.discreet(r.b, m), maxText, false)
+	if peer := m.Peer(); peer != nil {
+		r.b = discreet(r.b, Query.Get(&peer.Values))
+	}
+	p.scrap = appendText(p.scrap[:0], r.b, maxText, false)
 	ErrorMessage.Set(v, p.scrap)
 	p.chose(false)
 	return ends
-}
-
-// discreet returns an error's text without what it quotes of a statement that sets a
-// password.
-func (p *parser) discreet(text []byte, m *dissector.Message) []byte {
-	peer := m.Peer()
-	if peer == nil || !bytes.Contains(Query.Get(&peer.Values), []byte("***")) {
-		return text
-	}
-	if i := bytes.Index(text, []byte(" near '")); i >= 0 {
-		return append(bytes.Clone(text[:i]), " near '***'"...)
-	}
-	return text
 }
 
 // refused ends a login. Where the server refuses before it is asked, the answer

@@ -310,7 +310,7 @@ func (u *unit) setQuery(b []byte, detail, cut bool) {
 	if detail {
 		limit = maxDetail
 	}
-	u.query = append(u.query[:0], shorten(mask(b), limit, cut)...)
+	u.query = appendQuery(u.query[:0], b, limit, cut)
 }
 
 // bind takes what follows the names in Bind: formats and values.

@@ -11,17 +11,17 @@ type held struct {
 // room is not remembered.
 type holder struct {
 	names map[string]held
-	bytes int
+	bytes int // of the names and the queries
 }
 
 func (h *holder) init() { h.names = make(map[string]held) }
 
 func (h *holder) put(name []byte, s held) {
 	h.drop(name)
-	if len(h.names) >= maxHeld || h.bytes+len(s.query) > maxHeldBytes {
+	if len(h.names) >= maxHeld || h.bytes+len(name)+len(s.query) > maxHeldBytes {
 		return
 	}
-	h.bytes += len(s.query)
+	h.bytes += len(name) + len(s.query)
 	h.names[string(name)] = s
 }
 
@@ -32,7 +32,7 @@ func (h *holder) get(name []byte) (held, bool) {
 
 func (h *holder) drop(name []byte) {
 	if s, ok := h.names[string(name)]; ok {
-		h.bytes -= len(s.query)
+		h.bytes -= len(name) + len(s.query)
 		delete(h.names, string(name))
 	}
 }

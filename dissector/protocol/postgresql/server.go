@@ -380,8 +380,13 @@ func (p *parser) set(m *dissector.Message, ended bool) {
 	m.Resumed = m.Resumed || r.unsure
 	setText(v, Severity, r.severity)
 	setText(v, ErrorCode, r.code)
-	setText(v, ErrorText, r.message)
-	setText(v, Notice, r.notice)
+	message, notice := r.message, r.notice
+	if peer := m.Peer(); peer != nil {
+		query := Query.Get(&peer.Values)
+		message, notice = discreet(message, query), discreet(notice, query)
+	}
+	setText(v, ErrorText, message)
+	setText(v, Notice, notice)
 	setText(v, Transaction, r.transaction)
 	switch {
 	case r.failed:

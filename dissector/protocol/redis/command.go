@@ -18,7 +18,10 @@ type command struct {
 	where   int    // as in verb, but for what the arguments have told
 	streams bool
 	key     []byte
-	hide    int  // as in secret
+	array   bool // it is one, and no line of words
+	hide    int  // words up to a secret, and with it
+	spare   int  // words that are none, whatever they look like
+	shut    bool // the rest may be one
 	sub     word // the second word, for what it changes
 	third   word
 }
@@ -47,14 +50,16 @@ func upper(dst, b []byte) int {
 
 func (c *command) reset(detail bool) {
 	c.args, c.line, c.detail, c.full, c.key = 0, c.line[:0], detail, false, c.key[:0]
-	c.verb, c.name, c.rest, c.hide = stranger, c.name[:0], 0, 0
+	c.verb, c.name, c.rest, c.hide, c.spare = stranger, c.name[:0], 0, 0, 0
+	c.array, c.shut = false, false
 	c.sub.n, c.third.n = 0, 0
 }
 
 // argument takes element i of a command: the array, which is -1, then only strings.
 func (c *command) argument(e *element, i int64) bool {
 	if i < 0 {
-		return e.kind == '*'
+		c.array = e.kind == '*'
+		return c.array
 	}
 	if e.kind != '$' || e.n < 0 {
 		return false
@@ -69,6 +74,9 @@ func (c *command) add(b []byte, n int64) {
 	c.args++
 	if i == 0 {
 		c.begin(b)
+		if !c.array && quoted(b) { // it may be AUTH
+			c.line, c.shut = append(append(c.line, ' '), masked...), true
+		}
 		return
 	}
 	if c.verb.words && i == 1 {
@@ -76,11 +84,14 @@ func (c *command) add(b []byte, n int64) {
 	} else if c.verb.words && i == 2 {
 		c.third.set(b)
 	}
+	if c.shut {
+		return
+	}
 	if len(c.key) == 0 {
 		c.findKey(i, b)
 	}
 	if c.verb.secrets {
-		if mask := c.secret(i, b); mask != "" {
+		if mask := c.hidden(i, b); mask != "" {
 			b, n = []byte(mask), int64(len(mask))
 		}
 	}

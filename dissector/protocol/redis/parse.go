@@ -9,6 +9,7 @@ import (
 // parser reads one connection.
 type parser struct {
 	side    [2]progress
+	line    line
 	command // of the client
 	reply   // of the server
 	quiet
@@ -24,8 +25,17 @@ type progress struct {
 	nest  nest
 }
 
+// line is an inline command whose end is not there yet.
+type line struct {
+	seen int   // bytes of it that were looked at: they come again with each try
+	gap  int64 // what was lost before it
+}
+
 func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
 	s := &p.side[from]
+	if from == dissector.Client && m.Gap != p.line.gap { // what waited is gone
+		p.line = line{gap: m.Gap}
+	}
 	if m.Gap > 0 {
 		s.open = false
 		if from == dissector.Server {
@@ -185,14 +195,19 @@ func (p *parser) end(s *progress, from dissector.Side, m *dissector.Message) err
 
 // inline reads a command that is a line of words.
 func (p *parser) inline(buf []byte, m *dissector.Message) (int64, error) {
-	eol := bytes.IndexByte(buf[:min(len(buf), maxLine)], '\n')
+	seen := min(p.line.seen, len(buf))
+	p.line.seen = 0
+	fresh := buf[seen:]
+	eol := bytes.IndexByte(fresh[:min(len(fresh), maxLine-seen)], '\n')
 	if eol < 0 {
-		if len(buf) >= maxLine || !printable(buf) {
+		if len(buf) >= maxLine || !printable(fresh) {
 			return 0, errMalformed
 		}
+		p.line.seen = len(buf)
 		m.Need = len(buf) + 1
 		return 0, dissector.ErrShort
 	}
+	eol += seen
 	line := bytes.TrimRight(buf[:eol], "\r ")
 	if !printable(line) {
 		return 0, errMalformed

@@ -293,6 +293,12 @@ func TestSecretsAreNotKept(t *testing.T) {
 		{[]string{"MIGRATE", "h", "6379", "key", "0", "99", "AUTH", "hidden"}, "MIGRATE h 6379 key 0 99 AUTH ***"},
 		{[]string{"MIGRATE", "h", "6379", "", "0", "99", "AUTH2", "ann", "hidden", "KEYS", "a"}, "MIGRATE h 6379 \"\" 0 99 AUTH2 ann *** KEYS a"},
 		{[]string{"SET", "pass", "kept"}, "SET pass kept"},
+		{[]string{"CONFIG", "SET", "dir", "/mnt/pass", "requirepass", "hidden", "port", "1"}, "CONFIG SET dir /mnt/pass requirepass *** port 1"},
+		{[]string{"config", "set", "requirepass", "pass", "masterauth", "hidden"}, "CONFIG set requirepass *** masterauth ***"},
+		{[]string{"SENTINEL", "SET", "bypass", "auth-pass", "hidden", "quorum", "2"}, "SENTINEL SET bypass auth-pass *** quorum 2"},
+		{[]string{"SENTINEL", "CONFIG", "SET", "sentinel-pass", "hidden"}, "SENTINEL CONFIG SET sentinel-pass ***"},
+		{[]string{"HELLO", "3", "SETNAME", "AUTH", "AUTH", "u", "hidden"}, "HELLO 3 SETNAME AUTH AUTH u ***"},
+		{[]string{"HELLO", "3", "AUTH", "AUTH", "hidden", "SETNAME", "x"}, "HELLO 3 AUTH AUTH *** SETNAME x"},
 	} {
 		for _, detail := range []bool{false, true} {
 			m := &dissector.Message{Detail: detail}
@@ -306,6 +312,35 @@ func TestSecretsAreNotKept(t *testing.T) {
 				if strings.Contains(string(v.Bytes), "hidden") {
 					t.Errorf("%q: %s is %s", c.words, f.Name, v.Bytes)
 				}
+			}
+		}
+	}
+}
+
+// In a line of words a secret may go on behind a blank.
+func TestSecretsInLines(t *testing.T) {
+	for line, want := range map[string]string{
+		"CONFIG SET requirepass \"my hidden\"":                "CONFIG SET requirepass ***",
+		"CONFIG SET dir \"/mnt/a b\" requirepass \"my hidden": "CONFIG SET dir ***",
+		"AUTH \"my hidden\" hidden":                           "AUTH ***",
+		"ACL SETUSER ann \">my hidden\"":                      "ACL SETUSER ann ***",
+		"ACL SETUSER ann on >hidden hidden":                   "ACL SETUSER ann on >***",
+		"HELLO 3 AUTH \"my user\" hidden":                     "HELLO 3 AUTH ***",
+		"SENTINEL SET \"a b\" auth-pass hidden":               "SENTINEL SET ***",
+		"\"AUTH\" hidden":                                     "\"AUTH\" ***",
+		"SENTINEL SET m rename-command a b auth-pass hidden":  "SENTINEL SET m rename-command a b auth-pass ***",
+		"SET k \"a b\"":                                       "SET k \\\"a b\\\"",
+	} {
+		m := new(dissector.Message)
+		if _, err := Protocol.New(dissector.TCP)(dissector.Client, []byte(line+"\r\n"), m); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(Command.Get(&m.Values)); got != want {
+			t.Errorf("%q: %s", line, got)
+		}
+		for f, v := range m.All() {
+			if strings.Contains(string(v.Bytes), "hidden") {
+				t.Errorf("%q: %s is %s", line, f.Name, v.Bytes)
 			}
 		}
 	}

@@ -21,6 +21,9 @@ func tell(code int, method string, number int) string {
 	return fmt.Sprintf("SIP/2.0 %d Reason\r\nv:SIP/2.0/TCP x;branch=z9%d\r\nf:<sip:ann@x>;tag=1\r\nt:<sip:bob@x>;tag=2\r\ni:c\r\nCSeq: %d %s\r\nl:0\r\n\r\n", code, number, number, method)
 }
 
+// old makes a message one of RFC 2543, which knows no branch.
+func old(s string) string { return strings.Replace(s, ";branch=z91", "", 1) }
+
 func TestProbe(t *testing.T) {
 	for _, c := range []struct {
 		head string
@@ -90,6 +93,11 @@ func TestCalls(t *testing.T) {
 			"a body that looks like messages",
 			dissectortest.NewScript().Client(ask("MESSAGE", 1, tell(200, "MESSAGE", 1)+ask("BYE", 2, "")) + ask("OPTIONS", 3, "")).Server(tell(200, "OPTIONS", 3) + tell(202, "MESSAGE", 1)),
 			[]string{"OPTIONS sip:bob@x > 200", "MESSAGE sip:bob@x > 202"},
+		},
+		{
+			"both ask the same, without a branch",
+			dissectortest.NewScript().Client(old(ask("OPTIONS", 1, ""))).Server(old(ask("OPTIONS", 1, ""))).Client(old(tell(404, "OPTIONS", 1))).Server(old(tell(200, "OPTIONS", 1))),
+			[]string{"OPTIONS sip:bob@x > 404", "OPTIONS sip:bob@x > 200"},
 		},
 		{
 			"a loss",

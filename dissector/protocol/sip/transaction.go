@@ -8,7 +8,11 @@ import (
 
 // place says what a message is in its transaction (RFC 3261 section 17).
 func (p *parser) place(from dissector.Side, h *head, m *dissector.Message) {
-	key, ok := h.key()
+	asker := from
+	if !h.request {
+		asker = from.Other()
+	}
+	key, ok := h.key(asker)
 	switch {
 	case !ok:
 		m.Role = dissector.OneWay
@@ -66,12 +70,14 @@ func (p *parser) remember(key uint64, t transaction) {
 }
 
 // key is what a response has of its request (section 17.1.3). The Call-ID and the number
-// are there for clients older than the branch.
-func (h *head) key() (uint64, bool) {
+// are there for clients older than the branch: without one, what both sides ask may
+// have the same, so that who asks is part of the key. Peers keep their sides in
+// datagrams too, whatever each message is.
+func (h *head) key(asker dissector.Side) (uint64, bool) {
 	if len(h.via) == 0 || len(h.callID) == 0 || bytes.IndexByte(h.cseq, ' ') < 0 {
 		return 0, false
 	}
-	return mix(mix(mix(1, parameter(h.via, "branch")), h.callID), h.cseq), true
+	return mix(mix(mix(1+uint64(asker), parameter(h.via, "branch")), h.callID), h.cseq), true
 }
 
 // mix hashes b, which is FNV-1a, behind what was hashed before. It is never 0.

@@ -17,7 +17,7 @@ type auth struct {
 // sends.
 func (p *parser) startAuth(argument []byte, m *dissector.Message) {
 	mechanism, first, more := bytes.Cut(argument, []byte(" "))
-	if len(mechanism) > 20 { // RFC 4422 section 3.1; it may be a secret in the wrong place
+	if len(mechanism) > 0 && !isMechanism(bytes.ToUpper(mechanism)) { // it may be a secret in the wrong place
 		mechanism, more = []byte("***"), false
 	}
 	p.auth = auth{mechanism: bytes.ToUpper(mechanism)}
@@ -37,6 +37,16 @@ func (p *parser) startAuth(argument []byte, m *dissector.Message) {
 	case string(p.auth.mechanism) == "PLAIN", string(p.auth.mechanism) == "LOGIN":
 		p.auth.name(first, m)
 	}
+}
+
+// isMechanism tells whether b can be the name of a mechanism (RFC 4422 section 3.1).
+func isMechanism(b []byte) bool {
+	for _, c := range b {
+		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return len(b) > 0 && len(b) <= 20
 }
 
 // secret reads a line that the client sends because the server asked for it.

@@ -57,7 +57,8 @@ func (p *parser) command(buf []byte, m *dissector.Message) (int64, error) {
 		}
 		// Its words are not shown: they may be what AUTH sends.
 		dissector.Operation.SetString(&m.Values, "UNKNOWN")
-		p.sent(kindOther)
+		m.Notes = kindUnknown
+		p.sent(kindUnknown)
 		return int64(n), nil
 	}
 	if !printable(argument) {

@@ -121,7 +121,7 @@ func (p *parser) text(text []byte, peer, m *dissector.Message) {
 		}
 		text = rest
 	}
-	if text = bytes.TrimSpace(text); len(text) == 0 {
+	if text = bytes.TrimSpace(text); len(text) == 0 || peer != nil && peer.Notes == kindUnknown && p.reply.code >= 500 { // it may repeat the command
 		return
 	}
 	said := Reply.Get(v)

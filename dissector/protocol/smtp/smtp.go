@@ -80,7 +80,8 @@ const (
 	kindAuth
 	kindReset
 	kindStartTLS
-	kindBits = 8 // above them MAIL notes how many holes there were
+	kindUnknown     // its words are not shown
+	kindBits    = 8 // above them MAIL notes how many holes there were
 )
 
 // phase is what the client's next bytes are.

@@ -173,6 +173,10 @@ func TestSecretsAreNotKept(t *testing.T) {
 		{dissector.Server, "535 no\r\n", ""},
 		{dissector.Client, "AUTH AGFubgBzM2NyZXQAAAAAAAAAAAAAAAAA\r\n", ""},
 		{dissector.Server, "501 what\r\n", ""},
+		{dissector.Client, "AUTH s3cret=\r\n", ""},
+		{dissector.Server, "501 what\r\n", ""},
+		{dissector.Client, "AUTH S3CRET/s3cret czNjcmV0\r\n", ""},
+		{dissector.Server, "501 what\r\n", ""},
 		{dissector.Client, "AUTH LOGIN\r\n", ""},
 		{dissector.Server, "334 VXNlcm5hbWU6\r\n", ""},
 		{dissector.Client, "YW5u\r\n", "ann"},
@@ -190,10 +194,31 @@ func TestSecretsAreNotKept(t *testing.T) {
 		}
 		for f, v := range m.All() {
 			for _, word := range []string{"s3cret", "czNj", "AGFu", "AGFUB"} {
-				if bytes.Contains(v.Bytes, []byte(word)) {
+				if bytes.Contains(bytes.ToLower(v.Bytes), []byte(strings.ToLower(word))) {
 					t.Errorf("%q: %s holds the password", c.line, f.Name)
 				}
 			}
+		}
+	}
+}
+
+// A server that does not know a command repeats it.
+func TestUnknownIsNotRepeated(t *testing.T) {
+	for _, c := range []struct{ line, reply, want string }{
+		{"czNjcmV0", "500 5.5.1 Command unrecognized: \"czNjcmV0\"", ""},
+		{"s3cret it is", "502-s3cret?", ""},
+		{"s3cret it is", "250 fine", "fine"},
+		{"NOOP", "500 5.5.1 not now", "not now"},
+	} {
+		p, asked, m := parser{whole: true}, new(dissector.Message), new(dissector.Message)
+		if _, err := p.parse(dissector.Client, []byte(c.line+"\r\n"), asked); err != nil {
+			t.Fatal(err)
+		}
+		code, text, _, _ := replyLine([]byte(c.reply))
+		p.reply.code = code
+		p.text(text, asked, m)
+		if got := string(Reply.Get(&m.Values)); got != c.want {
+			t.Errorf("%s: %q", c.line, got)
 		}
 	}
 }

@@ -54,9 +54,28 @@ func (l *list) variable(oid []byte, tag byte, value []byte) {
 		l.about = append(l.about, name...)
 	}
 	if tag != tagNull {
-		l.p.text = appendValue(append(name, " = "...), tag, value)
+		if secret(name) {
+			l.p.text = append(name, " = ***"...)
+		} else {
+			l.p.text = appendValue(append(name, " = "...), tag, value)
+		}
 		Values.Add(&l.m.Values, l.p.text)
 	}
+}
+
+// secrets are the variables whose values are credentials, each with what is below it:
+// snmpTrapCommunity and snmpCommunityName (RFC 3584), and the password of Cisco's file
+// copies, ccCopyUserPassword.
+var secrets = [...]string{"1.3.6.1.6.3.18.1.4.0", "1.3.6.1.6.3.18.1.1.1.2", "1.3.6.1.4.1.9.9.96.1.1.1.1.8"}
+
+// secret tells whether a variable, in dots, is one of them.
+func secret(name []byte) bool {
+	for _, s := range secrets {
+		if len(name) >= len(s) && string(name[:len(s)]) == s && (len(name) == len(s) || name[len(s)] == '.') {
+			return true
+		}
+	}
+	return false
 }
 
 // trap sets what a trap or inform of version 2 tells.

@@ -14,6 +14,7 @@ import (
 type parser struct {
 	latest [maxRequests]request // a ring
 	next   int
+	gen    uint64 // tells requests apart that have the same id
 	text   []byte
 }
 
@@ -22,9 +23,16 @@ type request struct {
 	key     uint64
 	sum     uint64
 	time    int64
+	gen     uint64
 	repeats int64
 	open    bool // it is not answered
 }
+
+// unasked marks the key of a response whose request was not seen.
+const unasked = 1 << 63
+
+// paired is what a request and its response have in common.
+func paired(key, gen uint64) uint64 { return key | gen<<33&^unasked }
 
 // probe wants a whole message, of which all but what is encrypted is as it must be.
 func probe(b []byte) dissector.Guess {
@@ -114,12 +122,10 @@ func (p *parser) header(msg *message, m *dissector.Message) {
 
 // encrypted takes a message whose PDU cannot be read.
 func (p *parser) encrypted(msg *message, buf []byte, m *dissector.Message) {
-	m.SetKey(key3(msg.id))
 	switch {
 	case m.From == dissector.Client:
 		p.asked(key3(msg.id), buf, m)
-	case m.Peer() != nil:
-		p.answered(key3(msg.id), m)
+	case p.answered(key3(msg.id), m) && m.Peer() != nil:
 		dissector.Status.SetString(&m.Values, "encryptedPDU")
 		return
 	default:
@@ -144,7 +150,6 @@ func (p *parser) pdu(msg *message, buf []byte, m *dissector.Message) error {
 	}
 	RequestID.Set(v, h.request)
 	if answers(msg.pdu) {
-		m.SetKey(key)
 		p.answered(key, m)
 		return p.response(msg, &h, m)
 	}
@@ -152,7 +157,6 @@ func (p *parser) pdu(msg *message, buf []byte, m *dissector.Message) error {
 	if msg.pdu == trapV2 {
 		m.Role = dissector.OneWay
 	} else {
-		m.SetKey(key)
 		p.asked(key, buf, m)
 	}
 	if msg.pdu == getBulkRequest {
@@ -228,31 +232,41 @@ func (p *parser) trap(msg *message, m *dissector.Message) error {
 // seed makes sums of requests.
 var seed = maphash.MakeSeed()
 
-// asked remembers a request, unless it is one that is sent again.
+// asked remembers a request, unless it is one that is sent again. It leaves older ones
+// of the same id without an answer: some clients give every request the same.
 func (p *parser) asked(key uint64, buf []byte, m *dissector.Message) {
 	sum := maphash.Bytes(seed, buf)
 	for i := range p.latest {
 		q := &p.latest[i]
-		if q.key == key && q.sum == sum && q.open && m.Start-q.time <= againTime {
+		if q.key != key || !q.open {
+			continue
+		}
+		if q.sum == sum && m.Start-q.time <= againTime {
 			q.repeats++
 			m.Skip = true
 			return
 		}
+		q.open = false
 	}
-	p.latest[p.next] = request{key: key, sum: sum, time: m.Start, open: true}
+	p.gen++
+	m.SetKey(paired(key, p.gen))
+	p.latest[p.next] = request{key: key, sum: sum, time: m.Start, gen: p.gen, open: true}
 	p.next = (p.next + 1) % maxRequests
 }
 
-// answered notes that a request is answered.
-func (p *parser) answered(key uint64, m *dissector.Message) {
+// answered notes that a request is answered, and tells whether there is one.
+func (p *parser) answered(key uint64, m *dissector.Message) bool {
 	for i := range p.latest {
 		q := &p.latest[i]
 		if q.key == key && q.open {
 			q.open = false
+			m.SetKey(paired(key, q.gen))
 			if q.repeats > 0 {
 				Retransmissions.Set(&m.Values, q.repeats)
 			}
-			return
+			return true
 		}
 	}
+	m.SetKey(key | unasked)
+	return false
 }

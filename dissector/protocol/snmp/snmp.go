@@ -1,13 +1,14 @@
 // Package snmp reads SNMP over UDP: versions 1 (RFC 1157), 2c (RFC 1901, RFC 3416) and
 // 3 (RFC 3412, RFC 3414), of which a message may be encrypted.
 //
-// A response pairs with the request of its request-id, in version 3 of its msgID.
+// A response pairs with the latest request of its request-id, in version 3 of its msgID.
 // A request that is sent again before its answer, byte by byte, is not another call.
 // Traps are one-way, informs are answered. Of an encrypted message the header tells
 // whether an answer is wanted; one that wants none and answers nothing is one-way.
 //
 // The community and the user are credentials: the first is shown as ***, the
-// second, and the rest of the security parameters but the engine, not at all.
+// second, and the rest of the security parameters but the engine, not at all. Variables
+// that hold a community or a password are *** too.
 package snmp
 
 import (

@@ -143,11 +143,8 @@ func (p *parser) query(m *dissector.Message, b []byte, cut bool) {
 		limit = maxDetail
 	}
 	var more bool
-	p.line, more = appendText(p.line[:0], b, limit)
-	p.line = mask(p.line)
-	if more || cut {
-		p.line = append(p.line, "..."...)
-	}
+	p.text, more = appendText(p.text[:0], b, maxDetail) // the answer may quote a secret behind limit
+	p.line = appendQuery(p.line[:0], p.text, limit, more || cut)
 	Query.Set(&m.Values, p.line)
 	p.summary(m, p.line)
 }
@@ -190,7 +187,7 @@ func (p *parser) call(r *reader, m *dissector.Message) {
 		n++
 		p.argument(m, name, n, &c, b, r.bad)
 		if m.Detail && len(out) < maxDetail {
-			out = appendArgument(out, title, &c, b, null)
+			out = appendArgument(out, name, title, &c, b, null)
 		}
 		if r.bad {
 			break
@@ -219,8 +216,8 @@ func (p *parser) argument(m *dissector.Message, name string, n int, c *column, b
 	}
 }
 
-// appendArgument appends a parameter for people.
-func appendArgument(dst, title []byte, c *column, b []byte, null bool) []byte {
+// appendArgument appends a parameter of a procedure for people.
+func appendArgument(dst []byte, procedure string, title []byte, c *column, b []byte, null bool) []byte {
 	if len(dst) > 0 {
 		dst = append(dst, ", "...)
 	}
@@ -232,11 +229,11 @@ func appendArgument(dst, title []byte, c *column, b []byte, null bool) []byte {
 	switch {
 	case null:
 		return append(dst, "null"...)
-	case indexFold(name, "password") >= 0, indexFold(name, "pwd") >= 0:
+	case secret(name, true) >= 0, secret([]byte(procedure), true) >= 0:
 		return append(dst, "***"...)
 	case c.kind == 0xe7 || c.kind == 0xef || c.kind == 0x63:
 		text, _ := appendText(nil, b, maxValue)
-		return append(append(append(dst, '\''), mask(text)...), '\'')
+		return append(appendQuery(append(dst, '\''), text, maxValue, false), '\'')
 	case c.kind == 0x26 || c.kind == 0x38 || c.kind == 0x7f || c.kind == 0x34:
 		var n int64
 		for i, x := range b {

@@ -147,6 +147,10 @@ func (p *parser) setResult(h header, m *dissector.Message) {
 	if d.hasReturn {
 		ReturnStatus.Set(v, d.returned)
 	}
+	var query []byte
+	if peer := m.Peer(); peer != nil {
+		query = Query.Get(&peer.Values)
+	}
 	setText(v, Server, d.server)
 	setText(v, Version, []byte(d.version))
 	setText(v, Transaction, []byte(d.transaction))
@@ -155,7 +159,7 @@ func (p *parser) setResult(h header, m *dissector.Message) {
 	}
 	if d.hasInfo {
 		InfoNumber.Set(v, d.info)
-		setText(v, InfoMessage, d.note)
+		setText(v, InfoMessage, discreet(d.note, query))
 	}
 	if peer := m.Peer(); !p.open && d.handle != 0 && peer != nil && peer.Notes == prepares {
 		Handle.Set(v, d.handle)
@@ -163,15 +167,15 @@ func (p *parser) setResult(h header, m *dissector.Message) {
 			p.statements.add(d.handle, Query.Get(&peer.Values))
 		}
 	}
-	p.setStatus(d, v)
+	p.setStatus(d, v, query)
 }
 
-// setStatus says how a request was answered.
-func (p *parser) setStatus(d *result, v *field.Values) {
+// setStatus says how a request, whose statement is query, was answered.
+func (p *parser) setStatus(d *result, v *field.Values, query []byte) {
 	if d.hasError {
 		ErrorNumber.Set(v, d.number)
 		ErrorClass.Set(v, d.class)
-		setText(v, ErrorMessage, d.message)
+		setText(v, ErrorMessage, discreet(d.message, query))
 		dissector.StatusCode.Set(v, d.number)
 	}
 	status := "OK"

@@ -36,7 +36,7 @@ const (
 var (
 	Message      = field.NewText("tds_message", "Type of the request: PRELOGIN, LOGIN7, SQL_BATCH, RPC, TRANSACTION_MANAGER, ATTENTION, BULK_LOAD, FEDAUTH_TOKEN, SSPI; TLS where all that follows is encrypted.", `tds && tds_message == "RPC"`)
 	Procedure    = field.NewText("tds_procedure", "Procedure that is called; those with a number by their name, such as sp_executesql.", `tds && tds_procedure == "sp_executesql"`)
-	Query        = field.NewText("tds_query", "Text of the batch or of the statement that a procedure runs, of one prepared before too; at most 4096 bytes, then ...; *** for the literals behind PASSWORD. shark show has 64 KiB of it.", `tds && tds_query.contains("orders")`)
+	Query        = field.NewText("tds_query", "Text of the batch or of the statement that a procedure runs, of one prepared before too; at most 4096 bytes, then ...; *** for the rest from a password on. shark show has 64 KiB of it.", `tds && tds_query.contains("orders")`)
 	Parameters   = field.NewText("tds_parameters", "How many parameters the procedure is given; shark show has the values.", `tds && tds_parameters == "3"`)
 	Handle       = field.NewInt("tds_handle", "", "Number of the prepared statement.", `tds && tds_handle == 1`)
 	Database     = field.NewText("tds_database", "Database of the session.", `tds && tds_database == "shop"`)
@@ -92,6 +92,7 @@ type parser struct {
 	login   bool // an encrypted login was sent
 	waiting bool // a request is not answered yet
 	line    []byte
+	text    []byte // of a statement, with what is not shown of it
 }
 
 // upstream is the client's message under way.

@@ -42,7 +42,7 @@ func (c *told) Entry(e *dissector.Entry) error {
 func TestAgainstClients(t *testing.T) {
 	dissectortest.Told(t, "tds", func(t *testing.T, capture string, want []string) {
 		for i, line := range want {
-			want[i] = strings.Replace(line, "'hidden', default_databa", "'***', default_database ", 1)
+			want[i] = strings.Replace(line, "password = 'hidden', default_databa", "password ***", 1)
 		}
 		var got told
 		dissectortest.Dissect(t, dissectortest.Open(t, capture), &got, tds.Protocol)

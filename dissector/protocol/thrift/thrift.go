@@ -22,15 +22,16 @@ import (
 
 // Limits on what one message may make us do or keep.
 const (
-	maxFrame  = 1 << 30  // bytes of a frame; Thrift's own default is 16 MB
-	maxHead   = 4 << 10  // bytes of a framed message that are looked at, and inflated ones
-	maxName   = 255      // bytes of a method's name
-	maxText   = 512      // bytes kept of an exception's text
-	maxDepth  = 64       // values within values: Thrift's own limit is 64
-	maxString = 1 << 30  // bytes of a text
-	maxItems  = 1 << 28  // items of a container
-	maxWait   = 16 << 10 // bytes that the probe walks over
-	idleTime  = 1e9      // ns of silence after which no reply is due
+	maxFrame   = 1 << 30  // bytes of a frame; Thrift's own default is 16 MB
+	maxHead    = 4 << 10  // bytes of a framed message that are looked at, and inflated ones
+	maxName    = 255      // bytes of a method's name
+	maxText    = 512      // bytes kept of an exception's text
+	maxDepth   = 64       // values within values: Thrift's own limit is 64
+	maxString  = 1 << 30  // bytes of a text
+	maxItems   = 1 << 28  // items of a container
+	maxWait    = 16 << 10 // bytes that the probe walks over
+	maxWaiting = 4096     // calls without a reply that are remembered
+	idleTime   = 1e9      // ns of silence after which no reply is due
 )
 
 // The fields.

@@ -195,6 +195,34 @@ func TestCallsWithoutNumbers(t *testing.T) {
 	}
 }
 
+// A reply pairs with the call that it names, and with none where that cannot be told.
+func TestCallsWithOneNumber(t *testing.T) {
+	ask := func(name string, id uint32) string { return message(call, name, id, field1) }
+	answer := func(name string, id uint32) string { return message(reply, name, id, result0) }
+	for _, c := range []struct {
+		name   string
+		script *dissectortest.Script
+		want   []string
+	}{
+		{
+			"always 1, sent ahead",
+			dissectortest.NewScript().Client(ask("add", 1)).Client(ask("sub", 1)).Client(ask("add", 1)).
+				Server(answer("add", 1)).Server(answer("sub", 1)).Server(message(exception, "add", 1, "\x0b\x00\x01"+text("who?")+"\x08\x00\x02\x00\x00\x00\x01")).Close(),
+			[]string{"add add > OK", "sub sub > OK", "add add > UNKNOWN_METHOD"},
+		},
+		{
+			"1, 2, 1: the first reply is lost",
+			dissectortest.NewScript().Client(ask("add", 1)).Lose().Server(answer("add", 1)).Client(ask("sub", 2)).Server(answer("sub", 2)).
+				Client(ask("mul", 1)).Server(answer("mul", 1)).Wait(2e9).Client(ask("div", 1)).Server(answer("div", 1)).Close(),
+			[]string{"sub sub > OK resumed", "- > OK resumed", "div div > OK", "add add > -", "mul mul > - resumed"},
+		},
+	} {
+		if got := c.script.Calls(t, Protocol); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q", c.name, got)
+		}
+	}
+}
+
 func TestRandomBytesAreNotClaimed(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for i := range 200_000 {

@@ -187,9 +187,10 @@ func (s *side) finish(from dissector.Side, m *dissector.Message) {
 	}
 }
 
-// setData sets the beginning of what is said where it is text; n is the length of it all.
+// setData sets the beginning of what is said where it is text, without the secrets in it;
+// n is the length of it all.
 func setData(from dissector.Side, m *dissector.Message, begin []byte, n int64) {
-	text := shorten(begin, n, maxData)
+	text := hideSecrets(shorten(begin, n, maxData))
 	if len(text) == 0 || !printable(text) {
 		dissector.Summary.SetString(&m.Values, sized(n))
 		return

@@ -55,7 +55,7 @@ const (
 	maxSummary  = 100       // bytes of it in the summary
 	maxPacked   = 256 << 10 // bytes of a compressed message
 	maxWindow   = 32 << 10  // bytes that deflate refers back to, RFC 1951
-	freeInflate = 4 << 20   // bytes that a side's messages may inflate to, and
+	freeInflate = 256 << 10 // bytes that a side's messages may inflate to, and
 	maxRatio    = 64        // for each packed one of all of them these more
 	maxPings    = 64        // pings of a side that wait for their pong
 	sureLength  = 4         // bytes of a ping's payload that tell it from others

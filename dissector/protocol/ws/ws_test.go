@@ -194,6 +194,11 @@ func TestInflatingIsBounded(t *testing.T) {
 	if _, _, why := z.message(nil, true); why != tooLarge {
 		t.Errorf("over: %q", why)
 	}
+	small := pack(strings.Repeat("\x00", 2<<20))[0]
+	z = inflater{}
+	if _, _, why := z.message([]byte(small), false); why != tooLarge || z.out > 512<<10 {
+		t.Errorf("%d bytes became %d: %q", len(small), z.out, why)
+	}
 }
 
 func TestContent(t *testing.T) {

@@ -14,6 +14,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	s := &p.scan[from]
 	if m.Gap > 0 {
 		*s = scanner{}
+		clear(p.asked) // an answer may be missing, and a question that took its id again
 	}
 	if s.active() {
 		n, done, ok := s.feed(buf)

@@ -36,27 +36,48 @@ func (p *parser) stanza(from dissector.Side, name string, t *tag, b []byte, m *d
 	p.about(name, b, m)
 }
 
-// pair gives an iq the key by which it pairs. An answer to what was asked unseen, and a
-// second question by the same id, stay one-way.
+// asked is what is awaited by an id.
+type asked struct {
+	key   uint64 // of the question
+	n     int    // questions without an answer
+	doubt bool   // there was more than one: which answer is whose cannot be told
+}
+
+// pair gives an iq the key by which it pairs, one of its own for each use of an id. An
+// answer to what was asked unseen stays one-way, and so do a second question by an id
+// that is in use and the answers by that id: the earlier answer may be out of sight.
 func (p *parser) pair(from dissector.Side, id []byte, m *dissector.Message) {
-	key := uint64(14695981039346656037) // FNV-1a
+	hash := uint64(14695981039346656037) // FNV-1a
 	for _, c := range id {
-		key = (key ^ uint64(c)) * 1099511628211
+		hash = (hash ^ uint64(c)) * 1099511628211
 	}
-	if p.asked[key] == (from == dissector.Client) {
-		return
-	}
+	a, waits := p.asked[hash]
 	if from == dissector.Server {
-		delete(p.asked, key)
+		if a.n--; a.n > 0 {
+			p.asked[hash] = a
+		} else {
+			delete(p.asked, hash)
+		}
+		if !waits || a.doubt {
+			return
+		}
 	} else {
 		if p.asked == nil || len(p.asked) >= maxAsked {
-			p.asked = make(map[uint64]bool)
+			p.asked = make(map[uint64]asked)
 		}
-		p.asked[key] = true
+		a.n, a.doubt = a.n+1, waits
+		if !waits {
+			p.uses++
+			a.key = p.uses
+		}
+		p.asked[hash] = a
+		if waits {
+			return
+		}
 	}
 	m.Role = dissector.BySide
-	m.SetKey(key)
-	p.goes[from].key, p.goes[from].keyed = key, true
+	m.SetKey(a.key)
+	p.goes[from].key, p.goes[from].keyed = a.key, true
 }
 
 // about sets what a stanza is about: the namespace in an iq, or whom it goes to.

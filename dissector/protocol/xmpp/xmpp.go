@@ -2,8 +2,9 @@
 //
 // The header of the client's stream is a call, answered by the server's header with the
 // features or the error behind it; so are starttls, auth, response and compress, each in
-// order. An iq that asks pairs with its result or error by its id. Messages, presences,
-// all else, and whatever the server asks of the client are one-way.
+// order. An iq that asks pairs with its result or error by its id, unless bytes are
+// missing between them or the id is in use. Messages, presences, all else, and whatever
+// the server asks of the client are one-way.
 //
 // Only names and attributes are read: texts are passed over, passwords and what SASL
 // sends with them. A granted STARTTLS hands the connection to TLS; behind granted
@@ -75,9 +76,10 @@ const (
 
 // parser reads one connection.
 type parser struct {
-	scan  [2]scanner      // of the element that a side is in the middle of
-	goes  [2]goesOn       // what that element is
-	asked map[uint64]bool // the keys of the client's iqs without answer
+	scan  [2]scanner       // of the element that a side is in the middle of
+	goes  [2]goesOn        // what that element is
+	asked map[uint64]asked // the client's iqs without answer, by the hash of their ids
+	uses  uint64           // of ids
 }
 
 // goesOn is what the pieces of an element have in common.

@@ -94,6 +94,19 @@ func TestCalls(t *testing.T) {
 			[]string{hello, "iq get b > error", "iq get c one-way", "iq get a > result", "iq result one-way", "iq result one-way"},
 		},
 		{
+			"an id that is in use",
+			begin().Client("<iq type='get' id='1'><q xmlns='a'/></iq>").Client("<iq type='get' id='1'><q xmlns='b'/></iq>").
+				Server("<iq type='result' id='1'/>").Server("<iq type='result' id='1'/>").
+				Client("<iq type='get' id='1'><q xmlns='c'/></iq>").Server("<iq type='result' id='1'/>").Close(),
+			[]string{hello, "iq get b one-way", "iq result one-way", "iq result one-way", "iq get c > result", "iq get a > -"},
+		},
+		{
+			"an answer is lost, and the id comes again",
+			begin().Client("<iq type='get' id='1'><q xmlns='a'/></iq>").Lose().Server("<iq type='result' id='1'/>").Server("<presence from='ann@example.org/x' to='bob@example.org/y'/>", "<presence from='ann@example.org/x' to='bob@example.org/y'/>").
+				Client("<iq type='get' id='1'><q xmlns='b'/></iq>").Server("<iq type='result' id='1'/>").Close(),
+			[]string{hello, "presence to bob@example.org/y one-way resumed", "presence to bob@example.org/y one-way", "iq get b > result", "iq get a > -"},
+		},
+		{
 			"elements that look like others",
 			begin().Client("<message to='a'><body a='></message>'>\n<![CDATA[</message>]]]><x/></body></message><presence/>"),
 			[]string{hello, "message to a one-way", "presence one-way"},
