@@ -34,7 +34,7 @@ func (p *parser) response(h header, r *reader, m *dissector.Message) {
 		n := 0
 		r.list(func() {
 			if s := r.string(); !r.bad && n < maxWarnings {
-				Warnings.Add(v, clip(discreet(s, query), maxText))
+				Warnings.Add(v, clip(secrets.Discreet(s, query), maxText))
 				n++
 			}
 		})
@@ -77,7 +77,7 @@ func (p *parser) failed(r *reader, m *dissector.Message, query []byte) {
 	name := errorName(code)
 	ErrorCode.Set(v, int64(code))
 	Error.SetString(v, name)
-	setText(v, ErrorMessage, discreet(text, query))
+	setText(v, ErrorMessage, secrets.Discreet(text, query))
 	dissector.Status.SetString(v, name)
 	dissector.StatusCode.Set(v, int64(code))
 }

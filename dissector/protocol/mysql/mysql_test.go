@@ -238,10 +238,10 @@ func TestErrorsQuoteNoSecrets(t *testing.T) {
 	for _, text := range []string{
 		"check the manual for the right syntax to use near 'BY 'hunter2'' at line 1", "Unknown column 'hunter2' in 'field list'", `near "hunter2"`, "bei »hunter2«",
 	} {
-		if got := string(discreet([]byte(text), []byte("IDENTIFIED BY ***"))); strings.Contains(got, "hunter2") || !strings.HasSuffix(got, "'***'") {
+		if got := string(secrets.Discreet([]byte(text), []byte("IDENTIFIED BY ***"))); strings.Contains(got, "hunter2") || !strings.HasSuffix(got, "'***'") {
 			t.Errorf("got %s", got)
 		}
-		if got := string(discreet([]byte(text), []byte("SELECT hunter2"))); got != text {
+		if got := string(secrets.Discreet([]byte(text), []byte("SELECT hunter2"))); got != text {
 			t.Errorf("got %s", got)
 		}
 	}

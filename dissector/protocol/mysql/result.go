@@ -152,7 +152,7 @@ func (p *parser) fail(b []byte, m *dissector.Message) verdict {
 	}
 	dissector.Status.Set(v, p.scrap)
 	if peer := m.Peer(); peer != nil {
-		r.b = discreet(r.b, Query.Get(&peer.Values))
+		r.b = secrets.Discreet(r.b, Query.Get(&peer.Values))
 	}
 	p.scrap = appendText(p.scrap[:0], r.b, maxText, false)
 	ErrorMessage.Set(v, p.scrap)

@@ -3,6 +3,8 @@ package mysql
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"shark/dissector/secret"
 )
 
 // clip cuts b to n bytes.
@@ -23,18 +25,8 @@ func whole(b []byte, n int) []byte {
 // there is more or if it is cut already. From a secret on it is ***, bytes that are
 // no text are U+FFFD.
 func appendSQL(dst, sql []byte, limit int, cut bool) []byte {
-	end := secret(sql, cut)
-	if end >= 0 {
-		sql, cut = sql[:end], false
-	}
-	dst = appendText(dst, sql, limit, cut)
-	if end > 0 && named(sql[end-1]) {
-		dst = append(dst, ' ')
-	}
-	if end >= 0 {
-		dst = append(dst, "***"...)
-	}
-	return dst
+	n, mask := secrets.Shown(sql, cut)
+	return append(appendText(dst, sql[:n], limit, cut && mask == ""), mask...)
 }
 
 // appendText appends a text, at most limit bytes of it and "..." if there is more or
@@ -153,155 +145,15 @@ func used(sql []byte) []byte {
 	return rest[:end] // other statements may follow
 }
 
-// secrets are the words behind which passwords and keys stand, by their first letters;
-// longer ones before those that they begin with.
-var secrets = [...][]string{
-	'a': {"aes_encrypt", "aes_decrypt", "authentication_string"},
-	'd': {"des_encrypt", "des_decrypt"},
-	'i': {"identified by", "identified"},
-	'p': {"password", "passwd", "passphrase", "pwd"},
-	'r': {"rds_set_external_"},
-	's': {"secret"},
-	'z': nil,
-}
-
-// secret returns the end of the first word in a statement behind which a secret may
-// stand, -1 if there is none; cut says that the statement goes on. What is a literal or
-// a comment does not count: whoever is wrong about a single quote shows the secret and
-// hides all else.
-func secret(sql []byte, cut bool) int {
-	judged, names, bare := false, 0, false
-	for i, c := range sql {
-		if c == ':' {
-			if n := userInfo(sql[i:], cut); n > 0 {
-				return i + n
-			}
-			continue
-		}
-		c = lower(c)
-		if int(c) >= len(secrets) {
-			continue
-		}
-		for _, w := range secrets[c] {
-			if !hasFold(sql[i:], w) {
-				continue
-			}
-			if !judged && !cut {
-				names, bare = listed(sql), valueless(sql, i)
-			}
-			judged = true
-			if end := i + len(w); !bare && (i >= names || !lists(sql[end:])) {
-				return end
-			}
-			break
-		}
-	}
-	return -1
-}
-
-// userInfo returns how long the beginning of a URL is, from the colon of :// to that
-// before a password; 0 if there is none.
-func userInfo(b []byte, cut bool) int {
-	if !bytes.HasPrefix(b, []byte("://")) {
-		return 0
-	}
-	n := bytes.IndexAny(b[3:min(len(b), 3+maxText)], ":/@ \t\r\n")
-	if n < 0 || b[3+n] != ':' {
-		return 0
-	}
-	n += 4
-	port := n
-	for port < len(b) && digit(b[port]) {
-		port++
-	}
-	if port > n && port < len(b) && b[port] == '/' || !cut && bytes.IndexByte(b[n:min(len(b), n+maxText)], '@') < 0 {
-		return 0
-	}
-	return n
-}
-
-// listed returns how far a statement holds only the names that SELECT lists.
-func listed(sql []byte) int {
-	if !hasFold(sql, "select") {
-		return 0
-	}
-	i := 0
-	for i < len(sql) && (named(sql[i]) || bytes.IndexByte([]byte(" \t\r\n,.*`"), sql[i]) >= 0) {
-		i++
-	}
-	return i
-}
-
-// lists tells whether a name in the list of a SELECT ends at the front of rest, or
-// behind a few letters more: another one follows, or FROM.
-func lists(rest []byte) bool {
-	rest = rest[:min(len(rest), maxName)]
-	for len(rest) > 0 && named(rest[0]) {
-		rest = rest[1:]
-	}
-	rest = bytes.TrimLeft(rest, "` \t\r\n")
-	return len(rest) > 0 && rest[0] == ',' || hasFold(rest, "from") && len(rest) > 4 && rest[4] <= ' '
-}
-
-// valueless tells whether a statement on rows has no literal, and from the word at i on
-// no number and nothing set or compared but to parameters.
-func valueless(sql []byte, i int) bool {
-	switch w, _ := word(sql); w {
-	case "SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE":
-	default:
-		return false
-	}
-	sql = bytes.TrimRight(sql, "; \t\r\n")
-	if bytes.ContainsAny(sql, "'\";#") || bytes.Contains(sql, []byte("--")) || bytes.Contains(sql, []byte("/*")) {
-		return false
-	}
-	for i++; i < len(sql); i++ {
-		if digit(sql[i]) && !named(sql[i-1]) || sql[i] == '=' && !parameter(sql[i+1:]) {
-			return false
-		}
-	}
-	return true
-}
-
-// parameter tells whether a value is one.
-func parameter(b []byte) bool {
-	b = bytes.TrimLeft(b, " \t\r\n")
-	return len(b) > 0 && bytes.IndexByte([]byte("?$:@%"), b[0]) >= 0
-}
-
-// hasFold tells whether b begins with a word in small letters, whatever its case.
-func hasFold(b []byte, w string) bool {
-	if len(b) < len(w) {
-		return false
-	}
-	for i := range len(w) {
-		if lower(b[i]) != w[i] {
-			return false
-		}
-	}
-	return true
-}
-
-func lower(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		c |= 0x20
-	}
-	return c
-}
-
-// named tells whether c may be in a name.
-func named(c byte) bool {
-	c = lower(c)
-	return 'a' <= c && c <= 'z' || digit(c) || c == '_' || c == '$' || c >= utf8.RuneSelf
-}
-
-// discreet returns an error's text without what it quotes of a statement of which a
-// part is not shown. Behind the first quote nothing is sure: the secret may have quotes
-// in it.
-func discreet(text, query []byte) []byte {
-	i := bytes.IndexAny(text, "'\"`\u2018\u2019\u201a\u201c\u201d\u201e«»")
-	if i < 0 || !bytes.Contains(query, []byte("***")) {
-		return text
-	}
-	return append(bytes.Clone(text[:i]), "'***'"...)
+// secrets finds passwords and keys in statements.
+var secrets = secret.Dialect{
+	Words: ['z' + 1][]string{
+		'a': {"aes_encrypt", "aes_decrypt", "authentication_string"},
+		'd': {"des_encrypt", "des_decrypt"},
+		'i': {"identified by", "identified"},
+		'p': {"password", "passwd", "passphrase", "pwd"},
+		'r': {"rds_set_external_"},
+		's': {"secret"},
+	},
+	Sign: '$', List: "`$", Close: "`", Value: "'\";#", Verbs: []string{"replace"},
 }

@@ -383,7 +383,7 @@ func (p *parser) set(m *dissector.Message, ended bool) {
 	message, notice := r.message, r.notice
 	if peer := m.Peer(); peer != nil {
 		query := Query.Get(&peer.Values)
-		message, notice = discreet(message, query), discreet(notice, query)
+		message, notice = string(secrets.Discreet([]byte(message), query)), string(secrets.Discreet([]byte(notice), query))
 	}
 	setText(v, ErrorText, message)
 	setText(v, Notice, notice)

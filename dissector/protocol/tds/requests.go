@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"shark/dissector"
+	"shark/dissector/secret"
 )
 
 // procedures are those called by number (section 2.2.6.6).
@@ -229,8 +230,8 @@ func appendArgument(dst []byte, procedure string, title []byte, c *column, b []b
 	switch {
 	case null:
 		return append(dst, "null"...)
-	case secret(name, true) >= 0, secret([]byte(procedure), true) >= 0:
-		return append(dst, "***"...)
+	case isSecret(name), isSecret([]byte(procedure)):
+		return append(dst, secret.Mask...)
 	case c.kind == 0xe7 || c.kind == 0xef || c.kind == 0x63:
 		text, _ := appendText(nil, b, maxValue)
 		return append(appendQuery(append(dst, '\''), text, maxValue, false), '\'')

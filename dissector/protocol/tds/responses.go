@@ -159,7 +159,7 @@ func (p *parser) setResult(h header, m *dissector.Message) {
 	}
 	if d.hasInfo {
 		InfoNumber.Set(v, d.info)
-		setText(v, InfoMessage, discreet(d.note, query))
+		setText(v, InfoMessage, secrets.Discreet(d.note, query))
 	}
 	if peer := m.Peer(); !p.open && d.handle != 0 && peer != nil && peer.Notes == prepares {
 		Handle.Set(v, d.handle)
@@ -175,7 +175,7 @@ func (p *parser) setStatus(d *result, v *field.Values, query []byte) {
 	if d.hasError {
 		ErrorNumber.Set(v, d.number)
 		ErrorClass.Set(v, d.class)
-		setText(v, ErrorMessage, discreet(d.message, query))
+		setText(v, ErrorMessage, secrets.Discreet(d.message, query))
 		dissector.StatusCode.Set(v, d.number)
 	}
 	status := "OK"
