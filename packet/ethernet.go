@@ -22,6 +22,8 @@ const (
 	etherERSPAN2  etherType = 0x88be
 	etherQinQOld  etherType = 0x9100
 	etherQinQOld2 etherType = 0x9200
+
+	etherWLAN etherType = 0x05ff // IEEE 802.11; ours, from among those that are neither type nor length
 )
 
 // ethernet decodes an Ethernet frame.
@@ -73,6 +75,8 @@ func (d *Decoder) encapsulated(p *Packet, t etherType, b []byte, wire int) {
 		d.ppp(p, b, wire)
 	case etherBridged:
 		d.ethernet(p, b, wire)
+	case etherWLAN:
+		d.wlan(p, b, wire, false)
 	case etherERSPAN2: // 8 bytes of header (draft-foschiano-erspan-03 section 4.2)
 		if b, wire, ok := d.skip(p, 8, b, wire); ok {
 			d.ethernet(p, b, wire)

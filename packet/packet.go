@@ -190,7 +190,7 @@ const (
 // Tunnel is the outermost encapsulation a packet's flow was found in.
 type Tunnel struct {
 	Kind     TunnelKind
-	ID       uint32 // VNI, GRE key, TEID; 0 when it has none
+	ID       uint32 // VNI, GRE key, TEID, radio; 0 when it has none
 	Src, Dst Addr   // outer addresses
 }
 
@@ -205,6 +205,7 @@ const (
 	VXLAN
 	Geneve
 	GTPU
+	CAPWAP
 )
 
 // Packet is one packet decoded down to its innermost transport: in a tunnel the

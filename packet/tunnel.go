@@ -7,6 +7,7 @@ const (
 	portVXLAN    = 4789
 	portVXLANGPE = 4790
 	portVXLANOld = 8472 // before IANA gave one; still what the Linux kernel chooses
+	portCAPWAP   = 5247
 	portGeneve   = 6081
 )
 
@@ -48,6 +49,8 @@ func (d *Decoder) tunnelOn(port uint16, p *Packet, b []byte, wire int) bool {
 		return d.gtpu(p, b, wire)
 	case portTeredo:
 		return d.teredo(p, b, wire)
+	case portCAPWAP:
+		return d.capwap(p, b, wire)
 	}
 	return false
 }
@@ -117,6 +120,31 @@ func (d *Decoder) gtpu(p *Packet, b []byte, wire int) bool {
 		}
 	}
 	return d.tunnel(p, GTPU, id, etherIPv4, b[n:], wire-n)
+}
+
+// capwap looks into CAPWAP's data channel in clear: whole frames of Ethernet or IEEE
+// 802.11 (RFC 5415 section 4.3).
+func (d *Decoder) capwap(p *Packet, b []byte, wire int) bool {
+	const (
+		native   = 0x01 // in byte 2: frames of the radio, not of Ethernet
+		fragment = 0x80 // in byte 3
+		alive    = 0x08 // no frame follows
+		ieee     = 1    // binding of IEEE 802.11
+	)
+	if len(b) < 8 || b[0] != 0 || b[3]&(fragment|alive) != 0 {
+		return false
+	}
+	n, radio, binding := int(b[1]>>3)*4, uint32(b[1]&7)<<2|uint32(b[2]>>6), b[2]>>1&0x1f
+	if n < 8 || n > len(b) {
+		return false
+	}
+	switch {
+	case b[2]&native == 0:
+		return d.tunnel(p, CAPWAP, radio, etherBridged, b[n:], wire-n)
+	case binding == ieee:
+		return d.tunnel(p, CAPWAP, radio, etherWLAN, b[n:], wire-n)
+	}
+	return false
 }
 
 // teredo looks into Teredo: IPv6 behind an optional authentication header and an

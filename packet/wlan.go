@@ -7,6 +7,7 @@ import "encoding/binary"
 // tells that the header was padded to a multiple of 4 bytes.
 func (d *Decoder) wlan(p *Packet, b []byte, wire int, padded bool) {
 	const (
+		version     = 0x03 // 0 in all frames there are
 		typeMask    = 0x0c
 		typeData    = 0x08
 		noData      = 0x40 // subtype bit: null function
@@ -21,17 +22,21 @@ func (d *Decoder) wlan(p *Packet, b []byte, wire int, padded bool) {
 		d.malformed(p, LinkCut)
 		return
 	}
-	if b[0]&typeMask != typeData || b[0]&noData != 0 || b[1]&protected != 0 {
+	kind, flags := b[0], b[1]
+	if kind&version != 0 && flags&version == 0 { // Cisco's CAPWAP has them the other way round
+		kind, flags = flags, kind
+	}
+	if kind&typeMask != typeData || kind&noData != 0 || flags&protected != 0 {
 		return
 	}
 	n, aggregated := 24, false
-	if b[1]&bothDS == bothDS {
+	if flags&bothDS == bothDS {
 		n += 6
 	}
-	if b[0]&qosBit != 0 {
+	if kind&qosBit != 0 {
 		aggregated = n < len(b) && b[n]&amsdu != 0
 		n += 2
-		if b[1]&order != 0 {
+		if flags&order != 0 {
 			n += 4
 		}
 	}

@@ -26,7 +26,7 @@ var (
 	DstPort  = NewInt("dst.port", "", "Port of the server; 0 where the transport has none.", `dst.port in [80, 443]`)
 	Carrier  = NewText("transport", "What carried the entry: tcp, udp, sctp, icmp or icmpv6.", `transport == "udp"`)
 	VLAN     = NewInt("vlan", "", "Outermost VLAN id; 0 when untagged.", `vlan == 100`)
-	Tunnel   = NewText("tunnel", "Encapsulation the packets were found in: gre, ipip, vxlan, geneve or gtpu; empty when none.", `tunnel == "vxlan"`)
+	Tunnel   = NewText("tunnel", "Encapsulation the packets were found in: gre, ipip, vxlan, geneve, gtpu or capwap; empty when none.", `tunnel == "vxlan"`)
 	TunnelID = NewInt("tunnel_id", "", "Number of the tunnel, such as its VNI, GRE key or TEID; 0 when it has none.", `tunnel == "vxlan" && tunnel_id == 4096`)
 
 	ConnID      = NewInt("conn_id", "", "Number of the connection that the entry belongs to: that of its first packet.", `conn_id == 17`)

@@ -22,37 +22,23 @@ func (w *Writer) begin(kind uint32) {
 func (w *Writer) end() { w.complete(true) }
 
 func (w *Writer) complete(early bool) {
-	size := uint32(len(w.buf) + 4)
-	binary.LittleEndian.PutUint32(w.buf[4:], size)
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, size)
+	w.buf = endBlock(w.buf, 0)
 	if w.err == nil {
 		w.err = w.hold.block(w.buf, early)
 	}
 }
 
-// option adds an option to the block being written, unless it is empty.
-func (w *Writer) option(code uint16, v string) {
-	if v != "" {
-		w.buf = appendOption(w.buf, code, []byte(v))
-	}
-}
-
 func (w *Writer) endOptions() { w.buf = append(w.buf, 0, 0, 0, 0) }
 
-// writeSection writes a Section Header Block of a length not stated.
-func (w *Writer) writeSection() {
-	w.begin(blockSectionHeader)
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, byteOrderMagic)
-	w.buf = append(w.buf, 1, 0, 0, 0) // version 1.0
-	w.buf = append(w.buf, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
-	for _, c := range w.o.Comments {
-		w.option(optComment, c)
+// writeSection writes a Section Header Block.
+func (w *Writer) writeSection() { w.whole(AppendSection(w.buf[:0], &w.o)) }
+
+// whole takes a block that is complete as one that the packets that are held need.
+func (w *Writer) whole(block []byte) {
+	w.buf = block
+	if w.err == nil {
+		w.err = w.hold.block(block, true)
 	}
-	w.option(optHardware, w.o.Hardware)
-	w.option(optSystem, w.o.OS)
-	w.option(optApplication, w.o.Application)
-	w.endOptions()
-	w.end()
 }
 
 // describe writes the Interface Description Block of the source's interface i
@@ -66,19 +52,8 @@ func (w *Writer) describe(i uint32, link packet.LinkType, interfaces []packet.In
 	if int64(i) < int64(len(interfaces)) {
 		desc = interfaces[i]
 	}
-	w.begin(blockInterface)
-	w.buf = binary.LittleEndian.AppendUint16(w.buf, uint16(link))
-	w.buf = append(w.buf, 0, 0)
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, desc.SnapLen)
-	w.option(optName, desc.Name)
-	w.option(optDescription, desc.Description)
-	w.buf = appendOption(w.buf, optResolution, []byte{9})
-	if desc.Filter != "" {
-		w.option(optFilter, "\x00"+desc.Filter)
-	}
-	w.option(optIfSystem, desc.OS)
-	w.endOptions()
-	w.end()
+	desc.Link = link
+	w.whole(AppendInterface(w.buf[:0], &desc))
 	for len(w.ids) <= int(i) {
 		w.ids = append(w.ids, 0)
 	}
@@ -89,27 +64,15 @@ func (w *Writer) describe(i uint32, link packet.LinkType, interfaces []packet.In
 
 // writePacket writes an Enhanced Packet Block.
 func (w *Writer) writePacket(id uint32, rec *packet.Record) {
-	padded := (len(rec.Data) + 3) &^ 3
 	w.options = w.options[:0]
 	if len(rec.Options) > 0 {
 		w.options = appendPacketOptions(w.options, rec.Options, rec.OptionsBigEndian)
 	}
-	size := minBlock + packetFixed + padded + len(w.options)
-	b := w.room(size)
+	b := w.room(packetSize(rec, w.options))
 	if w.err != nil {
 		return
 	}
-	t := uint64(max(rec.Time, 0))
-	b = binary.LittleEndian.AppendUint32(b, blockPacket)
-	b = binary.LittleEndian.AppendUint32(b, uint32(size))
-	b = binary.LittleEndian.AppendUint32(b, id)
-	b = binary.LittleEndian.AppendUint32(b, uint32(t>>32))
-	b = binary.LittleEndian.AppendUint32(b, uint32(t))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(rec.Data)))
-	b = binary.LittleEndian.AppendUint32(b, max(rec.OrigLen, uint32(len(rec.Data))))
-	b = appendPadded(b, rec.Data)
-	b = append(b, w.options...)
-	w.err = w.hold.packet(rec.Time, len(binary.LittleEndian.AppendUint32(b, uint32(size))))
+	w.err = w.hold.packet(rec.Time, len(appendPacket(b, id, rec, w.options)))
 }
 
 // ngOnly reports an error unless the format can hold what is to be written.

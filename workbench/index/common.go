@@ -171,7 +171,7 @@ func transportSQL() string {
 }
 
 // tunnelNames name the kinds of packet.Tunnel.
-var tunnelNames = [...]string{packet.GRE: "gre", packet.IPinIP: "ipip", packet.VXLAN: "vxlan", packet.Geneve: "geneve", packet.GTPU: "gtpu"}
+var tunnelNames = [...]string{packet.GRE: "gre", packet.IPinIP: "ipip", packet.VXLAN: "vxlan", packet.Geneve: "geneve", packet.GTPU: "gtpu", packet.CAPWAP: "capwap"}
 
 func tunnelSQL() string {
 	var b strings.Builder

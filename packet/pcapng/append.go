@@ -1,0 +1,94 @@
+package pcapng
+
+import (
+	"encoding/binary"
+	"math"
+
+	"shark/packet"
+)
+
+// What follows makes blocks in memory of the caller's, for files that a Writer does
+// not write in one go. All is little-endian, times are in nanoseconds.
+
+// AppendSection appends a Section Header Block of a length not stated, with what o
+// says of the section.
+func AppendSection(dst []byte, o *Options) []byte {
+	start := len(dst)
+	dst = binary.LittleEndian.AppendUint32(dst, blockSectionHeader)
+	dst = append(dst, 0, 0, 0, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, byteOrderMagic)
+	dst = append(dst, 1, 0, 0, 0) // version 1.0
+	dst = binary.LittleEndian.AppendUint64(dst, math.MaxUint64)
+	for _, c := range o.Comments {
+		dst = appendText(dst, optComment, c)
+	}
+	dst = appendText(dst, optHardware, o.Hardware)
+	dst = appendText(dst, optSystem, o.OS)
+	dst = appendText(dst, optApplication, o.Application)
+	return endBlock(append(dst, 0, 0, 0, 0), start)
+}
+
+// AppendInterface appends an Interface Description Block.
+func AppendInterface(dst []byte, f *packet.Interface) []byte {
+	start := len(dst)
+	dst = binary.LittleEndian.AppendUint32(dst, blockInterface)
+	dst = append(dst, 0, 0, 0, 0)
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(f.Link))
+	dst = append(dst, 0, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, f.SnapLen)
+	dst = appendText(dst, optName, f.Name)
+	dst = appendText(dst, optDescription, f.Description)
+	dst = appendOption(dst, optResolution, []byte{9})
+	if f.Filter != "" {
+		dst = appendText(dst, optFilter, "\x00"+f.Filter)
+	}
+	dst = appendText(dst, optIfSystem, f.OS)
+	return endBlock(append(dst, 0, 0, 0, 0), start)
+}
+
+// AppendPacket appends an Enhanced Packet Block of the section's interface id. A time
+// before 1970 becomes 1970.
+func AppendPacket(dst []byte, id uint32, rec *packet.Record) []byte {
+	if len(rec.Options) == 0 {
+		return appendPacket(dst, id, rec, nil)
+	}
+	return appendPacket(dst, id, rec, appendPacketOptions(nil, rec.Options, rec.OptionsBigEndian))
+}
+
+// PacketSize returns how many bytes AppendPacket appends, or some more where a packet
+// has options.
+func PacketSize(rec *packet.Record) int { return packetSize(rec, rec.Options) + 4 }
+
+// packetSize is the size of an Enhanced Packet Block with options as they are written.
+func packetSize(rec *packet.Record, options []byte) int {
+	return minBlock + packetFixed + (len(rec.Data)+3)&^3 + len(options)
+}
+
+func appendPacket(b []byte, id uint32, rec *packet.Record, options []byte) []byte {
+	size, t := uint32(packetSize(rec, options)), uint64(max(rec.Time, 0))
+	b = binary.LittleEndian.AppendUint32(b, blockPacket)
+	b = binary.LittleEndian.AppendUint32(b, size)
+	b = binary.LittleEndian.AppendUint32(b, id)
+	b = binary.LittleEndian.AppendUint32(b, uint32(t>>32))
+	b = binary.LittleEndian.AppendUint32(b, uint32(t))
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(rec.Data)))
+	b = binary.LittleEndian.AppendUint32(b, max(rec.OrigLen, uint32(len(rec.Data))))
+	b = appendPadded(b, rec.Data)
+	b = append(b, options...)
+	return binary.LittleEndian.AppendUint32(b, size)
+}
+
+// appendText appends an option, unless it is empty.
+func appendText(dst []byte, code uint16, v string) []byte {
+	if v == "" {
+		return dst
+	}
+	return appendOption(dst, code, []byte(v))
+}
+
+// endBlock completes the block that begins at start.
+func endBlock(dst []byte, start int) []byte {
+	size := uint32(len(dst) - start + 4)
+	binary.LittleEndian.PutUint32(dst[start+4:], size)
+	return binary.LittleEndian.AppendUint32(dst, size)
+}
