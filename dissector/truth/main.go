@@ -13,6 +13,9 @@ import (
 // enough is the share of the oracles' valid items, in percent, that must match.
 const enough = 99
 
+// enoughEach is that share for one kind; those below it are named.
+const enoughEach = 97
+
 // options are the command line.
 type options struct {
 	captures string   // folder of captures

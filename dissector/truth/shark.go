@@ -77,6 +77,7 @@ func (s sightings) Entry(e *dissector.Entry) error {
 		s.http(&req, &resp)
 	case "http2":
 		s.http2(&req, &resp)
+		s.words(e.Protocol.Name, &req, &resp)
 	case "tlsx", "tls":
 		s.tls(&req, &resp)
 	case "dns":

@@ -107,6 +107,11 @@ func (s *summary) print(w io.Writer) {
 	}
 	x, void := s.all()
 	fmt.Fprintf(w, "%-8s %7d %8d %7.2f%% %7.2f%% %6d\n", "all", x.items, x.matched, x.percent(0), x.percent(void), x.extra)
+	for _, kind := range kinds {
+		if x := s.scores[kind]; x != nil && counts(kind) && x.percent(s.void[kind]) < enoughEach {
+			fmt.Fprintf(w, "%s: fewer than %d %% of its valid items match\n", kind, enoughEach)
+		}
+	}
 	fmt.Fprintln(w, "valid are the items but for those of which the list of differences says that shark is right not to have them")
 }
 

@@ -49,6 +49,7 @@ var vocabularies = []vocabulary{
 		"dhcp", asked("operation"),
 		[]string{"SOLICIT", "CONFIRM", "RENEW", "REBIND", "INFORMATION-REQUEST"},
 	},
+	{"grpc", "grpc_status", same, "grpc", status, nil},
 	{"websocket", "websocket_opcode", byCode(map[string]string{
 		"0": "continuation", "1": "text", "2": "binary", "8": "close", "9": "ping", "10": "pong",
 	}), "ws", webSocketFrames, nil},
@@ -145,6 +146,14 @@ func sipRequest(req, _ *half) []string {
 		return nil
 	}
 	return []string{req.text("operation")}
+}
+
+// status is that of a gRPC call.
+func status(_, resp *half) []string {
+	if !resp.has("grpc_status") {
+		return nil
+	}
+	return []string{resp.number("grpc_status")}
 }
 
 // webSocketFrames are the frames of a message, or of a ping and its pong.
