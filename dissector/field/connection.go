@@ -11,10 +11,10 @@ package field
 var (
 	ConnState       = NewText("conn_state", "State: open when its beginning was seen and not its end, in_progress when neither was, closed when its end was seen.", `conn && conn_state == "closed"`)
 	ConnEnded       = NewText("conn_ended", "How it ended: fin (SCTP: by shutdown), reset (SCTP: by abort), timeout or open.", `conn && conn_ended == "reset"`)
-	ConnLocalPkts   = NewInt("conn_local_pkts", "packets", "Packets that the client sent.", `conn && conn_local_pkts > 1000`)
-	ConnLocalBytes  = NewInt("conn_local_bytes", "bytes", "Bytes on the wire, headers included, that the client sent.", `conn && conn_local_bytes > 1000000`)
+	ConnLocalPkts   = NewInt("conn_local_pkts", "packets", "Packets that the client sent.", `conn && conn_local_pkts > 100`)
+	ConnLocalBytes  = NewInt("conn_local_bytes", "bytes", "Bytes on the wire, headers included, that the client sent.", `conn && conn_local_bytes > 100000`)
 	ConnRemotePkts  = NewInt("conn_remote_pkts", "packets", "Packets that the server sent.", `conn && conn_remote_pkts == 0`)
-	ConnRemoteBytes = NewInt("conn_remote_bytes", "bytes", "Bytes on the wire, headers included, that the server sent.", `conn && conn_remote_bytes > 1000000`)
+	ConnRemoteBytes = NewInt("conn_remote_bytes", "bytes", "Bytes on the wire, headers included, that the server sent.", `conn && conn_remote_bytes > 100000`)
 	ConnL7          = NewList("conn_l7_detected", "Protocols found in it.", `conn && "HTTP" in conn_l7_detected`)
 	ConnGroupID     = NewInt("conn_group_id", "", "Number of the flow it belongs to; the same as flow_id.", `conn && conn_group_id == 17`)
 	ConnDuration    = NewInt("conn_duration", "µs", "Time from its first to its last packet.", `conn && conn_duration > 60000000`)
@@ -26,12 +26,12 @@ var (
 
 // How healthy a TCP connection was. Some of it is told of SCTP associations too.
 var (
-	ConnCompleteness = NewInt("conn_completeness", "", "What was seen of a TCP connection, added up: SYN 1, SYN-ACK 2, ACK 4, data 8, FIN 16, RST 32.", `tcp_conn && conn_completeness < 7`)
-	ConnHandshake    = NewInt("conn_handshake_time", "µs", "Time from SYN to the ACK that ends the handshake (SCTP: from INIT to COOKIE ECHO), which is the round-trip time between the two ends wherever it was captured; 0 when it was not seen.", `tcp_conn && conn_handshake_time > 100000`)
-	ConnFirstByte    = NewInt("conn_first_byte_time", "µs", "Time from the client's first payload to the server's first payload; 0 when one is missing.", `tcp_conn && conn_first_byte_time > 1000000`)
+	ConnCompleteness = NewInt("conn_completeness", "", "What was seen of a TCP connection, added up: SYN 1, SYN-ACK 2, ACK 4, data 8, FIN 16, RST 32.", `tcp_conn && conn_completeness == 33`)
+	ConnHandshake    = NewInt("conn_handshake_time", "µs", "Time from SYN to the ACK that ends the handshake (SCTP: from INIT to COOKIE ECHO), which is the round-trip time between the two ends wherever it was captured; 0 when it was not seen.", `tcp_conn && conn_handshake_time > 10000`)
+	ConnFirstByte    = NewInt("conn_first_byte_time", "µs", "Time from the client's first payload to the server's first payload; 0 when one is missing.", `tcp_conn && conn_first_byte_time > 500000`)
 	ConnRTTMin       = NewInt("conn_rtt_min", "µs", "Shortest time from a segment to its acknowledgement, seen from where it was captured.", `tcp_conn && conn_rtt_min > 10000`)
 	ConnRTTAvg       = NewInt("conn_rtt_avg", "µs", "Mean time from a segment to its acknowledgement.", `tcp_conn && conn_rtt_avg > 10000`)
-	ConnRTTMax       = NewInt("conn_rtt_max", "µs", "Longest time from a segment to its acknowledgement.", `tcp_conn && conn_rtt_max > 1000000`)
+	ConnRTTMax       = NewInt("conn_rtt_max", "µs", "Longest time from a segment to its acknowledgement.", `tcp_conn && conn_rtt_max > 50000`)
 	ConnRTTSamples   = NewInt("conn_rtt_samples", "", "Number of times that the three are taken from; 0 makes them 0.", `tcp_conn && conn_rtt_samples > 10 && conn_rtt_avg > 10000`)
 
 	ConnRetransmissions = NewInt("conn_retransmissions", "segments", "Segments, or data chunks of SCTP, sent again, all kinds.", `tcp_conn && conn_retransmissions > 10`)
@@ -49,16 +49,16 @@ var (
 	ConnMissingChunks   = NewInt("conn_missing_chunks", "chunks", "Data chunks of SCTP that were sent, by their numbers, and not captured.", `sctp_conn && conn_missing_chunks > 0`)
 	ConnMissingBytes    = NewInt("conn_missing_bytes", "bytes", "Payload that was sent, by the sequence numbers, and not captured.", `tcp_conn && conn_missing_bytes > 0`)
 	ConnWindowScale     = NewBool("conn_window_scale", "Both sides offered window scaling in the handshake.", `tcp_conn && !conn_window_scale`)
-	ConnGoodput         = NewInt("conn_goodput_bytes", "bytes", "Payload of both directions, each byte counted once; of TCP and SCTP.", `tcp_conn && conn_goodput_bytes > 1000000`)
+	ConnGoodput         = NewInt("conn_goodput_bytes", "bytes", "Payload of both directions, each byte counted once; of TCP and SCTP.", `tcp_conn && conn_goodput_bytes > 100000`)
 )
 
 // What every flow has.
 var (
 	FlowState       = NewText("flow_state", "State: closed when all its connections are, else open or in_progress as theirs.", `flow && flow_state == "open"`)
 	FlowLocalPkts   = NewInt("flow_local_pkts", "packets", "Packets that the client sent.", `flow && flow_local_pkts > 1000`)
-	FlowLocalBytes  = NewInt("flow_local_bytes", "bytes", "Bytes on the wire, headers included, that the client sent.", `flow && flow_local_bytes > 1000000`)
+	FlowLocalBytes  = NewInt("flow_local_bytes", "bytes", "Bytes on the wire, headers included, that the client sent.", `flow && flow_local_bytes > 100000`)
 	FlowRemotePkts  = NewInt("flow_remote_pkts", "packets", "Packets that the server sent.", `flow && flow_remote_pkts == 0`)
-	FlowRemoteBytes = NewInt("flow_remote_bytes", "bytes", "Bytes on the wire, headers included, that the server sent.", `flow && flow_remote_bytes > 1000000`)
+	FlowRemoteBytes = NewInt("flow_remote_bytes", "bytes", "Bytes on the wire, headers included, that the server sent.", `flow && flow_remote_bytes > 100000`)
 	FlowLocalPPS    = NewInt("flow_local_pps", "packets/s", "Mean packet rate of the client over the flow's time.", `flow && flow_local_pps > 1000`)
 	FlowLocalBPS    = NewInt("flow_local_bps", "bytes/s", "Mean byte rate of the client over the flow's time.", `tcp_flow && flow_local_bps > 5000000`)
 	FlowRemotePPS   = NewInt("flow_remote_pps", "packets/s", "Mean packet rate of the server over the flow's time.", `flow && flow_remote_pps > 1000`)

@@ -134,4 +134,40 @@ def transfer():
     dig('+tcp', 'TXT', 'cup.small.example')
 
 
+def vxlan():
+    global SERVER
+    SERVER = '10.0.2.1'
+    dig('A', 'web.shop.example')
+    dig('AAAA', 'web.shop.example')
+    dig('A', 'none.shop.example')
+    dig('+tcp', 'TXT', 'long.shop.example')
+
+
+def llmnr():
+    """Asks the neighbours on the link, twice for what nobody has. A line is a message."""
+    link = socket.if_nametoindex('under1')
+    four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    four.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, struct.pack('4s4si', bytes(4), bytes(4), link))
+    six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, link)
+    for s, group, kind, name in [
+        (four, '224.0.0.252', 'A', 'cup'), (four, '224.0.0.252', 'AAAA', 'cup'), (six, 'ff02::1:3', 'A', 'CUP'),
+        (four, '224.0.0.252', 'A', 'payroll'), (four, '224.0.0.252', 'A', 'payroll'), (six, 'ff02::1:3', 'MX', 'cup'),
+    ]:
+        number = {'A': 1, 'MX': 15, 'AAAA': 28}[kind]
+        asked = bytes([len(name)]) + name.encode() + struct.pack('>BHH', 0, number, 1)
+        s.sendto(struct.pack('>6H', number * len(group), 0, 1, 0, 0, 0) + asked, (group, 5355))
+        print('llmnr', kind, name, *'----', '', sep='\t')
+        s.settimeout(0.3)
+        try:
+            b = s.recv(2000)
+        except TimeoutError:
+            continue
+        ttl, data = '-', b[12 + len(asked) + 12:]
+        if data:
+            ttl = int.from_bytes(b[12 + len(asked) + 6:][:4], 'big')
+            data = socket.inet_ntop(socket.AF_INET if len(data) == 4 else socket.AF_INET6, data)
+        print('llmnr', kind, name, 'NOERROR', '-', len(b), ttl, data or '', sep='\t')
+
+
 globals()[sys.argv[1]]()

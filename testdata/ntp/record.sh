@@ -1,23 +1,32 @@
 #!/bin/bash
 # Records the captures of this folder anew: record.sh FOLDER
-# Needs ntpd, ntpq and ntpdig of NTPsec, setpriv, python3, tcpdump and
-# unshare, and the rights to make a network namespace. Each capture's .truth holds what
+# Needs ntpd, ntpq and ntpdig of NTPsec, setpriv, ip, python3, tcpdump, nsenter and
+# unshare, and the rights to make network namespaces. Each capture's .truth holds what
 # the clients were told, a line a call.
 set -eu
 out=$(realpath "${1:?folder to write to}")
-for program in ntpd ntpq ntpdig setpriv python3 tcpdump unshare; do
+for program in ntpd ntpq ntpdig setpriv ip python3 tcpdump nsenter unshare; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 [ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec unshare -n -m "$0" "$out"
 ip link set lo up
 ip addr add 10.9.0.1/32 dev lo
 work=$(mktemp -d)
+unshare -n sleep 1000 &
+other=$!
 servers=()
-trap 'kill "${servers[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
+trap 'kill $other "${servers[@]}" 2>/dev/null; wait; rm -rf "$work"' EXIT
+until [ "$(readlink /proc/$other/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.1; done
+at_other=(nsenter -t "$other" -n)
+ip link add near type veth peer name far netns $other
+ip addr add 10.9.1.1/24 dev near
+ip link set near up
+"${at_other[@]}" ip addr add 10.9.1.2/24 dev far
+"${at_other[@]}" ip link set far up
 echo '7 SHA1 keykeykey' >"$work/keys"
 
 # The first has a clock of its own, the second knows no time and wants not to be asked
-# often. Neither may set the machine's clock.
+# often, the third has its time from the first. None may set the machine's clock.
 cat >"$work/one.conf" <<CONF
 refclock local stratum 0 refid GPS minpoll 3 maxpoll 3 prefer
 tos orphanwait 1
@@ -30,11 +39,17 @@ cat >"$work/two.conf" <<CONF
 server 10.9.0.9
 restrict default kod limited nomodify
 CONF
+cat >"$work/three.conf" <<CONF
+server 10.9.1.1 iburst minpoll 3 maxpoll 3
+tos minclock 1 minsane 1 mindist 1
+restrict default nomodify
+CONF
+interface=lo
 record() { # scenario
 	name=ntp_of_$1 truth=$out/ntp_of_$1.truth
 	: >"$truth"
 	: >"$work/log"
-	tcpdump --immediate-mode -B 65536 -i lo -U -w "$out/$name.pcap" -s 0 udp port 123 2>"$work/log" &
+	tcpdump --immediate-mode -B 65536 -i "$interface" -U -w "$out/$name.pcap" -s 0 udp port 123 2>"$work/log" &
 	dump=$!
 	until grep -q listening "$work/log"; do sleep 0.1; done
 	"$1"
@@ -54,13 +69,16 @@ for line in open(sys.argv[1]):
     print(d["host"], d["stratum"], d["leap"])
 PY
 }
-start() { # name
-	setpriv --bounding-set -sys_time --inh-caps -sys_time ntpd -n -N -c "$work/$1.conf" -f "$work/$1.drift" -l "$work/$1.log" -p "$work/$1.pid" &
+start() { # name prefix
+	setpriv --bounding-set -sys_time --inh-caps -sys_time "${@:2}" ntpd -n -N -c "$work/$1.conf" -f "$work/$1.drift" -l "$work/$1.log" -p "$work/$1.pid" &
 	servers+=($!)
 }
 times() {
 	for _ in 1 2 3; do dig 10.9.0.1; done
 	dig -a 7 -k "$work/keys" 10.9.0.1
+}
+second() {
+	for _ in 1 2 3; do dig 10.9.1.2; done
 }
 # A server without the time says so, and who asks too often is told that, and then
 # nothing.
@@ -80,6 +98,9 @@ start one
 until ntpdig -j -t 1 10.9.0.1 2>/dev/null | grep -q no-leap; do sleep 1; done
 record times
 record controls
+start three "${at_other[@]}"
+until ntpdig -j -t 1 10.9.1.2 2>/dev/null | grep -q no-leap; do sleep 1; done
+interface=near record second
 kill "${servers[@]}"
 wait "${servers[@]}" || true
 servers=()

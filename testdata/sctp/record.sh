@@ -1,10 +1,10 @@
 #!/bin/bash
-# Records the capture of this folder, and what tshark shows of it, into the folder
-# given. Needs root for network namespaces, tcpdump, tshark, python3, and a C compiler
+# Records the captures of this folder, and what tshark shows of one, into the folder
+# given. Needs root for network namespaces, tcpdump, tshark, editcap, python3, and a C compiler
 # with libusrsctp.
 set -u
 out=$(realpath "${1:?folder}")
-for program in tcpdump tshark python3 unshare nsenter ip cc; do
+for program in tcpdump tshark editcap python3 unshare nsenter ip cc; do
   command -v $program >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 if [ -z "${IN_NAMESPACE:-}" ]; then
@@ -47,3 +47,6 @@ sleep .5
 kill -INT $dump; wait $dump
 kill $near 2>/dev/null
 tshark -r "$name.pcap" -T fields -E occurrence=f -e frame.number -e sctp.chunk_type -e ip.len -e sctp.checksum 2>/dev/null >"$name.truth"
+# Without the packet in the middle of a message.
+packet=$(tshark -r "$name.pcap" -Y 'ip.len == 1500' -T fields -e frame.number 2>/dev/null | sed -n 2p)
+editcap -F pcap "$name.pcap" "$out/sctp_of_loss.pcap" "$packet"

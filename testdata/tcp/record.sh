@@ -1,8 +1,9 @@
 #!/bin/bash
 # Records the capture of this folder and of the folder udp beside it, and their truth,
-# into the two folders given. Needs root for a network namespace, tcpdump and python3.
+# into the two folders given; the second is udp beside the first if it is not. Needs root for a network namespace, tcpdump and python3.
 set -u
-tcp=$(realpath "${1:?folder}") udp=$(realpath "${2:?folder}")
+tcp=$(realpath "${1:?folder}") udp=$(realpath "${2:-$1/../udp}")
+mkdir -p "$udp"
 for program in tcpdump python3 unshare ip; do
   command -v $program >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done

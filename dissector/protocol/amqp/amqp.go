@@ -48,7 +48,7 @@ var (
 	ContentType  = field.NewText("amqp_content_type", "Content type of the message.", `amqp_content_type == "application/json"`)
 	DeliveryMode = field.NewInt("amqp_delivery_mode", "", "Delivery mode of the message: 1 transient, 2 persistent.", `amqp && amqp_delivery_mode == 2`)
 	DeliveryTag  = field.NewInt("amqp_delivery_tag", "", "Number by which ack, nack and reject name what was delivered or published on the channel. A publish has one in confirm mode.", `amqp && amqp_delivery_tag == 7`)
-	BodySize     = field.NewInt("amqp_body_size", "bytes", "Size of the message's body, as its header frame says it.", `amqp && amqp_body_size > 1000000`)
+	BodySize     = field.NewInt("amqp_body_size", "bytes", "Size of the message's body, as its header frame says it.", `amqp && amqp_body_size > 10000`)
 	ReplyCode    = field.NewInt("amqp_reply_code", "", "Code of channel.close, connection.close or basic.return: 200 success, 312 no route, 404 not found and so on.", `amqp && amqp_reply_code == 404`)
 	ReplyText    = field.NewText("amqp_reply_text", "Text that comes with the reply code, or why the server blocks the connection.", `amqp_reply_text.contains("no queue")`)
 	Vhost        = field.NewText("amqp_vhost", "Virtual host that connection.open asks for.", `amqp_vhost == "/"`)

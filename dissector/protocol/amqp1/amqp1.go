@@ -49,8 +49,8 @@ const (
 // The fields.
 var (
 	Channel        = field.NewInt("amqp1_channel", "", "Channel on which the frame was sent: the sender's number of the session.", `amqp1 && amqp1_channel == 1`)
-	Container      = field.NewText("amqp1_container", "Container id that open gives: the client's, or the server's where only that was seen.", `amqp1_container == "billing"`)
-	Hostname       = field.NewText("amqp1_hostname", "Host that open or sasl-init asks for.", `amqp1_hostname == "broker"`)
+	Container      = field.NewText("amqp1_container", "Container id that open gives: the client's, or the server's where only that was seen.", `amqp1_container == "shop"`)
+	Hostname       = field.NewText("amqp1_hostname", "Host that open or sasl-init asks for.", `amqp1_hostname.startsWith("vhost:")`)
 	Product        = field.NewText("amqp1_product", "Product that open says its sender is.", `amqp1_product == "RabbitMQ"`)
 	Mechanism      = field.NewText("amqp1_mechanism", "Security mechanism that the client chose, or those that the server offers.", `amqp1_mechanism == "PLAIN"`)
 	Link           = field.NewText("amqp1_link", "Name of the link.", `amqp1_link.startsWith("orders-")`)
@@ -61,7 +61,7 @@ var (
 	Target         = field.NewText("amqp1_target", "Address of the target that attach names.", `amqp1_target == "/queue/orders"`)
 	Credit         = field.NewInt("amqp1_credit", "messages", "Link credit that flow gives.", `amqp1 && amqp1_credit > 0`)
 	DeliveryID     = field.NewInt("amqp1_delivery_id", "", "Delivery id of a transfer, or the first that a disposition is about.", `amqp1 && amqp1_delivery_id == 7`)
-	DeliveryLast   = field.NewInt("amqp1_delivery_last", "", "Last delivery id that a disposition is about.", `amqp1 && amqp1_delivery_last > 7`)
+	DeliveryLast   = field.NewInt("amqp1_delivery_last", "", "Last delivery id that a disposition is about.", `amqp1 && amqp1_delivery_last > 5`)
 	Settled        = field.NewBool("amqp1_settled", "The transfer, or the disposition, is settled by who sent it.", `amqp1 && amqp1_settled`)
 	Outcome        = field.NewText("amqp1_outcome", "Outcome of a delivery: accepted, rejected, released, modified, declared.", `amqp1_outcome == "rejected"`)
 	Condition      = field.NewText("amqp1_error", "Condition of an error.", `amqp1_error == "amqp:not-found"`)
@@ -70,11 +70,11 @@ var (
 	To             = field.NewText("amqp1_to", "Node that the message is for.", `amqp1_to == "/queue/orders"`)
 	Subject        = field.NewText("amqp1_subject", "Subject of the message.", `amqp1_subject == "paid"`)
 	ReplyTo        = field.NewText("amqp1_reply_to", "Node to which a reply is to be sent.", `amqp1_reply_to.startsWith("/queue/")`)
-	CorrelationID  = field.NewText("amqp1_correlation_id", "Id of the message that this one belongs to.", `amqp1_correlation_id == "42"`)
+	CorrelationID  = field.NewText("amqp1_correlation_id", "Id of the message that this one belongs to.", `amqp1_correlation_id == "41"`)
 	ContentType    = field.NewText("amqp1_content_type", "Content type of the message.", `amqp1_content_type == "application/json"`)
 	Durable        = field.NewBool("amqp1_durable", "The message is to outlive the server.", `amqp1 && amqp1_durable`)
 	AppProperties  = field.NewMap("amqp1_application_properties", "Application properties of the message.", `amqp1_application_properties["region"] == "north"`)
-	BodySize       = field.NewInt("amqp1_body_size", "bytes", "Size of the message's body: of its first data or value and of all that comes behind it.", `amqp1 && amqp1_body_size > 1000000`)
+	BodySize       = field.NewInt("amqp1_body_size", "bytes", "Size of the message's body: of its first data or value and of all that comes behind it.", `amqp1 && amqp1_body_size > 1000`)
 	DeliveryFailed = field.NewBool("amqp1_delivery_failed", "The outcome modified counts as an attempt to deliver that failed.", `amqp1 && amqp1_delivery_failed`)
 )
 

@@ -41,20 +41,20 @@ var (
 	Version           = field.NewInt("cassandra_version", "", "Version of the protocol.", `cassandra && cassandra_version < 5`)
 	Opcode            = field.NewText("cassandra_opcode", "What is asked: QUERY, PREPARE, EXECUTE, BATCH, STARTUP, OPTIONS, REGISTER, AUTH_RESPONSE; EVENT of what the server tells by itself.", `cassandra && cassandra_opcode == "EXECUTE"`)
 	Stream            = field.NewInt("cassandra_stream", "", "Stream id, by which a response names its request; -1 of an event.", `cassandra && cassandra_stream == 12`)
-	Query             = field.NewText("cassandra_query", "Text of the statement, of a prepared one too where its PREPARE was seen; of a batch that of the first, and at most 4096 bytes, then ...; *** for the rest from a password on. shark show has 64 KiB of it.", `cassandra && cassandra_query.contains("orders")`)
-	PreparedID        = field.NewText("cassandra_prepared_id", "Id of the prepared statement, in hexadecimal digits.", `cassandra && cassandra_prepared_id.startsWith("4f2a")`)
+	Query             = field.NewText("cassandra_query", "Text of the statement, of a prepared one too where its PREPARE was seen; of a batch that of the first, and at most 4096 bytes, then ...; *** for the rest from a password on. shark show has 64 KiB of it.", `cassandra && cassandra_query.contains("items")`)
+	PreparedID        = field.NewText("cassandra_prepared_id", "Id of the prepared statement, in hexadecimal digits.", `cassandra && cassandra_prepared_id.startsWith("3030")`)
 	Parameters        = field.NewText("cassandra_parameters", "How many values are bound to the statement; shark show has the values.", `cassandra && cassandra_parameters == "2"`)
-	Consistency       = field.NewText("cassandra_consistency", "Consistency level that the request asks for.", `cassandra && cassandra_consistency == "ALL"`)
-	SerialConsistency = field.NewText("cassandra_serial_consistency", "Consistency level of the serial phase of a conditional update: SERIAL or LOCAL_SERIAL.", `cassandra && cassandra_serial_consistency == "SERIAL"`)
+	Consistency       = field.NewText("cassandra_consistency", "Consistency level that the request asks for.", `cassandra && cassandra_consistency == "QUORUM"`)
+	SerialConsistency = field.NewText("cassandra_serial_consistency", "Consistency level of the serial phase of a conditional update: SERIAL or LOCAL_SERIAL.", `cassandra && cassandra_serial_consistency == "LOCAL_SERIAL"`)
 	Keyspace          = field.NewText("cassandra_keyspace", "Keyspace that the request names or that the session uses.", `cassandra && cassandra_keyspace == "shop"`)
-	Table             = field.NewText("cassandra_table", "Table, with its keyspace, of the rows or of the prepared statement.", `cassandra && cassandra_table == "shop.orders"`)
+	Table             = field.NewText("cassandra_table", "Table, with its keyspace, of the rows or of the prepared statement.", `cassandra && cassandra_table == "shop.items"`)
 	User              = field.NewText("cassandra_user", "User who logged in with a password.", `cassandra && cassandra_user == "shop"`)
 	Driver            = field.NewText("cassandra_driver", "Name and version that the client's driver gives in STARTUP.", `cassandra && cassandra_driver.contains("gocql")`)
-	PageSize          = field.NewInt("cassandra_page_size", "", "Rows that the client wants in one response.", `cassandra && cassandra_page_size > 5000`)
+	PageSize          = field.NewInt("cassandra_page_size", "", "Rows that the client wants in one response.", `cassandra && cassandra_page_size > 1000`)
 	BatchType         = field.NewText("cassandra_batch_type", "Type of the batch: logged, unlogged or counter.", `cassandra && cassandra_batch_type == "logged"`)
-	BatchSize         = field.NewInt("cassandra_batch_size", "", "Statements of the batch.", `cassandra && cassandra_batch_size > 100`)
-	Rows              = field.NewInt("cassandra_rows", "", "Rows of the response.", `cassandra && cassandra_rows > 1000`)
-	Columns           = field.NewInt("cassandra_columns", "", "Columns of the rows.", `cassandra && cassandra_columns > 50`)
+	BatchSize         = field.NewInt("cassandra_batch_size", "", "Statements of the batch.", `cassandra && cassandra_batch_size > 2`)
+	Rows              = field.NewInt("cassandra_rows", "", "Rows of the response.", `cassandra && cassandra_rows > 20`)
+	Columns           = field.NewInt("cassandra_columns", "", "Columns of the rows.", `cassandra && cassandra_columns > 10`)
 	MorePages         = field.NewBool("cassandra_more_pages", "There are more rows than those of the response.", `cassandra && cassandra_more_pages`)
 	Event             = field.NewText("cassandra_event", "Type of the event: TOPOLOGY_CHANGE, STATUS_CHANGE or SCHEMA_CHANGE.", `cassandra && cassandra_event == "STATUS_CHANGE"`)
 	Compression       = field.NewText("cassandra_compression", "How the request, or else the response, is compressed: lz4 or snappy, unknown where it cannot be told; empty when it is not.", `cassandra && cassandra_compression == "lz4"`)
@@ -76,9 +76,9 @@ var Protocol = &dissector.Protocol{
 		Version, Opcode, Stream, Query, PreparedID, Parameters, Consistency, SerialConsistency, Keyspace, Table, User, Driver,
 		PageSize, BatchType, BatchSize, Rows, Columns, MorePages, Event, Compression, Tracing, Warnings, ErrorCode, Error, ErrorMessage,
 		field.NewAlias("cassandra_success", field.Succeeded, "Answered, and not with an error.", `cassandra && !cassandra_success`),
-		field.NewAlias("cassandra_request_size", field.RequestSize, "Size of the request.", `cassandra && cassandra_request_size > 100000`),
-		field.NewAlias("cassandra_response_size", field.ResponseSize, "Size of the response.", `cassandra && cassandra_response_size > 100000`),
-		field.NewAlias("cassandra_total_size", field.TotalSize, "Size of request and response.", `cassandra && cassandra_total_size > 100000`),
+		field.NewAlias("cassandra_request_size", field.RequestSize, "Size of the request.", `cassandra && cassandra_request_size > 1000`),
+		field.NewAlias("cassandra_response_size", field.ResponseSize, "Size of the response.", `cassandra && cassandra_response_size > 100`),
+		field.NewAlias("cassandra_total_size", field.TotalSize, "Size of request and response.", `cassandra && cassandra_total_size > 1000`),
 	),
 	Sync:  "\x03\x04\x05\x83\x84\x85",
 	Probe: probe,

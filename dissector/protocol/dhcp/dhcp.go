@@ -28,24 +28,24 @@ const (
 // The fields.
 var (
 	Version       = field.NewInt("dhcp_version", "", "Version of IP that addresses are given for: 4 or 6.", `dhcp && dhcp_version == 6`)
-	TransactionID = field.NewText("dhcp_transaction_id", "Transaction, which all messages from a client's question to its answer share, hexadecimal.", `dhcp_transaction_id == "3d1dee6f"`)
-	ClientMAC     = field.NewText("dhcp_client_mac", "Hardware address of the client; in DHCPv6, of its DUID or what the relay says.", `dhcp_client_mac == "02:00:00:00:00:02"`)
-	ClientID      = field.NewText("dhcp_client_id", "Client identifier, in DHCPv6 the client's DUID, hexadecimal.", `dhcp_client_id.startsWith("ff")`)
+	TransactionID = field.NewText("dhcp_transaction_id", "Transaction, which all messages from a client's question to its answer share, hexadecimal.", `dhcp_transaction_id == "0000cafe"`)
+	ClientMAC     = field.NewText("dhcp_client_mac", "Hardware address of the client; in DHCPv6, of its DUID or what the relay says.", `dhcp_client_mac == "02:00:00:00:09:02"`)
+	ClientID      = field.NewText("dhcp_client_id", "Client identifier, in DHCPv6 the client's DUID, hexadecimal.", `dhcp_client_id.startsWith("01")`)
 	ClientAddress = field.NewText("dhcp_client_address", "Address that the client uses already.", `dhcp_client_address == "10.9.0.100"`)
 	Requested     = field.NewText("dhcp_requested_address", "Address that the client asks for.", `dhcp_requested_address == "10.9.0.100"`)
 	Address       = field.NewText("dhcp_address", "Address or prefix that is offered or given.", `dhcp_address.startsWith("10.9.")`)
-	LeaseTime     = field.NewInt("dhcp_lease_time", "s", "How long it is offered or given for; 4294967295 is for ever.", `dhcp && dhcp_lease_time > 86400`)
+	LeaseTime     = field.NewInt("dhcp_lease_time", "s", "How long it is offered or given for; 4294967295 is for ever.", `dhcp && dhcp_lease_time > 60`)
 	ServerID      = field.NewText("dhcp_server_id", "Server that is meant or answers: its address, in DHCPv6 its DUID, hexadecimal.", `dhcp_server_id == "10.9.0.1"`)
-	Relay         = field.NewText("dhcp_relay", "Relay that the message went through: its address in the client's network.", `dhcp_relay == "10.9.0.2"`)
+	Relay         = field.NewText("dhcp_relay", "Relay that the message went through: its address in the client's network.", `dhcp_relay == "10.7.0.2"`)
 	Hostname      = field.NewText("dhcp_hostname", "Name of the client, as it says or is told.", `dhcp_hostname == "laptop"`)
-	VendorClass   = field.NewText("dhcp_vendor_class", "Kind of the client's software.", `dhcp_vendor_class.startsWith("MSFT")`)
+	VendorClass   = field.NewText("dhcp_vendor_class", "Kind of the client's software.", `dhcp_vendor_class.startsWith("udhcp")`)
 	SubnetMask    = field.NewText("dhcp_subnet_mask", "Mask of the network that the address is in.", `dhcp_subnet_mask == "255.255.255.0"`)
 	Routers       = field.NewList("dhcp_routers", "Routers that the client is told; at most 8.", `"10.9.0.1" in dhcp_routers`)
 	NameServers   = field.NewList("dhcp_name_servers", "DNS servers that the client is told; at most 8.", `"10.9.0.53" in dhcp_name_servers`)
 	Domain        = field.NewText("dhcp_domain", "Domain that the client is told, the first one.", `dhcp_domain == "shop.example"`)
 	BootServer    = field.NewText("dhcp_boot_server", "Server that the client is to boot from.", `dhcp_boot_server == "10.9.0.1"`)
 	BootFile      = field.NewText("dhcp_boot_file", "File that the client is to boot.", `dhcp_boot_file.endsWith(".efi")`)
-	Text          = field.NewText("dhcp_message", "What server or client say about a refusal.", `dhcp_message.contains("wrong network")`)
+	Text          = field.NewText("dhcp_message", "What server or client say about a refusal.", `dhcp_message.contains("not available")`)
 )
 
 // Protocol is DHCP of both versions. A call has failed when it is answered with NAK or
@@ -60,9 +60,9 @@ var Protocol = &dissector.Protocol{
 		Version, TransactionID, ClientMAC, ClientID, ClientAddress, Requested, Address, LeaseTime, ServerID, Relay, Hostname,
 		VendorClass, SubnetMask, Routers, NameServers, Domain, BootServer, BootFile, Text,
 		field.NewAlias("dhcp_message_type", field.Operation, "Kind of the message that asks, or that is alone: DISCOVER, OFFER, REQUEST and so on, SOLICIT and so on.", `dhcp_message_type == "DISCOVER"`),
-		field.NewAlias("dhcp_request_size", field.RequestSize, "Size of the message that asks, or that is alone.", `dhcp_request_size > 500`),
-		field.NewAlias("dhcp_response_size", field.ResponseSize, "Size of the answer.", `dhcp_response_size > 500`),
-		field.NewAlias("dhcp_total_size", field.TotalSize, "Size of both.", `dhcp_total_size > 1000`),
+		field.NewAlias("dhcp_request_size", field.RequestSize, "Size of the message that asks, or that is alone.", `dhcp_request_size > 200`),
+		field.NewAlias("dhcp_response_size", field.ResponseSize, "Size of the answer.", `dhcp_response_size > 200`),
+		field.NewAlias("dhcp_total_size", field.TotalSize, "Size of both.", `dhcp_total_size > 500`),
 	),
 	Probe: probe,
 	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },

@@ -30,10 +30,10 @@ const (
 // The fields.
 var (
 	Questions     = field.NewList("dns_questions", "Names asked for, as they were sent, without the last dot.", `dns_questions.exists(q, q.endsWith(".example"))`)
-	Answers       = field.NewList("dns_answers", "Records of the answer section: the address of A and AAAA, the name of CNAME, NS and PTR, the presentation form of others.", `"10.0.0.7" in dns_answers`)
+	Answers       = field.NewList("dns_answers", "Records of the answer section: the address of A and AAAA, the name of CNAME, NS and PTR, the presentation form of others.", `"192.0.2.80" in dns_answers`)
 	QuestionTypes = field.NewList("dns_question_types", "Types of the records asked for, such as A, AAAA, MX or ANY.", `"AAAA" in dns_question_types`)
 	AnswerTypes   = field.NewList("dns_answer_types", "Types of the records of the answer section, in the order of dns_answers.", `"CNAME" in dns_answer_types`)
-	ID            = field.NewInt("dns_id", "", "Message id, which a response repeats.", `dns && dns_id == 4711`)
+	ID            = field.NewInt("dns_id", "", "Message id, which a response repeats.", `dns && dns_id == 14`)
 	Opcode        = field.NewText("dns_opcode", "Kind of message: QUERY, NOTIFY, UPDATE, STATUS, IQUERY or DSO.", `dns_opcode == "UPDATE"`)
 	Rcode         = field.NewText("dns_rcode", "Response code by name, such as NOERROR, NXDOMAIN or SERVFAIL.", `dns_rcode == "NXDOMAIN"`)
 	TTL           = field.NewInt("dns_ttl", "s", "Smallest time to live of the answers.", `dns && size(dns_answers) > 0 && dns_ttl < 5`)
@@ -44,7 +44,7 @@ var (
 	Authentic     = field.NewBool("dns_authentic", "The server vouches for the answer by DNSSEC (AD).", `dns_authentic`)
 	EDNSSize      = field.NewInt("dns_edns_size", "bytes", "Largest UDP response that the client takes, by its EDNS record.", `dns_edns_size > 1232`)
 	DNSSECOK      = field.NewBool("dns_dnssec_ok", "The client wants DNSSEC records (DO).", `dns_dnssec_ok`)
-	ClientSubnet  = field.NewText("dns_client_subnet", "Network on whose behalf a resolver asks, RFC 7871.", `dns_client_subnet.startsWith("10.")`)
+	ClientSubnet  = field.NewText("dns_client_subnet", "Network on whose behalf a resolver asks, RFC 7871.", `dns_client_subnet.startsWith("192.0.2.")`)
 	ExtendedError = field.NewText("dns_extended_error", "Why the answer is what it is: code and text of RFC 8914.", `dns_extended_error.contains("Stale")`)
 	Malformed     = field.NewBool("dns_malformed", "A record could not be read; it and what follows it are missing here.", `dns_malformed`)
 	Records       = field.NewList("dns_records", "Records that are not answers, with section, owner, TTL, class and type: authority, additional, updates. For an entry that is looked at, all records.", `dns_records.exists(r, r.contains(" SOA "))`)
@@ -54,7 +54,7 @@ var fields = field.Fields(
 	Questions, Answers, QuestionTypes, AnswerTypes,
 	field.NewAlias("dns_request", field.HasRequest, "The query was seen.", `dns_request && !dns_response`),
 	field.NewAlias("dns_response", field.HasResponse, "The response was seen.", `dns_response && size(dns_answers) == 0`),
-	field.NewAlias("dns_request_length", field.RequestSize, "Size of the query.", `dns_request_length > 300`),
+	field.NewAlias("dns_request_length", field.RequestSize, "Size of the query.", `dns_request_length > 100`),
 	field.NewAlias("dns_response_length", field.ResponseSize, "Size of the response.", `dns_response_length > 1232`),
 	field.NewAlias("dns_total_size", field.TotalSize, "Size of query and response.", `dns_total_size > 4096`),
 	ID, Opcode, Rcode, TTL, Authoritative, Cut, Desired, Available, Authentic,

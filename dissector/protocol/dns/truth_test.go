@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -12,17 +13,21 @@ import (
 )
 
 // told collects the calls as the recorded clients write them: transport, type, name, status,
-// flags, size of the answer, least time to live, and the data of the answers.
+// flags, size of the answer, least time to live, and the data of the answers. A message of
+// LLMNR is a line of its own.
 type told []string
 
 func (c *told) Entry(e *dissector.Entry) error {
-	if e.Protocol != Protocol || e.Request == nil {
+	if e.Protocol != Protocol && e.Protocol != Llmnr || e.Request == nil {
 		return nil
 	}
 	transport, status, flags, size, ttl, data := "udp", "-", "-", "-", "-", ""
 	m := e.Request
-	if e.Response != nil {
-		m = e.Response
+	if e.Protocol == Llmnr {
+		transport = "llmnr"
+	}
+	if e.Response != nil || e.Protocol == Llmnr && Rcode.Get(&m.Values) != nil {
+		m = cmp.Or(e.Response, m)
 		v, n := &m.Values, m.Size
 		if m.Transport == dissector.TCP {
 			transport, n = "tcp", n-2 // the length before it
@@ -86,7 +91,7 @@ func compact(records []string) string {
 func TestAgainstClients(t *testing.T) {
 	dissectortest.Told(t, "dns", func(t *testing.T, capture string, want []string) {
 		var got told
-		dissectortest.Dissect(t, dissectortest.Open(t, capture), &got, Protocol)
+		dissectortest.Dissect(t, dissectortest.Open(t, capture), &got, Protocol, Llmnr)
 		dissectortest.SameLines(t, got, want)
 	})
 }

@@ -38,8 +38,8 @@ var (
 	Types         = field.NewText("dubbo_parameter_types", "Types of the parameters, as Java describes them.", `dubbo_parameter_types == "Ljava/lang/String;"`)
 	Generic       = field.NewBool("dubbo_generic", "The method is called by its name, through $invoke.", `dubbo_generic`)
 	Serialization = field.NewText("dubbo_serialization", "How the body is written, such as hessian2 or fastjson2.", `dubbo_serialization != "hessian2"`)
-	RequestID     = field.NewInt("dubbo_request_id", "", "Number by which an answer names its request.", `dubbo && dubbo_request_id == 42`)
-	Exception     = field.NewText("dubbo_exception", "Class of the exception that the method threw.", `dubbo_exception.endsWith("TimeoutException")`)
+	RequestID     = field.NewInt("dubbo_request_id", "", "Number by which an answer names its request.", `dubbo && dubbo_request_id == 3`)
+	Exception     = field.NewText("dubbo_exception", "Class of the exception that the method threw.", `dubbo_exception.endsWith("SoldOutException")`)
 	Error         = field.NewText("dubbo_error", "Text of the exception, or of the error that is the answer.", `dubbo_error.contains("exhausted")`)
 )
 
@@ -52,7 +52,7 @@ var Protocol = &dissector.Protocol{
 	Transport: dissector.TCP,
 	Ports:     []uint16{20880},
 	Fields: field.Fields(
-		field.NewAlias("dubbo_method", field.Operation, "Method that is called, or the event.", `dubbo_method == "sayHello"`),
+		field.NewAlias("dubbo_method", field.Operation, "Method that is called, or the event.", `dubbo_method == "find"`),
 		Service, Version, Release, Types, Generic, Serialization, RequestID, Exception, Error,
 	),
 	Sync:  "\xda",

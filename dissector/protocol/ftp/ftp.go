@@ -36,11 +36,11 @@ const hidden = "***"
 
 // The fields.
 var (
-	Argument = field.NewText("ftp_argument", "What stands behind the command: a path, a type, a name; *** for what may be a secret.", `ftp_argument.endsWith(".zip")`)
+	Argument = field.NewText("ftp_argument", "What stands behind the command: a path, a type, a name; *** for what may be a secret.", `ftp_argument.endsWith(".txt")`)
 	User     = field.NewText("ftp_user", "Name of the user, of USER and of the PASS behind it.", `ftp_user == "anonymous"`)
 	Reply    = field.NewText("ftp_reply", "Text of the reply, its lines joined; of FEAT the first and the last.", `ftp_reply.contains("Transfer complete")`)
-	Data     = field.NewText("ftp_data_address", "Address and port at which the data connection is to be opened, of PORT, EPRT, PASV and EPSV.", `ftp_data_address.endsWith(":20000")`)
-	Features = field.NewList("ftp_features", "Extensions that the server lists for FEAT; at most 64, then ....", `"MLST" in ftp_features`)
+	Data     = field.NewText("ftp_data_address", "Address and port at which the data connection is to be opened, of PORT, EPRT, PASV and EPSV.", `ftp_data_address.startsWith("127.0.0.1:")`)
+	Features = field.NewList("ftp_features", "Extensions that the server lists for FEAT; at most 64, then ....", `"AUTH TLS" in ftp_features`)
 )
 
 // Protocol is FTP. A call has failed when its reply is a 4yz or a 5yz.

@@ -52,13 +52,13 @@ var V2 = &dissector.Protocol{
 // The fields of GraphQL beyond those of HTTP.
 var (
 	Type       = field.NewText("gql_type", "Type of the operation: query, mutation or subscription; of a batch, of its first one.", `gql && gql_type == "mutation"`)
-	Name       = field.NewText("gql_operation", "Name of the operation, if it has one; of a batch, of its first one.", `gql && gql_operation == "GetCart"`)
+	Name       = field.NewText("gql_operation", "Name of the operation, if it has one; of a batch, of its first one.", `gql && gql_operation == "Add"`)
 	RootFields = field.NewList("gql_fields", "Fields at the root of the operation, of the schema and not as they are renamed.", `gql && "addItem" in gql_fields`)
-	Batch      = field.NewInt("gql_batch", "", "Operations of a batch; not set for a call that is none.", `gql && gql_batch > 10`)
+	Batch      = field.NewInt("gql_batch", "", "Operations of a batch; not set for a call that is none.", `gql && gql_batch > 2`)
 	Persisted  = field.NewText("gql_persisted", "Hash by which a query is asked for that the server may know.", `gql && gql_persisted != ""`)
 	Errors     = field.NewInt("gql_errors", "", "Errors in the response, whatever its HTTP status.", `gql && gql_errors > 0`)
-	Error      = field.NewText("gql_error", "Message of the first error.", `gql && gql_error.contains("not authorized")`)
-	ErrorCode  = field.NewText("gql_error_code", "Code of the first error, from its extensions.", `gql && gql_error_code == "UNAUTHENTICATED"`)
+	Error      = field.NewText("gql_error", "Message of the first error.", `gql && gql_error.contains("not allowed")`)
+	ErrorCode  = field.NewText("gql_error_code", "Code of the first error, from its extensions.", `gql && gql_error_code == "FORBIDDEN"`)
 	Cut        = field.NewBool("gql_cut", "A body is longer than is read, or not all of it was captured: what stands in its rest is not known.", `gql && gql_cut`)
 )
 

@@ -14,8 +14,8 @@ import (
 // status_code the response's status) they are all that HTTP messages set.
 var (
 	Method  = field.NewText("method", "Request method, as it was sent.", `http && method == "POST"`)
-	URL     = field.NewText("url", "Request target, as it was sent: most often path and query.", `http && url.contains("token=")`)
-	Path    = field.NewText("path", "Path of the request target, without query; the whole target where it has no path, as in CONNECT.", `http && path.startsWith("/api/")`)
+	URL     = field.NewText("url", "Request target, as it was sent: most often path and query.", `http && url.contains("user=")`)
+	Path    = field.NewText("path", "Path of the request target, without query; the whole target where it has no path, as in CONNECT.", `http && path.startsWith("/orders/")`)
 	Host    = field.NewText("host", "Host, and port if given, that the request is for: from the target, Host or :authority.", `http && host == "shop.example"`)
 	Version = field.NewText("http_version", `Protocol version: "HTTP/1.0", "HTTP/1.1", "HTTP/2".`, `http && http_version == "HTTP/1.0"`)
 	Reason  = field.NewText("status_text", "Reason phrase of the response; HTTP/2 has none.", `http && status_text == "Not Found"`)
@@ -26,8 +26,8 @@ var (
 	ResponseTrailers = field.NewMap("response.trailers", "Fields sent after the response's body, by lower-case name.", `http && "grpc-status" in response.trailers`)
 
 	RequestHeadersSize  = field.NewInt("request_headers_size", "bytes", "Size of the request's head on the wire: request line and headers, in HTTP/2 packed.", `http && request_headers_size > 8192`)
-	RequestBodySize     = field.NewInt("request_body_size", "bytes", "Size of the request's body as sent, without chunk or frame headers.", `http && request_body_size > 1000000`)
-	ResponseHeadersSize = field.NewInt("response_headers_size", "bytes", "Size of the response's head on the wire: status line and headers, in HTTP/2 packed.", `http && response_headers_size > 8192`)
+	RequestBodySize     = field.NewInt("request_body_size", "bytes", "Size of the request's body as sent, without chunk or frame headers.", `http && request_body_size > 10000`)
+	ResponseHeadersSize = field.NewInt("response_headers_size", "bytes", "Size of the response's head on the wire: status line and headers, in HTTP/2 packed.", `http && response_headers_size > 200`)
 	ResponseBodySize    = field.NewInt("response_body_size", "bytes", "Size of the response's body as sent, without chunk or frame headers.", `http && response_body_size == 0`)
 
 	Anomaly = field.NewText("http_anomaly", "What is wrong with the way a message is framed, such as two lengths that differ; a sign of request smuggling.", `http && http_anomaly != ""`)
@@ -37,7 +37,7 @@ var (
 var (
 	QueryString = field.NewDerived(field.Map, "query_string", URL.Field,
 		func(s string) any { return parseQuery(s) },
-		"Parameters of the query, percent-decoded; values of a name that comes again are joined by a comma.", `http && map_get(query_string, "debug", "") == "1"`)
+		"Parameters of the query, percent-decoded; values of a name that comes again are joined by a comma.", `http && map_get(query_string, "page", "") == "3"`)
 	RequestCookies = field.NewDerived(field.Map, "request.cookies", RequestHeaders.Field,
 		func(s string) any { return parseCookies(s) },
 		"Cookies of the request, by name.", `http && "session" in request.cookies`)

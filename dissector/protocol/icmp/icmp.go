@@ -27,10 +27,10 @@ var (
 	Code     = field.NewInt("icmp_code", "", "Code of the message, which its type gives a meaning.", `icmp_type == "3" && icmp_code == 4`)
 	Version  = field.NewInt("icmp_version", "", "4 for ICMP, 6 for ICMPv6.", `icmp && icmp_version == 6`)
 	Length   = field.NewInt("icmp_length", "bytes", "Length of the message.", `icmp_length > 1000`)
-	ID       = field.NewInt("icmp_id", "", "Identifier of a question and its answer.", `icmp_id == 4711`)
-	Sequence = field.NewInt("icmp_sequence", "", "Sequence number of a question and its answer.", `icmp && icmp_sequence > 100`)
+	ID       = field.NewInt("icmp_id", "", "Identifier of a question and its answer.", `icmp_id > 0`)
+	Sequence = field.NewInt("icmp_sequence", "", "Sequence number of a question and its answer.", `icmp && icmp_sequence > 3`)
 	About    = field.NewText("icmp_about", "The flow that an error is about: transport, source and destination of the packet it quotes.", `icmp_about.startsWith("udp ")`)
-	Target   = field.NewText("icmp_target", "Address that a neighbour or redirect message is about: the neighbour, or the better gateway.", `icmp_target == "fe80::1"`)
+	Target   = field.NewText("icmp_target", "Address that a neighbour or redirect message is about: the neighbour, or the better gateway.", `icmp_target == "fd00:1::2"`)
 	MTU      = field.NewInt("icmp_mtu", "bytes", "Largest packet that the next link takes, by an error that says so.", `icmp_mtu > 0 && icmp_mtu < 1500`)
 )
 

@@ -32,10 +32,10 @@ var (
 	APIName     = field.NewText("kafka_api_key_name", "Name of the API, such as PRODUCE, FETCH or OFFSET_COMMIT.", `kafka_api_key_name == "PRODUCE"`)
 	APIVersion  = field.NewInt("kafka_api_version", "", "Version of the request.", `kafka && kafka_api_version < 3`)
 	Correlation = field.NewInt("kafka_correlation_id", "", "Number by which a response names its request.", `kafka_correlation_id == 42`)
-	ClientID    = field.NewText("kafka_client_id", "What the client calls itself.", `kafka_client_id.startsWith("billing-")`)
-	Size        = field.NewInt("kafka_size", "bytes", "Size of the request, or of the response if the request was not seen, as the message says it: without the 4 bytes that say it.", `kafka_size > 1000000`)
+	ClientID    = field.NewText("kafka_client_id", "What the client calls itself.", `kafka_client_id.startsWith("till-")`)
+	Size        = field.NewInt("kafka_size", "bytes", "Size of the request, or of the response if the request was not seen, as the message says it: without the 4 bytes that say it.", `kafka_size > 10000`)
 	Topics      = field.NewList("kafka_topics", "Topics of request and response, by name, or by id where only that is sent.", `"orders" in kafka_topics`)
-	Group       = field.NewText("kafka_group", "Consumer group.", `kafka_group == "billing"`)
+	Group       = field.NewText("kafka_group", "Consumer group.", `kafka_group == "workers"`)
 	ErrorCode   = field.NewInt("kafka_error_code", "", "First error code of the response that is not 0.", `kafka_error_code == 3`)
 	Error       = field.NewText("kafka_error", "Name of that error, such as NOT_LEADER_OR_FOLLOWER; NONE when all went well.", `kafka_error == "OFFSET_OUT_OF_RANGE"`)
 )
@@ -53,8 +53,8 @@ var Protocol = &dissector.Protocol{
 		field.NewAlias("kafka_request", field.HasRequest, "The request was seen.", `kafka_request && !kafka_response`),
 		field.NewAlias("kafka_response", field.HasResponse, "The response was seen.", `kafka_response && elapsed_time > 500000`),
 		field.NewAlias("kafka_request_summary", field.Summary, "Topics of the request, or else its group or client.", `kafka_request_summary.contains("orders")`),
-		field.NewAlias("kafka_request_size", field.RequestSize, "Size of the request.", `kafka_request_size > 100000`),
-		field.NewAlias("kafka_response_size", field.ResponseSize, "Size of the response.", `kafka_response_size > 100000`),
+		field.NewAlias("kafka_request_size", field.RequestSize, "Size of the request.", `kafka_request_size > 10000`),
+		field.NewAlias("kafka_response_size", field.ResponseSize, "Size of the response.", `kafka_response_size > 10000`),
 	),
 	Probe: probe,
 	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },

@@ -38,16 +38,16 @@ var (
 	ClientName  = field.NewText("kerberos_client", "Principal whom the ticket is for, with its realm; that of a TGS-REQ is known by its answer only.", `kerberos_client.startsWith("alice@")`)
 	ServerName  = field.NewText("kerberos_server", "Principal whose ticket is asked for, with its realm.", `kerberos_server.startsWith("HTTP/")`)
 	Options     = field.NewList("kerberos_options", "Options of the request that are set, such as forwardable or canonicalize.", `"renew" in kerberos_options`)
-	Till        = field.NewText("kerberos_till", "Until when the ticket shall hold, as RFC 3339 writes times.", `kerberos_till > "2030"`)
+	Till        = field.NewText("kerberos_till", "Until when the ticket shall hold, as RFC 3339 writes times.", `kerberos_till > "2026"`)
 	Etypes      = field.NewList("kerberos_etypes", "Encryption types that the client offers, by name, the best first; at most 32, then ....", `"rc4-hmac" in kerberos_etypes`)
 	Padata      = field.NewList("kerberos_padata", "Pre-authentication data of the request, by type; at most 32, then ....", `"PA-ENC-TIMESTAMP" in kerberos_padata`)
-	Offered     = field.NewList("kerberos_padata_offered", "Pre-authentication data that the server asks for where it needs some, by type; at most 32, then ....", `"PA-PK-AS-REQ" in kerberos_padata_offered`)
+	Offered     = field.NewList("kerberos_padata_offered", "Pre-authentication data that the server asks for where it needs some, by type; at most 32, then ....", `"PA-ENC-TIMESTAMP" in kerberos_padata_offered`)
 	TicketEtype = field.NewText("kerberos_ticket_etype", "Encryption type of the ticket that is given.", `kerberos_ticket_etype == "rc4-hmac"`)
-	ReplyEtype  = field.NewText("kerberos_reply_etype", "Encryption type of the answer's part for the client.", `kerberos_reply_etype == "rc4-hmac"`)
+	ReplyEtype  = field.NewText("kerberos_reply_etype", "Encryption type of the answer's part for the client.", `kerberos_reply_etype == "aes128-cts-hmac-sha1-96"`)
 	Error       = field.NewText("kerberos_error", "Error by name, such as KDC_ERR_C_PRINCIPAL_UNKNOWN.", `kerberos_error == "KDC_ERR_PREAUTH_FAILED"`)
 	ErrorCode   = field.NewInt("kerberos_error_code", "", "Error by number.", `kerberos && kerberos_error_code == 24`)
 	ErrorText   = field.NewText("kerberos_error_text", "What the server says to an error.", `kerberos_error_text.contains("PREAUTH")`)
-	Repeats     = field.NewInt("kerberos_retransmissions", "", "How often the request was sent again before its answer; not set when it was not.", `kerberos && kerberos_retransmissions > 1`)
+	Repeats     = field.NewInt("kerberos_retransmissions", "", "How often the request was sent again before its answer; not set when it was not.", `kerberos && kerberos_retransmissions > 0`)
 )
 
 // Protocol is Kerberos. A call has failed when it is answered with an error, but for
@@ -63,9 +63,9 @@ var Protocol = &dissector.Protocol{
 	Ports:     []uint16{88},
 	Fields: field.Fields(
 		field.NewAlias("kerberos_type", field.Operation, "Request: AS-REQ or TGS-REQ.", `kerberos_type == "TGS-REQ"`),
-		field.NewAlias("kerberos_request_size", field.RequestSize, "Size of the request.", `kerberos_request_size > 10000`),
-		field.NewAlias("kerberos_response_size", field.ResponseSize, "Size of the answer.", `kerberos_response_size > 10000`),
-		field.NewAlias("kerberos_total_size", field.TotalSize, "Size of both.", `kerberos_total_size > 10000`),
+		field.NewAlias("kerberos_request_size", field.RequestSize, "Size of the request.", `kerberos_request_size > 500`),
+		field.NewAlias("kerberos_response_size", field.ResponseSize, "Size of the answer.", `kerberos_response_size > 500`),
+		field.NewAlias("kerberos_total_size", field.TotalSize, "Size of both.", `kerberos_total_size > 1000`),
 		Realm, ClientName, ServerName, Options, Till, Etypes, Padata, Offered, TicketEtype, ReplyEtype,
 		Error, ErrorCode, ErrorText, Repeats,
 	),

@@ -34,12 +34,12 @@ const (
 
 // The fields.
 var (
-	Key       = field.NewText("memcached_key", "First key of the command, at most 250 bytes of it; bytes that cannot be shown are escaped.", `memcached_key.startsWith("session:")`)
-	Keys      = field.NewInt("memcached_keys", "", "Number of keys the command names.", `memcached_keys > 100`)
+	Key       = field.NewText("memcached_key", "First key of the command, at most 250 bytes of it; bytes that cannot be shown are escaped.", `memcached_key.startsWith("user:")`)
+	Keys      = field.NewInt("memcached_keys", "", "Number of keys the command names.", `memcached_keys > 10`)
 	Status    = field.NewText("memcached_status", "First word of the reply (STORED, NOT_FOUND, HD); VALUE or END of a retrieval with or without hits, NUMBER of a counter; of the binary protocol its status, such as KEY_ENOENT.", `memcached_status == "NOT_STORED"`)
 	Hits      = field.NewInt("memcached_hits", "", "Number of items a retrieval found.", `memcached && memcached_hits < memcached_keys`)
-	Error     = field.NewText("memcached_error", "Error line of the text protocol, error text of the binary one.", `memcached_error.contains("too large")`)
-	ValueSize = field.NewInt("memcached_value_size", "bytes", "Size of the values stored or found.", `memcached_value_size > 100000`)
+	Error     = field.NewText("memcached_error", "Error line of the text protocol, error text of the binary one.", `memcached_error.contains("non-numeric")`)
+	ValueSize = field.NewInt("memcached_value_size", "bytes", "Size of the values stored or found.", `memcached_value_size > 10000`)
 )
 
 // Protocol is memcached. A call has failed when its reply is ERROR, CLIENT_ERROR
@@ -54,9 +54,9 @@ var Protocol = &dissector.Protocol{
 	Fields: field.Fields(
 		Key, Keys, Status, Hits, Error, ValueSize,
 		field.NewAlias("memcached_command", field.Operation, "Name of the command, such as get, set, mg; binary ones by their opcode, such as getkq.", `memcached_command == "cas"`),
-		field.NewAlias("memcached_request_size", field.RequestSize, "Size of the command with its value.", `memcached_request_size > 100000`),
-		field.NewAlias("memcached_response_size", field.ResponseSize, "Size of the reply with its values.", `memcached_response_size > 100000`),
-		field.NewAlias("memcached_total_size", field.TotalSize, "Size of command and reply.", `memcached && memcached_total_size > 1000000`),
+		field.NewAlias("memcached_request_size", field.RequestSize, "Size of the command with its value.", `memcached_request_size > 10000`),
+		field.NewAlias("memcached_response_size", field.ResponseSize, "Size of the reply with its values.", `memcached_response_size > 10000`),
+		field.NewAlias("memcached_total_size", field.TotalSize, "Size of command and reply.", `memcached && memcached_total_size > 10000`),
 	),
 	Sync:  "sgadcritmpfvlVSENDTOHC\x80\x81",
 	Probe: probe,

@@ -39,12 +39,12 @@ var (
 	Command      = field.NewText("mysql_command", "Command, such as COM_QUERY; COM_CONNECT is the login.", `mysql && mysql_command == "COM_QUERY"`)
 	Query        = field.NewText("mysql_query", "Text of the statement, also where it was prepared before; at most 2048 bytes, ... where there are more. Passwords that are set are shown as ***. shark show has it at length.", `mysql && mysql_query.contains("orders")`)
 	Database     = field.NewText("mysql_database", "Database of the session, or the one that the command chooses.", `mysql && mysql_database == "shop"`)
-	User         = field.NewText("mysql_user", "User of the session.", `mysql_user == "root"`)
+	User         = field.NewText("mysql_user", "User of the session.", `mysql_user == "app"`)
 	StatementID  = field.NewInt("mysql_statement_id", "", "Id of the prepared statement.", `mysql && mysql_statement_id == 1`)
-	Columns      = field.NewInt("mysql_columns", "", "Columns of the first result.", `mysql_columns > 50`)
-	Rows         = field.NewInt("mysql_rows", "", "Rows of all results.", `mysql_rows > 10000`)
-	AffectedRows = field.NewInt("mysql_affected_rows", "", "Rows that were changed, by all statements of the command.", `mysql_affected_rows > 1000`)
-	InsertID     = field.NewInt("mysql_last_insert_id", "", "Id that was generated for the last row.", `mysql_last_insert_id == 42`)
+	Columns      = field.NewInt("mysql_columns", "", "Columns of the first result.", `mysql_columns > 5`)
+	Rows         = field.NewInt("mysql_rows", "", "Rows of all results.", `mysql_rows > 100`)
+	AffectedRows = field.NewInt("mysql_affected_rows", "", "Rows that were changed, by all statements of the command.", `mysql_affected_rows > 5`)
+	InsertID     = field.NewInt("mysql_last_insert_id", "", "Id that was generated for the last row.", `mysql_last_insert_id == 5`)
 	ErrorCode    = field.NewInt("mysql_error_code", "", "Error number; 0 when there is none.", `mysql && mysql_error_code == 1062`)
 	SQLState     = field.NewText("mysql_sqlstate", "SQLSTATE of the error; empty when there is none.", `mysql_sqlstate == "23000"`)
 	ErrorMessage = field.NewText("mysql_error_message", "Error text, at most 1024 bytes.", `mysql && mysql_error_message.contains("Duplicate entry")`)
@@ -60,9 +60,9 @@ var Protocol = &dissector.Protocol{
 	Fields: field.Fields(
 		Command, Query, Database, User, StatementID, Columns, Rows, AffectedRows, InsertID, ErrorCode, SQLState, ErrorMessage,
 		field.NewAlias("mysql_success", field.Succeeded, "Answered, and not with an error.", `mysql && !mysql_success`),
-		field.NewAlias("mysql_request_size", field.RequestSize, "Size of the command.", `mysql_request_size > 100000`),
-		field.NewAlias("mysql_response_size", field.ResponseSize, "Size of the results.", `mysql_response_size > 100000`),
-		field.NewAlias("mysql_total_size", field.TotalSize, "Size of command and results.", `mysql && mysql_total_size > 1000000`),
+		field.NewAlias("mysql_request_size", field.RequestSize, "Size of the command.", `mysql_request_size > 10000`),
+		field.NewAlias("mysql_response_size", field.ResponseSize, "Size of the results.", `mysql_response_size > 10000`),
+		field.NewAlias("mysql_total_size", field.TotalSize, "Size of command and results.", `mysql && mysql_total_size > 10000`),
 	),
 	Sync:  "\x01\x07",
 	Probe: probe,

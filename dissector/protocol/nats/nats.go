@@ -40,10 +40,10 @@ var (
 	Reply       = field.NewText("nats_reply", "Subject on which the sender waits for a reply.", `nats && nats_reply != ""`)
 	Queue       = field.NewText("nats_queue", "Queue group of a subscription.", `nats_queue == "workers"`)
 	SID         = field.NewText("nats_sid", "Subscription id, which the client chose.", `nats_sid == "1"`)
-	PayloadSize = field.NewInt("nats_payload_size", "bytes", "Size of the payload, headers not counted.", `nats_payload_size > 100000`)
+	PayloadSize = field.NewInt("nats_payload_size", "bytes", "Size of the payload, headers not counted.", `nats_payload_size > 10000`)
 	Name        = field.NewText("nats_name", "Name of the client in CONNECT, of the server in INFO.", `nats_name == "billing"`)
 	User        = field.NewText("nats_user", "User name of a CONNECT.", `nats_user == "shop"`)
-	API         = field.NewText("nats_api", "What is asked of JetStream, such as STREAM.INFO.", `nats_api == "CONSUMER.MSG.NEXT"`)
+	API         = field.NewText("nats_api", "What is asked of JetStream, such as STREAM.INFO.", `nats_api == "STREAM.INFO"`)
 	Error       = field.NewText("nats_error", "Text of -ERR, or of an error of JetStream.", `nats_error.contains("Permissions")`)
 )
 
@@ -58,9 +58,9 @@ var Protocol = &dissector.Protocol{
 	Fields: field.Fields(
 		Subject, Reply, Queue, SID, PayloadSize, Name, User, API, Error,
 		field.NewAlias("nats_command", field.Operation, "Protocol message, such as PUB.", `nats_command == "PUB"`),
-		field.NewAlias("nats_request_size", field.RequestSize, "Size of the request.", `nats_request_size > 100000`),
-		field.NewAlias("nats_response_size", field.ResponseSize, "Size of the reply.", `nats_response_size > 100000`),
-		field.NewAlias("nats_total_size", field.TotalSize, "Size of both.", `nats && nats_total_size > 100000`),
+		field.NewAlias("nats_request_size", field.RequestSize, "Size of the request.", `nats_request_size > 10000`),
+		field.NewAlias("nats_response_size", field.ResponseSize, "Size of the reply.", `nats_response_size > 10000`),
+		field.NewAlias("nats_total_size", field.TotalSize, "Size of both.", `nats && nats_total_size > 10000`),
 	),
 	Sync:  "PHSUCIM+-",
 	Probe: probe,

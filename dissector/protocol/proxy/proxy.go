@@ -29,7 +29,7 @@ var (
 	SrcPort   = field.NewInt("proxy_src_port", "", "Port of that client.", `proxy_src_port > 1024`)
 	Dst       = field.NewText("proxy_dst", "Address that this client connected to, or the path of the socket.", `proxy_dst == "198.51.100.7"`)
 	DstPort   = field.NewInt("proxy_dst_port", "", "Port that this client connected to.", `proxy_dst_port == 443`)
-	ALPN      = field.NewText("proxy_alpn", "Application protocol that this client and the balancer agreed on.", `proxy_alpn == "h2"`)
+	ALPN      = field.NewText("proxy_alpn", "Application protocol that this client and the balancer agreed on.", `proxy_alpn == "http/1.1"`)
 	Authority = field.NewText("proxy_authority", "Host name that this client asked for, such as in TLS.", `proxy_authority == "shop.example"`)
 	UniqueID  = field.NewText("proxy_unique_id", "The balancer's name for the connection, as hexadecimal digits.", `proxy_unique_id.startsWith("0a")`)
 	TLS       = field.NewText("proxy_tls_version", "Version of TLS between this client and the balancer; empty without TLS.", `proxy_tls_version == "TLSv1.3"`)

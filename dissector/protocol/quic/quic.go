@@ -41,9 +41,9 @@ var (
 	VersionName     = field.NewText("quic_version_name", "Version of the client's first packet by its name: v1, v2, draft-29 and so on.", `quic_version_name == "v2"`)
 	Negotiated      = field.NewText("quic_negotiated_version", "Version of the server's first packet by its name.", `quic && quic_negotiated_version != quic_version_name`)
 	Offered         = field.NewList("quic_versions", "Versions that the server offers in a Version Negotiation, by their names; at most 32.", `"v1" in quic_versions`)
-	Destination     = field.NewText("quic_dcid", "Destination connection ID of the client's first packet, hexadecimal: the connection's name in logs.", `quic_dcid == "8394c8f03e515708"`)
-	ClientID        = field.NewText("quic_client_cid", "Connection ID of the client, hexadecimal; empty when it has none.", `quic_client_cid == "635f636964"`)
-	ServerID        = field.NewText("quic_server_cid", "Connection ID of the server, hexadecimal.", `quic_server_cid.startsWith("f067")`)
+	Destination     = field.NewText("quic_dcid", "Destination connection ID of the client's first packet, hexadecimal: the connection's name in logs.", `size(quic_dcid) > 16`)
+	ClientID        = field.NewText("quic_client_cid", "Connection ID of the client, hexadecimal; empty when it has none.", `size(quic_client_cid) == 8`)
+	ServerID        = field.NewText("quic_server_cid", "Connection ID of the server, hexadecimal.", `size(quic_server_cid) > 8`)
 	Token           = field.NewInt("quic_token", "bytes", "Length of the token in the client's first packet: it was there before.", `quic && quic_token > 0`)
 	Retry           = field.NewBool("quic_retry", "The server made the client prove its address first (Retry).", `quic && quic_retry`)
 	ZeroRTT         = field.NewBool("quic_zero_rtt", "The client sent data before the server's answer (0-RTT).", `quic && quic_zero_rtt`)
@@ -55,7 +55,7 @@ var (
 	Parameters      = field.NewMap("quic_transport_parameters", "Transport parameters of the client by their names; connection IDs and what is not known are hexadecimal.", `quic_transport_parameters["max_datagram_frame_size"] != ""`)
 	ErrorCode       = field.NewInt("quic_error_code", "", "Error code of a CONNECTION_CLOSE; 256 and above are TLS alerts.", `quic && quic_error_code == 376`)
 	ErrorName       = field.NewText("quic_error", "Error of a CONNECTION_CLOSE by its name.", `quic_error == "CONNECTION_REFUSED"`)
-	Reason          = field.NewText("quic_reason", "Reason phrase of a CONNECTION_CLOSE.", `quic_reason.contains("token")`)
+	Reason          = field.NewText("quic_reason", "Reason phrase of a CONNECTION_CLOSE.", `quic_reason.contains("closing")`)
 )
 
 // Protocol is the QUIC handshake. A connection has failed when the server closes it or

@@ -51,9 +51,9 @@ var Protocol = &dissector.Protocol{
 	Ports:     []uint16{6379},
 	Fields: field.Fields(
 		Type, Command, Key, Error, Reply,
-		field.NewAlias("redis_request_size", field.RequestSize, "Size of the command.", `redis_request_size > 100000`),
-		field.NewAlias("redis_response_size", field.ResponseSize, "Size of the reply.", `redis_response_size > 100000`),
-		field.NewAlias("redis_total_size", field.TotalSize, "Size of command and reply.", `redis && redis_total_size > 1000000`),
+		field.NewAlias("redis_request_size", field.RequestSize, "Size of the command.", `redis_request_size > 1000`),
+		field.NewAlias("redis_response_size", field.ResponseSize, "Size of the reply.", `redis_response_size > 1000`),
+		field.NewAlias("redis_total_size", field.TotalSize, "Size of command and reply.", `redis && redis_total_size > 1000`),
 	),
 	Sync:  "*$+-:",
 	Probe: probe,

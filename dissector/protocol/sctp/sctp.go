@@ -18,7 +18,7 @@ const maxListed = 8
 
 // The fields.
 var (
-	Checksum  = field.NewInt("sctp_checksum", "", "Checksum of the packet as it was captured.", `sctp && sctp_checksum == 0`)
+	Checksum  = field.NewInt("sctp_checksum", "", "Checksum of the packet as it was captured.", `sctp && sctp_checksum > 0`)
 	Length    = field.NewInt("sctp_length", "bytes", "Length of the packet, header included.", `sctp && sctp_length > 512`)
 	ChunkType = field.NewText("sctp_chunk_type", "Type of the first chunk.", `sctp && sctp_chunk_type == "DATA"`)
 )

@@ -35,24 +35,24 @@ const cutMark = "..."
 var (
 	MessageID = field.NewInt("smb2_message_id", "", "Message id, which a response repeats.", `smb2 && smb2_message_id == 7`)
 	AsyncID   = field.NewInt("smb2_async_id", "", "Id of a request that the server answered with STATUS_PENDING first.", `smb2 && smb2_async_id != 0`)
-	SessionID = field.NewText("smb2_session_id", "Session id, hexadecimal.", `smb2_session_id == "0x0000000012345678"`)
-	TreeID    = field.NewInt("smb2_tree_id", "", "Id of the tree connect that a request goes through.", `smb2 && smb2_tree_id == 1`)
+	SessionID = field.NewText("smb2_session_id", "Session id, hexadecimal.", `smb2_session_id.startsWith("0x00000000")`)
+	TreeID    = field.NewInt("smb2_tree_id", "", "Id of the tree connect that a request goes through.", `smb2 && smb2_tree_id > 0`)
 	Share     = field.NewText("smb2_share", `Share, as the client named it in TREE_CONNECT: \\server\share.`, `smb2_share.endsWith("\\files")`)
-	File      = field.NewText("smb2_file", "Name of the file, directory or pipe within its share, as it was opened; empty for the share itself.", `smb2_file.endsWith(".docx")`)
-	NewName   = field.NewText("smb2_new_name", "Name that a file is given by a SET_INFO.", `smb2_new_name.endsWith(".locked")`)
-	Pattern   = field.NewText("smb2_pattern", "Which names a QUERY_DIRECTORY asks for.", `smb2_pattern == "*.xlsx"`)
+	File      = field.NewText("smb2_file", "Name of the file, directory or pipe within its share, as it was opened; empty for the share itself.", `smb2_file.endsWith(".txt")`)
+	NewName   = field.NewText("smb2_new_name", "Name that a file is given by a SET_INFO.", `smb2_new_name.endsWith(".txt")`)
+	Pattern   = field.NewText("smb2_pattern", "Which names a QUERY_DIRECTORY asks for.", `smb2_pattern == "*.txt"`)
 	Info      = field.NewText("smb2_info", "Class of information of a QUERY_DIRECTORY, QUERY_INFO or SET_INFO.", `smb2_info == "FileDispositionInformation"`)
 	Function  = field.NewText("smb2_function", "Control code of an IOCTL, by name or in hexadecimal.", `smb2_function == "FSCTL_PIPE_TRANSCEIVE"`)
 	Action    = field.NewText("smb2_action", "What a CREATE did: opened, created, overwritten or superseded.", `smb2_action == "created"`)
-	Offset    = field.NewInt("smb2_offset", "bytes", "Where in the file a READ or WRITE begins.", `smb2_offset > 1000000`)
-	Length    = field.NewInt("smb2_length", "bytes", "How much a READ or WRITE asks for.", `smb2_length > 1000000`)
-	DataSize  = field.NewInt("smb2_data_size", "bytes", "How much a READ or WRITE moved.", `smb2_data_size > 1000000`)
+	Offset    = field.NewInt("smb2_offset", "bytes", "Where in the file a READ or WRITE begins.", `smb2_command == "READ" && smb2_offset == 0`)
+	Length    = field.NewInt("smb2_length", "bytes", "How much a READ or WRITE asks for.", `smb2_length > 1000`)
+	DataSize  = field.NewInt("smb2_data_size", "bytes", "How much a READ or WRITE moved.", `smb2_data_size > 1000`)
 	Dialects  = field.NewList("smb2_dialects", "Dialects that a NEGOTIATE offers, such as 3.1.1; of SMB 1 by its names; at most 32, then ....", `"NT LM 0.12" in smb2_dialects`)
 	Dialect   = field.NewText("smb2_dialect", "Dialect that the server chose; 2.??? when the client shall ask again.", `smb2_dialect == "3.1.1"`)
 	Mechanism = field.NewText("smb2_mechanism", "How a SESSION_SETUP authenticates: NTLM or Kerberos.", `smb2_mechanism == "NTLM"`)
 	User      = field.NewText("smb2_user", "User that NTLM authenticates; empty for nobody.", `smb2_user == "games"`)
 	Domain    = field.NewText("smb2_domain", "Domain of the user.", `smb2_domain == "SHOP"`)
-	Host      = field.NewText("smb2_host", "Name that the client gives itself with NTLM.", `smb2_host == "DESKTOP-7"`)
+	Host      = field.NewText("smb2_host", "Name that the client gives itself with NTLM.", `smb2_host == "FILES"`)
 	Related   = field.NewBool("smb2_related", "The request belongs to the one before it in a compound.", `smb2_related`)
 	Signed    = field.NewBool("smb2_signed", "The message is signed.", `smb2 && !smb2_signed`)
 	Encrypted = field.NewBool("smb2_encrypted", "The message is encrypted: nothing but its session is known.", `smb2_encrypted`)
@@ -69,9 +69,9 @@ var Protocol = &dissector.Protocol{
 	Ports:     []uint16{445, 139},
 	Fields: field.Fields(
 		field.NewAlias("smb2_command", field.Operation, "Command, such as CREATE; encrypted or compressed where it can't be seen.", `smb2_command == "TREE_CONNECT"`),
-		field.NewAlias("smb2_request_size", field.RequestSize, "Size of the request.", `smb2_request_size > 100000`),
-		field.NewAlias("smb2_response_size", field.ResponseSize, "Size of the response.", `smb2_response_size > 100000`),
-		field.NewAlias("smb2_total_size", field.TotalSize, "Size of both.", `smb2_total_size > 100000`),
+		field.NewAlias("smb2_request_size", field.RequestSize, "Size of the request.", `smb2_request_size > 1000`),
+		field.NewAlias("smb2_response_size", field.ResponseSize, "Size of the response.", `smb2_response_size > 1000`),
+		field.NewAlias("smb2_total_size", field.TotalSize, "Size of both.", `smb2_total_size > 1000`),
 		MessageID, AsyncID, SessionID, TreeID, Share, File, NewName, Pattern, Info, Function, Action, Offset, Length, DataSize,
 		Dialects, Dialect, Mechanism, User, Domain, Host, Related, Signed, Encrypted,
 	),

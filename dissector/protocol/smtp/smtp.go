@@ -36,14 +36,14 @@ const cutMark = "..."
 // The fields.
 var (
 	Argument   = field.NewText("smtp_argument", "What stands behind the command; of AUTH the mechanism and ***.", `smtp_argument.contains("SIZE=")`)
-	Hello      = field.NewText("smtp_hello", "Name by which the client introduces itself.", `smtp_hello == "mail.example.org"`)
+	Hello      = field.NewText("smtp_hello", "Name by which the client introduces itself.", `smtp_hello == "client.example.org"`)
 	Sender     = field.NewText("smtp_sender", "Envelope sender of MAIL and of the message; empty for a bounce.", `smtp_sender.endsWith("@example.org")`)
-	Recipients = field.NewList("smtp_recipients", "Envelope recipients: of RCPT the one, of a message those that the server took; at most 100, then ....", `"ann@example.org" in smtp_recipients`)
-	Size       = field.NewInt("smtp_message_size", "bytes", "Mail data of a message, or of a chunk, as it was sent.", `smtp_message_size > 10000000`)
+	Recipients = field.NewList("smtp_recipients", "Envelope recipients: of RCPT the one, of a message those that the server took; at most 100, then ....", `"bob@example.org" in smtp_recipients`)
+	Size       = field.NewInt("smtp_message_size", "bytes", "Mail data of a message, or of a chunk, as it was sent.", `smtp_message_size > 1000`)
 	Mechanism  = field.NewText("smtp_mechanism", "SASL mechanism of AUTH.", `smtp_mechanism == "PLAIN"`)
 	User       = field.NewText("smtp_user", "Name of the user in AUTH PLAIN and AUTH LOGIN.", `smtp_user == "ann"`)
 	Enhanced   = field.NewText("smtp_enhanced_code", "Enhanced status code of the reply (RFC 3463).", `smtp_enhanced_code.startsWith("5.7.")`)
-	Reply      = field.NewText("smtp_reply", "Text of the reply, its lines joined; of EHLO the first; of AUTH what is no challenge.", `smtp_reply.contains("queued as")`)
+	Reply      = field.NewText("smtp_reply", "Text of the reply, its lines joined; of EHLO the first; of AUTH what is no challenge.", `smtp_reply.contains("no such mailbox")`)
 	Extensions = field.NewList("smtp_extensions", "Extensions that the server offers in its answer to EHLO; at most 64, then ....", `smtp && !("STARTTLS" in smtp_extensions)`)
 )
 

@@ -36,14 +36,14 @@ const (
 var (
 	Version           = field.NewText("snmp_version", "Version: 1, 2c or 3.", `snmp_version == "2c"`)
 	Community         = field.NewText("snmp_community", "*** where there is a community, which is as good as a password and never shown.", `snmp_community == "***"`)
-	RequestID         = field.NewInt("snmp_request_id", "", "Request id, which a response repeats.", `snmp && snmp_request_id == 4711`)
-	MessageID         = field.NewInt("snmp_message_id", "", "Id of a message of version 3, which an answer repeats.", `snmp && snmp_message_id == 4711`)
+	RequestID         = field.NewInt("snmp_request_id", "", "Request id, which a response repeats.", `snmp && snmp_request_id > 0`)
+	MessageID         = field.NewInt("snmp_message_id", "", "Id of a message of version 3, which an answer repeats.", `snmp && snmp_message_id > 0`)
 	SecurityLevel     = field.NewText("snmp_security_level", "Level of version 3: noAuthNoPriv, authNoPriv or authPriv.", `snmp_security_level == "noAuthNoPriv"`)
 	EngineID          = field.NewText("snmp_engine_id", "Authoritative engine of a message of version 3, hexadecimal.", `snmp_engine_id.startsWith("80001f88")`)
 	Context           = field.NewText("snmp_context", "Context of a message of version 3.", `snmp_context == "vlan-7"`)
 	OIDs              = field.NewList("snmp_oids", "Variables of the request or trap, in dots; the first 8.", `snmp_oids.exists(o, o.startsWith("1.3.6.1.2.1.1."))`)
 	Values            = field.NewList("snmp_values", "Variables with their values, of the answer or of what sets or tells them; the first 8, and at most 64 bytes of each.", `snmp_values.exists(v, v.startsWith("1.3.6.1.2.1.1.5.0 = "))`)
-	Variables         = field.NewInt("snmp_variables", "", "Number of variables in the request or trap.", `snmp && snmp_variables > 20`)
+	Variables         = field.NewInt("snmp_variables", "", "Number of variables in the request or trap.", `snmp && snmp_variables > 3`)
 	ResponseVariables = field.NewInt("snmp_response_variables", "", "Number of variables in the response.", `snmp && snmp_response_variables > 20`)
 	Exceptions        = field.NewInt("snmp_exceptions", "", "Variables of the response that have noSuchObject, noSuchInstance or endOfMibView in the place of a value; not set when there is none.", `snmp && snmp_exceptions > 0`)
 	ErrorIndex        = field.NewInt("snmp_error_index", "", "Number of the variable that the error is about; 0 when it is about none.", `snmp && snmp_error_index > 1`)
@@ -67,7 +67,7 @@ var Protocol = &dissector.Protocol{
 		Version, Community, RequestID, MessageID, SecurityLevel, EngineID, Context, OIDs, Values, Variables, ResponseVariables,
 		Exceptions, ErrorIndex, NonRepeaters, MaxRepetitions, Trap, Enterprise, AgentAddress, Retransmissions,
 		field.NewAlias("snmp_pdu_type", field.Operation, "Kind of the request: GetRequest, GetNextRequest, GetBulkRequest, SetRequest, InformRequest, Trap, SNMPv2-Trap, or encryptedPDU.", `snmp_pdu_type == "SetRequest"`),
-		field.NewAlias("snmp_request_size", field.RequestSize, "Size of the request.", `snmp_request_size > 1000`),
+		field.NewAlias("snmp_request_size", field.RequestSize, "Size of the request.", `snmp_request_size > 100`),
 		field.NewAlias("snmp_response_size", field.ResponseSize, "Size of the response.", `snmp_response_size > 1000`),
 		field.NewAlias("snmp_total_size", field.TotalSize, "Size of both.", `snmp_total_size > 1000`),
 	),

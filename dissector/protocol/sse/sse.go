@@ -28,8 +28,8 @@ var Protocol = &dissector.Protocol{
 
 // The fields of server-sent events beyond those of HTTP.
 var (
-	Events      = field.NewInt("sse_events", "", "Events that were seen whole; a stream that was cut short may have more.", "sse && sse_events > 100")
-	LastName    = field.NewText("sse_last_event", "Name of the last event; message where it has none.", `sse && sse_last_event == "error"`)
+	Events      = field.NewInt("sse_events", "", "Events that were seen whole; a stream that was cut short may have more.", "sse && sse_events > 3")
+	LastName    = field.NewText("sse_last_event", "Name of the last event; message where it has none.", `sse && sse_last_event == "price"`)
 	LastID      = field.NewText("sse_last_id", "Id of the last event that has one: from there a client goes on.", `sse && sse_last_id != ""`)
 	ResumedFrom = field.NewText("sse_resumed_from", "Id that the client goes on from, by its header Last-Event-ID.", `sse && sse_resumed_from != ""`)
 	Retry       = field.NewInt("sse_retry", "ms", "After what time the server asks clients to connect again, by its last word on it.", "sse && sse_retry < 1000")

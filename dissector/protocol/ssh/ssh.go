@@ -27,20 +27,20 @@ const (
 
 // The fields.
 var (
-	ClientID        = field.NewText("ssh_client", "Identification string of the client: protocol version, software and comment.", `ssh_client.contains("libssh")`)
-	ServerID        = field.NewText("ssh_server", "Identification string of the server.", `ssh_server.contains("OpenSSH_7")`)
-	Version         = field.NewText("ssh_version", "Protocol version of the server: 2.0, or 1.99 where it also speaks older ones.", `ssh_version == "1.99"`)
-	Kex             = field.NewText("ssh_kex", "Key exchange method that both agree on.", `ssh_kex == "diffie-hellman-group1-sha1"`)
-	HostKey         = field.NewText("ssh_host_key", "Algorithm of the server's host key.", `ssh_host_key == "ssh-rsa"`)
-	Fingerprint     = field.NewText("ssh_host_key_fingerprint", "Fingerprint of the server's host key as OpenSSH writes it.", `ssh_host_key_fingerprint == "SHA256:uNiVztksCsDhcc0u9e8BrrUMiQQWc57YN0Zpr1SxAqA"`)
-	CipherUp        = field.NewText("ssh_cipher_to_server", "Encryption from the client to the server.", `ssh_cipher_to_server.endsWith("-cbc")`)
-	CipherDown      = field.NewText("ssh_cipher_to_client", "Encryption from the server to the client.", `ssh_cipher_to_client.endsWith("-cbc")`)
-	MACUp           = field.NewText("ssh_mac_to_server", "Message authentication from the client to the server; implicit where the cipher does it.", `ssh_mac_to_server == "hmac-md5"`)
-	MACDown         = field.NewText("ssh_mac_to_client", "Message authentication from the server to the client; implicit where the cipher does it.", `ssh_mac_to_client == "hmac-md5"`)
+	ClientID        = field.NewText("ssh_client", "Identification string of the client: protocol version, software and comment.", `ssh_client.contains("keyscan")`)
+	ServerID        = field.NewText("ssh_server", "Identification string of the server.", `ssh_server.contains("OpenSSH_9")`)
+	Version         = field.NewText("ssh_version", "Protocol version of the server: 2.0, or 1.99 where it also speaks older ones.", `ssh_version == "2.0"`)
+	Kex             = field.NewText("ssh_kex", "Key exchange method that both agree on.", `ssh_kex == "diffie-hellman-group14-sha256"`)
+	HostKey         = field.NewText("ssh_host_key", "Algorithm of the server's host key.", `ssh_host_key == "rsa-sha2-512"`)
+	Fingerprint     = field.NewText("ssh_host_key_fingerprint", "Fingerprint of the server's host key as OpenSSH writes it.", `ssh_host_key_fingerprint.startsWith("SHA256:")`)
+	CipherUp        = field.NewText("ssh_cipher_to_server", "Encryption from the client to the server.", `ssh_cipher_to_server.endsWith("-ctr")`)
+	CipherDown      = field.NewText("ssh_cipher_to_client", "Encryption from the server to the client.", `ssh_cipher_to_client.endsWith("-ctr")`)
+	MACUp           = field.NewText("ssh_mac_to_server", "Message authentication from the client to the server; implicit where the cipher does it.", `ssh_mac_to_server == "hmac-sha1"`)
+	MACDown         = field.NewText("ssh_mac_to_client", "Message authentication from the server to the client; implicit where the cipher does it.", `ssh_mac_to_client == "hmac-sha1"`)
 	CompressionUp   = field.NewText("ssh_compression_to_server", "Compression from the client to the server.", `ssh_compression_to_server != "none"`)
 	CompressionDown = field.NewText("ssh_compression_to_client", "Compression from the server to the client.", `ssh_compression_to_client != "none"`)
-	HASSH           = field.NewText("ssh_hassh", "Fingerprint of what the client offers: HASSH, an MD5.", `ssh_hassh == "ec7378c1a92f5a8dde7e8b7a1ddf33d1"`)
-	HASSHServer     = field.NewText("ssh_hassh_server", "Fingerprint of what the server offers.", `ssh_hassh_server == "b12d2871a1189eff20364cf5333619ee"`)
+	HASSH           = field.NewText("ssh_hassh", "Fingerprint of what the client offers: HASSH, an MD5.", `ssh_hassh == "472b5de333ad665af5cbf10ff892c4df"`)
+	HASSHServer     = field.NewText("ssh_hassh_server", "Fingerprint of what the server offers.", `ssh_hassh_server == "425d29fe50d8e4f5e37efb6e24bcf660"`)
 )
 
 // Protocol is SSH. A connection has failed when the sides have no algorithm in common

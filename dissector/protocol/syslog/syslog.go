@@ -40,11 +40,11 @@ var (
 	Format       = field.NewText("syslog_format", "Form of the header: rfc5424, rfc3164, or pri where there is only a priority.", `syslog_format == "rfc3164"`)
 	Timestamp    = field.NewText("syslog_timestamp", "Time by the sender's clock, as it was sent.", `syslog_timestamp.startsWith("2026-")`)
 	Hostname     = field.NewText("syslog_hostname", "Machine that the message says it comes from.", `syslog_hostname == "web-1"`)
-	AppName      = field.NewText("syslog_app_name", "Program that logs: APP-NAME, or the name in the tag of RFC 3164.", `syslog_app_name == "sshd"`)
+	AppName      = field.NewText("syslog_app_name", "Program that logs: APP-NAME, or the name in the tag of RFC 3164.", `syslog_app_name == "app"`)
 	ProcID       = field.NewText("syslog_proc_id", "Process that logs, mostly its number.", `syslog_proc_id == "4711"`)
-	MsgID        = field.NewText("syslog_msg_id", "MSGID: kind of the message.", `syslog_msg_id == "TCPIN"`)
-	Data         = field.NewMap("syslog_structured_data", "Parameters of the structured data by SD-ID, a dot and their name; at most 32.", `syslog_structured_data["origin.software"] == "rsyslogd"`)
-	Text         = field.NewText("syslog_message", "Beginning of the message's text, at most 1024 bytes.", `syslog_message.contains("Failed password")`)
+	MsgID        = field.NewText("syslog_msg_id", "MSGID: kind of the message.", `syslog_msg_id == "ID47"`)
+	Data         = field.NewMap("syslog_structured_data", "Parameters of the structured data by SD-ID, a dot and their name; at most 32.", `syslog_structured_data["timequality.issynced"] == "0"`)
+	Text         = field.NewText("syslog_message", "Beginning of the message's text, at most 1024 bytes.", `syslog_message.contains("failed")`)
 )
 
 // Protocol is syslog. Nothing answers a message, so none has failed.

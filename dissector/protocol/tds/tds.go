@@ -36,24 +36,24 @@ const (
 var (
 	Message      = field.NewText("tds_message", "Type of the request: PRELOGIN, LOGIN7, SQL_BATCH, RPC, TRANSACTION_MANAGER, ATTENTION, BULK_LOAD, FEDAUTH_TOKEN, SSPI; TLS where all that follows is encrypted.", `tds && tds_message == "RPC"`)
 	Procedure    = field.NewText("tds_procedure", "Procedure that is called; those with a number by their name, such as sp_executesql.", `tds && tds_procedure == "sp_executesql"`)
-	Query        = field.NewText("tds_query", "Text of the batch or of the statement that a procedure runs, of one prepared before too; at most 4096 bytes, then ...; *** for the rest from a password on. shark show has 64 KiB of it.", `tds && tds_query.contains("orders")`)
+	Query        = field.NewText("tds_query", "Text of the batch or of the statement that a procedure runs, of one prepared before too; at most 4096 bytes, then ...; *** for the rest from a password on. shark show has 64 KiB of it.", `tds && tds_query.contains("items")`)
 	Parameters   = field.NewText("tds_parameters", "How many parameters the procedure is given; shark show has the values.", `tds && tds_parameters == "3"`)
 	Handle       = field.NewInt("tds_handle", "", "Number of the prepared statement.", `tds && tds_handle == 1`)
 	Database     = field.NewText("tds_database", "Database of the session.", `tds && tds_database == "shop"`)
 	User         = field.NewText("tds_user", "User of the session; empty where its login was encrypted or not captured.", `tds && tds_user == "sa"`)
-	Application  = field.NewText("tds_application", "Name of the program that logs in.", `tds && tds_application == "billing"`)
-	Library      = field.NewText("tds_library", "Name of the library that the program uses.", `tds && tds_library == "ODBC"`)
-	Host         = field.NewText("tds_host", "Name of the client's machine, as it says it.", `tds && tds_host == "till-1"`)
+	Application  = field.NewText("tds_application", "Name of the program that logs in.", `tds && tds_application == "till"`)
+	Library      = field.NewText("tds_library", "Name of the library that the program uses.", `tds && tds_library == "Tedious"`)
+	Host         = field.NewText("tds_host", "Name of the client's machine, as it says it.", `tds && tds_host != ""`)
 	Server       = field.NewText("tds_server", "Name and version of the server.", `tds && tds_server.contains("16.0")`)
 	Version      = field.NewText("tds_version", "Version of the protocol: that which the client wants in a login, or the one agreed on.", `tds && tds_version < "7.4"`)
 	Encryption   = field.NewText("tds_encryption", "What is encrypted, as PRELOGIN agrees: nothing, login or all.", `tds && tds_encryption == "nothing"`)
 	SPID         = field.NewInt("tds_spid", "", "Number of the session on the server.", `tds && tds_spid == 57`)
-	Columns      = field.NewInt("tds_columns", "", "Columns of the first result.", `tds && tds_columns > 50`)
-	Rows         = field.NewInt("tds_rows", "", "Rows that were returned or changed, as the server counts them.", `tds && tds_rows > 10000`)
+	Columns      = field.NewInt("tds_columns", "", "Columns of the first result.", `tds && tds_columns > 3`)
+	Rows         = field.NewInt("tds_rows", "", "Rows that were returned or changed, as the server counts them.", `tds && tds_rows > 100`)
 	ReturnStatus = field.NewInt("tds_return_status", "", "What the procedure returned.", `tds && tds_return_status != 0`)
 	Transaction  = field.NewText("tds_transaction", "What became of a transaction: began, committed or rolled back.", `tds && tds_transaction == "rolled back"`)
 	ErrorNumber  = field.NewInt("tds_error_number", "", "Number of the first error; 0 when there is none.", `tds && tds_error_number == 2627`)
-	ErrorClass   = field.NewInt("tds_error_class", "", "Class (severity) of that error.", `tds && tds_error_class >= 20`)
+	ErrorClass   = field.NewInt("tds_error_class", "", "Class (severity) of that error.", `tds && tds_error_class >= 16`)
 	ErrorMessage = field.NewText("tds_error_message", "Text of that error, at most 512 bytes.", `tds && tds_error_message.contains("duplicate key")`)
 	InfoNumber   = field.NewInt("tds_info_number", "", "Number of the first informational message.", `tds && tds_info_number == 5701`)
 	InfoMessage  = field.NewText("tds_info_message", "Text of the first informational message.", `tds && tds_info_message.contains("Changed database")`)
@@ -70,9 +70,9 @@ var Protocol = &dissector.Protocol{
 		Message, Procedure, Query, Parameters, Handle, Database, User, Application, Library, Host, Server, Version, Encryption,
 		SPID, Columns, Rows, ReturnStatus, Transaction, ErrorNumber, ErrorClass, ErrorMessage, InfoNumber, InfoMessage,
 		field.NewAlias("tds_success", field.Succeeded, "Answered, and not with an error.", `tds && !tds_success`),
-		field.NewAlias("tds_request_size", field.RequestSize, "Size of the request.", `tds && tds_request_size > 100000`),
-		field.NewAlias("tds_response_size", field.ResponseSize, "Size of the response.", `tds && tds_response_size > 100000`),
-		field.NewAlias("tds_total_size", field.TotalSize, "Size of request and response.", `tds && tds_total_size > 100000`),
+		field.NewAlias("tds_request_size", field.RequestSize, "Size of the request.", `tds && tds_request_size > 10000`),
+		field.NewAlias("tds_response_size", field.ResponseSize, "Size of the response.", `tds && tds_response_size > 10000`),
+		field.NewAlias("tds_total_size", field.TotalSize, "Size of request and response.", `tds && tds_total_size > 10000`),
 	),
 	Sync:  "\x01\x03\x04\x0e",
 	Probe: probe,

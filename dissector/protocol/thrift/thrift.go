@@ -39,10 +39,10 @@ var (
 	Type       = field.NewText("thrift_message_type", "Type of the request's message: CALL, or ONEWAY for one that has no reply.", `thrift_message_type == "ONEWAY"`)
 	Reply      = field.NewText("thrift_reply_type", "Type of the answer's message: REPLY, or EXCEPTION for an error of Thrift itself.", `thrift_reply_type == "EXCEPTION"`)
 	SequenceID = field.NewInt("thrift_sequence_id", "", "Number by which a reply names its call; many clients always send 0.", `thrift && thrift_sequence_id == 7`)
-	Service    = field.NewText("thrift_service", "Service that a multiplexed call names before the method.", `thrift_service == "Calculator"`)
+	Service    = field.NewText("thrift_service", "Service that a multiplexed call names before the method.", `thrift_service == "Shop"`)
 	Wire       = field.NewText("thrift_protocol", "Protocol: binary, old binary (without a version) or compact.", `thrift_protocol == "compact"`)
 	Transport  = field.NewText("thrift_transport", "Transport: unframed, framed, header, or header (zlib) where it is compressed.", `thrift_transport == "framed"`)
-	Exception  = field.NewText("thrift_exception", "Text of the exception: of one that the service declares, its first text.", `thrift_exception.contains("not found")`)
+	Exception  = field.NewText("thrift_exception", "Text of the exception: of one that the service declares, its first text.", `thrift_exception.contains("sold out")`)
 	Declared   = field.NewInt("thrift_exception_field", "", "Number, in the service's declaration, of the exception that was thrown.", `thrift_exception_field == 1`)
 )
 

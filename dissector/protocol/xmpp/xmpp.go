@@ -36,8 +36,8 @@ const cutMark = "..."
 var (
 	To         = field.NewText("xmpp_to", "Whom the stream or the stanza is for.", `xmpp_to == "example.org"`)
 	From       = field.NewText("xmpp_from", "Whom it is from, as far as that is said.", `xmpp_from.startsWith("ann@")`)
-	ID         = field.NewText("xmpp_id", "Id of the stanza.", `xmpp_id == "1"`)
-	Type       = field.NewText("xmpp_type", "Type of the stanza, such as get, chat or unavailable.", `xmpp_type == "groupchat"`)
+	ID         = field.NewText("xmpp_id", "Id of the stanza.", `xmpp_id == "m1"`)
+	Type       = field.NewText("xmpp_type", "Type of the stanza, such as get, chat or unavailable.", `xmpp_type == "chat"`)
 	Namespace  = field.NewText("xmpp_namespace", "Namespace of what is in an iq: what is asked for.", `xmpp_namespace == "jabber:iq:roster"`)
 	Mechanism  = field.NewText("xmpp_mechanism", "SASL mechanism of an auth.", `xmpp_mechanism == "PLAIN"`)
 	Mechanisms = field.NewList("xmpp_mechanisms", "SASL mechanisms that the server offers; at most 64, then ....", `"PLAIN" in xmpp_mechanisms`)
