@@ -1,0 +1,205 @@
+package bucket_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"shark/snapshot/bucket"
+)
+
+// clouds are the three with an endpoint of ours, and with keys that no message may
+// show.
+var clouds = []struct{ name, location string }{
+	{"s3", "s3://crates/some/prefix?region=eu-north-1&use_path_style=true"},
+	{"gs", "gs://crates/some/prefix?anonymous=true"},
+	{"azblob", "azblob://crates/some/prefix?storage_account=depot&localemu=true"},
+}
+
+const key = "c2VjcmV0IGtleSBvZiB0aGUgdGVzdA=="
+
+func setKeys(t *testing.T) {
+	for _, name := range []string{"STORAGE_EMULATOR_HOST", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIDOFTHETEST")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", key)
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(t.TempDir(), "none"))
+	t.Setenv("AZURE_STORAGE_ACCOUNT", "depot")
+	t.Setenv("AZURE_STORAGE_KEY", key)
+}
+
+// noSecret fails if a text has one.
+func noSecret(t *testing.T, text string) {
+	t.Helper()
+	for _, secret := range []string{key, "AKIDOFTHETEST", "Signature", "hunter2"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("%q has %q", text, secret)
+		}
+	}
+	if strings.Contains(text, "\n") || len(text) > 900 {
+		t.Errorf("%q is no short line", text)
+	}
+}
+
+// A cloud is asked as often as Retry says: what its library tries again by itself is
+// not on top.
+func TestTriesAreNotMultiplied(t *testing.T) {
+	setKeys(t)
+	for _, cloud := range clouds {
+		t.Run(cloud.name, func(t *testing.T) {
+			var asked atomic.Int32
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				asked.Add(1)
+				http.Error(w, "come again", http.StatusServiceUnavailable)
+			}))
+			defer server.Close()
+			_, err := bucket.Open(t.Context(), cloud.location, bucket.Options{Endpoint: server.URL, Retry: soon(3)})
+			if err == nil || !bucket.Temporary(err) || !strings.Contains(err.Error(), "://crates/some/prefix") || !strings.Contains(err.Error(), "503") {
+				t.Errorf("got %v", err)
+			} else {
+				noSecret(t, err.Error())
+			}
+			if n := asked.Load(); n != 3 {
+				t.Errorf("asked %d times, not 3", n)
+			}
+		})
+	}
+}
+
+// Refusals are told at once, with what to do.
+func TestRefusals(t *testing.T) {
+	setKeys(t)
+	for _, cloud := range clouds {
+		for status, want := range map[int]error{403: fs.ErrPermission, 401: fs.ErrPermission, 404: fs.ErrNotExist} {
+			t.Run(fmt.Sprint(cloud.name, status), func(t *testing.T) {
+				var asked atomic.Int32
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					asked.Add(1)
+					w.WriteHeader(status)
+					// Some say what they were sent.
+					fmt.Fprintf(w, "<Error><Code>Refused</Code><Message>Authorization: %s</Message></Error>", r.Header.Get("Authorization"))
+				}))
+				defer server.Close()
+				_, err := bucket.Open(t.Context(), cloud.location, bucket.Options{Endpoint: server.URL, Retry: soon(3)})
+				if !errors.Is(err, want) {
+					t.Fatalf("got %v", err)
+				}
+				noSecret(t, err.Error())
+				if n := asked.Load(); n != 1 {
+					t.Errorf("asked %d times: %v", n, err)
+				}
+			})
+		}
+	}
+}
+
+// A connection that ends before the object goes on where it was.
+func TestReadsGoOn(t *testing.T) {
+	setKeys(t)
+	data := strings.Repeat("0123456789abcdef", 10_000)
+	for _, cloud := range clouds {
+		t.Run(cloud.name, func(t *testing.T) {
+			var ranges []string
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !strings.Contains(r.URL.Path, "object") {
+					fmt.Fprint(w, listing[cloud.name])
+					return
+				}
+				asked := r.Header.Get("Range") + r.Header.Get("X-Ms-Range")
+				ranges = append(ranges, asked)
+				from := 0
+				_, _ = fmt.Sscanf(asked, "bytes=%d-", &from)
+				w.Header().Set("Last-Modified", "Sun, 01 Mar 2026 12:00:00 GMT")
+				w.Header().Set("Etag", `"x"`)
+				w.Header().Set("Content-Length", fmt.Sprint(len(data)-from))
+				if from > 0 {
+					w.Header().Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, len(data)-1, len(data)))
+					w.WriteHeader(http.StatusPartialContent)
+				}
+				part := data[from:]
+				if len(part) > 70_000 {
+					part = part[:70_000] // then the server hangs up
+				}
+				_, _ = io.WriteString(w, part)
+			}))
+			defer server.Close()
+			b, err := bucket.Open(t.Context(), cloud.location, bucket.Options{Endpoint: server.URL, Retry: soon(3)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer b.Close()
+			got, err := bucket.ReadAll(t.Context(), b, "object", 1<<20)
+			if err != nil || string(got) != data {
+				t.Errorf("%d bytes, %v", len(got), err)
+			}
+			if len(ranges) != 3 {
+				t.Errorf("asked for %q", ranges)
+			}
+		})
+	}
+}
+
+// listing is an empty list.
+var listing = map[string]string{
+	"s3":     `<ListBucketResult><Name>crates</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>`,
+	"gs":     `{"kind":"storage#objects"}`,
+	"azblob": `<?xml version="1.0" encoding="utf-8"?><EnumerationResults ContainerName="crates"><Blobs></Blobs><NextMarker/></EnumerationResults>`,
+}
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	setKeys(t)
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		location string
+		o        bucket.Options
+		want     string
+	}{
+		{"", bucket.Options{}, "no folder or bucket"},
+		{file, bucket.Options{}, "not a folder"},
+		{"file://elsewhere/path", bucket.Options{}, "file:///path and no more"},
+		{"file:///path?x=hunter2", bucket.Options{}, "file:///path and no more"},
+		{"folder", bucket.Options{Region: "x"}, "for buckets"},
+		{"ftp://user:hunter2@host/path?password=hunter2", bucket.Options{}, "no ftp://"},
+		{"s3://user:hunter2@crates", bucket.Options{}, "credentials do not belong in the location"},
+		{"s3://crates\x7f?x=hunter2", bucket.Options{}, "not a URL"},
+		{"s3://", bucket.Options{}, "s3://bucket/prefix"},
+		{"s3://crates/../x", bucket.Options{}, "prefix"},
+		{"s3://crates", bucket.Options{}, "no region"},
+		{"s3://crates?region=x&secret_access_key=hunter2", bucket.Options{}, `unknown query parameter "secret_access_key"`},
+		{"s3://crates?region=x&use_path_style=maybe", bucket.Options{}, "use_path_style"},
+		{"gs://crates?anonymous=true&token=hunter2", bucket.Options{}, `"token"`},
+		{"gs://crates", bucket.Options{Region: "x"}, "for s3://"},
+		{"azblob://crates?sig=hunter2", bucket.Options{}, `"sig"`},
+		{"azblob://crates", bucket.Options{Endpoint: "depot"}, "endpoint"},
+	} {
+		b, err := bucket.Open(t.Context(), test.location, test.o)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%q: got %v, %v, want %q", test.location, b, err, test.want)
+			continue
+		}
+		noSecret(t, err.Error())
+	}
+	t.Setenv("AZURE_STORAGE_ACCOUNT", "")
+	if _, err := bucket.Open(t.Context(), "azblob://crates", bucket.Options{}); err == nil || !strings.Contains(err.Error(), "AZURE_STORAGE_ACCOUNT") {
+		t.Error(err)
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	if _, err := bucket.Open(t.Context(), "s3://crates?region=x", bucket.Options{Endpoint: "http://127.0.0.1:1", Retry: soon(1)}); err == nil || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+		t.Error(err)
+	}
+}
