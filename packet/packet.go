@@ -192,6 +192,7 @@ type Tunnel struct {
 	Kind     TunnelKind
 	ID       uint32 // VNI, GRE key, TEID, radio; 0 when it has none
 	Src, Dst Addr   // outer addresses
+	Nested   bool   // there is another tunnel inside, of which nothing is told
 }
 
 // TunnelKind names an encapsulation of IP or Ethernet in IP.
@@ -277,13 +278,15 @@ const (
 // innermost pair of addresses, spread evenly over 32 bits. Ports do not count:
 // fragments have none.
 func (p *Packet) Partition() uint32 {
-	h := hashAddr(&p.Src) + hashAddr(&p.Dst) // a sum is symmetric
+	h := p.Src.Hash() + p.Dst.Hash() // a sum is symmetric
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
 	return uint32(h >> 32)
 }
 
-func hashAddr(a *Addr) uint64 {
+// Hash returns a number that is spread evenly over 64 bits. It is the same everywhere and
+// always: the files of snapshots depend on it.
+func (a *Addr) Hash() uint64 {
 	lo := uint64(a[0]) | uint64(a[1])<<8 | uint64(a[2])<<16 | uint64(a[3])<<24 | uint64(a[4])<<32 | uint64(a[5])<<40 | uint64(a[6])<<48 | uint64(a[7])<<56
 	hi := uint64(a[8]) | uint64(a[9])<<8 | uint64(a[10])<<16 | uint64(a[11])<<24 | uint64(a[12])<<32 | uint64(a[13])<<40 | uint64(a[14])<<48 | uint64(a[15])<<56
 	h := (lo ^ 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9

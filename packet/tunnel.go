@@ -18,6 +18,8 @@ func (d *Decoder) tunnel(p *Packet, kind TunnelKind, id uint32, inside etherType
 	outer := *p
 	if p.Tunnel.Kind == NoTunnel {
 		p.Tunnel = Tunnel{Kind: kind, ID: id, Src: p.Src, Dst: p.Dst}
+	} else {
+		p.Tunnel.Nested = true
 	}
 	p.Kind, p.SrcPort, p.DstPort = Other, 0, 0
 	p.Payload, p.PayloadLen = nil, 0

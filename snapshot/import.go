@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"shark/snapshot/bucket"
 	"shark/snapshot/identity"
 )
 
@@ -55,10 +55,8 @@ func (s *Store) Import(ctx context.Context, o ImportOptions, progress func(Impor
 	if progress == nil {
 		progress = func(ImportProgress) {}
 	}
-	files, id, err := s.reserve(o.Created)
-	if err != nil {
-		return nil, fmt.Errorf("import: %w", err)
-	}
+	id := newID(o.Created)
+	files := s.files.Sub(id)
 	if o.Name == "" {
 		o.Name = nodes[0].name
 	}
@@ -67,23 +65,9 @@ func (s *Store) Import(ctx context.Context, o ImportOptions, progress func(Impor
 		Nodes: []Node{}, Objects: []Object{}, Coverage: []Note{},
 	}}
 	if err := x.run(nodes, o.Identity); err != nil {
-		return nil, errors.Join(fmt.Errorf("import: %w", err), files.delete())
+		return nil, errors.Join(fmt.Errorf("import: %w", err), remove(context.WithoutCancel(ctx), files))
 	}
 	return x.manifest, nil
-}
-
-// reserve makes the folder of a new snapshot.
-func (s *Store) reserve(now time.Time) (folder, string, error) {
-	if err := os.MkdirAll(s.dir, dirMode); err != nil {
-		return folder{}, "", err
-	}
-	for {
-		id := newID(now)
-		f := s.folder(id)
-		if err := os.Mkdir(f.dir, dirMode); !errors.Is(err, fs.ErrExist) {
-			return f, id, err
-		}
-	}
 }
 
 // nodeFiles are the capture files of one node.
@@ -155,7 +139,7 @@ func stem(path string) string {
 // importer writes one snapshot.
 type importer struct {
 	ctx      context.Context
-	files    folder
+	files    bucket.Bucket
 	manifest *Manifest
 	progress func(ImportProgress)
 	packets  uint64
@@ -182,12 +166,12 @@ func (x *importer) run(nodes []nodeFiles, log string) error {
 	if err != nil {
 		return err
 	}
-	return x.files.commit(data)
+	return x.files.Publish(x.ctx, manifestName, data)
 }
 
 // create begins an object of a node.
 func (x *importer) create(kind ObjectKind, node, file string) (*object, error) {
-	return x.files.create(Object{Path: "nodes/" + escape(node) + "/" + file, Kind: kind, Node: node})
+	return createObject(x.ctx, x.files, Object{Path: "nodes/" + escape(node) + "/" + file, Kind: kind, Node: node})
 }
 
 func (x *importer) note(kind NoteKind, node, format string, args ...any) {
@@ -217,7 +201,7 @@ func (x *importer) identity(path, node string) (err error) {
 		}
 		x.note(NoteIdentity, "", "%s", d)
 	}
-	out, err := x.create(Identity, node, "identity.jsonl.zst")
+	out, err := x.create(KindIdentity, node, "identity.jsonl.zst")
 	if err != nil {
 		return err
 	}

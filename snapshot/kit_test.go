@@ -72,6 +72,22 @@ func packets(t testing.TB, paths ...string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return described(t, m)
+}
+
+// kept reads the packets of a node of a snapshot, of all nodes if it is empty, as packets
+// does.
+func kept(t testing.TB, s *Snapshot, node string) []string {
+	t.Helper()
+	p, err := s.Packets(t.Context(), Selection{Node: node})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return described(t, p)
+}
+
+func described(t testing.TB, m packet.Source) []string {
+	t.Helper()
 	defer m.Close()
 	var out []string
 	var b packet.Batch
@@ -88,16 +104,6 @@ func packets(t testing.TB, paths ...string) []string {
 			t.Fatal(err)
 		}
 	}
-}
-
-func paths(s *Snapshot, node string) []string {
-	var out []string
-	for _, f := range s.PacketFiles() {
-		if node == "" || f.Node == node {
-			out = append(out, f.Path)
-		}
-	}
-	return out
 }
 
 func equal(t *testing.T, got, want []string) {

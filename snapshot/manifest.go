@@ -83,9 +83,10 @@ type ObjectKind string
 
 // The kinds of objects.
 const (
-	Packets  ObjectKind = "packets"
-	Secrets  ObjectKind = "secrets"
-	Identity ObjectKind = "identity"
+	KindPackets  ObjectKind = "packets"
+	KindBlocks   ObjectKind = "blocks" // the index of a packets object
+	KindSecrets  ObjectKind = "secrets"
+	KindIdentity ObjectKind = "identity"
 )
 
 // Object is one file of a snapshot.
@@ -95,6 +96,7 @@ type Object struct {
 	Node    string     `json:"node,omitempty"`
 	Size    int64      `json:"size"`
 	SHA256  string     `json:"sha256"`            // in hex
+	Index   string     `json:"index,omitempty"`   // of packets: the path of their index
 	Blocks  int        `json:"blocks,omitempty"`  // of packets
 	Packets uint64     `json:"packets,omitempty"` // in them
 	Bytes   uint64     `json:"bytes,omitempty"`   // on the wire
@@ -190,6 +192,22 @@ func (m *Manifest) check() error {
 			return fmt.Errorf("%s has no SHA-256", o.Path)
 		}
 		paths[o.Path] = true
+	}
+	for i := range m.Objects {
+		o := &m.Objects[i]
+		if x := m.object(o.Index); o.Kind == KindPackets && (x == nil || x.Kind != KindBlocks || x.Node != o.Node) {
+			return fmt.Errorf("%s has no index", o.Path)
+		}
+	}
+	return nil
+}
+
+// object returns the object with a path; nil when there is none.
+func (m *Manifest) object(path string) *Object {
+	for i := range m.Objects {
+		if m.Objects[i].Path == path {
+			return &m.Objects[i]
+		}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ func sound(t testing.TB) []byte {
 	t.Helper()
 	store := openStore(t)
 	m := mustImport(t, store, ImportOptions{Files: []string{"n1=" + capture(t, "a.pcapng", 10, 60, 0)}, Name: "a", Created: began})
-	data, err := os.ReadFile(filepath.Join(store.dir, m.ID, manifestName))
+	data, err := os.ReadFile(filepath.Join(store.files.String(), m.ID, manifestName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,34 +108,34 @@ func TestOpenDamaged(t *testing.T) {
 		{"manifest too large", func(_ *testing.T, dir string) error {
 			return os.Truncate(filepath.Join(dir, manifestName), maxManifest+1)
 		}, "is larger than"},
-		{"object missing", func(_ *testing.T, dir string) error { return os.Remove(filepath.Join(dir, "nodes/n1/secrets.pcapng")) }, "the snapshot is damaged: nodes/n1/secrets.pcapng: no such file"},
+		{"object missing", func(_ *testing.T, dir string) error { return os.Remove(filepath.Join(dir, "nodes/n1/secrets.pcapng")) }, "the snapshot is damaged: nodes/n1/secrets.pcapng is missing"},
 		{"object cut", func(_ *testing.T, dir string) error {
 			return os.Truncate(filepath.Join(dir, "nodes/n1/secrets.pcapng"), 8)
 		}, "has 8 bytes, by the manifest"},
 		{"object is a folder", func(_ *testing.T, dir string) error {
 			p := filepath.Join(dir, "nodes/n1/secrets.pcapng")
 			return errors.Join(os.Remove(p), os.Mkdir(p, 0o700))
-		}, "is not a regular file"},
+		}, "nodes/n1/secrets.pcapng is missing"},
 		{"object is a link", func(t *testing.T, dir string) error {
 			p := filepath.Join(dir, "nodes/n1/secrets.pcapng")
 			other := filepath.Join(t.TempDir(), "other")
 			return errors.Join(os.Rename(p, other), os.Symlink(other, p))
-		}, "is not a regular file"},
+		}, "nodes/n1/secrets.pcapng is missing"},
 		{"folder is a link", func(t *testing.T, dir string) error {
 			p := filepath.Join(dir, "nodes/n1")
 			other := filepath.Join(t.TempDir(), "other")
 			return errors.Join(os.Rename(p, other), os.Symlink(other, p))
-		}, "nodes/n1/packets.pcapng.zst: path escapes"},
+		}, "nodes/n1/packets.pcapng.zst is missing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			store := openStore(t)
 			m := mustImport(t, store, ImportOptions{Files: []string{"n1=" + capture(t, "a.pcapng", 10, 60, 0)}})
-			dir := filepath.Join(store.dir, m.ID)
+			dir := filepath.Join(store.files.String(), m.ID)
 			if err := c.damage(t, dir); err != nil {
 				t.Skipf("not on this system: %v", err)
 			}
 			for _, ref := range []string{m.ID, dir} {
-				if _, err := Find(t.Context(), store.dir, ref); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), c.want) {
+				if _, err := Find(t.Context(), store.files.String(), ref); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), c.want) {
 					t.Errorf("%v, want %s", err, c.want)
 				}
 			}

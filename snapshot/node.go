@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -10,17 +9,14 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
 	"shark/packet"
 	"shark/packet/pcapng"
+	"shark/snapshot/block"
 )
-
-// blockSize is about how large a block is before it is packed, in bytes.
-const blockSize = 4 << 20
 
 // node writes what one node contributed.
 func (x *importer) node(n nodeFiles) error {
@@ -36,16 +32,9 @@ func (x *importer) node(n nodeFiles) error {
 		sources[i] = in.reader
 	}
 	w.source = pcapng.Merge(sources...)
-	out, err := x.create(Packets, n.name, "packets.pcapng.zst")
-	if err != nil {
-		return err
-	}
-	err = w.packets(out)
-	out.Packets, out.Bytes, out.Blocks, out.Window = w.count, w.bytes, w.blocks, w.window()
-	if err := out.close(err); err != nil {
+	if err := w.blocks(); err != nil {
 		return fmt.Errorf("node %s: %w", n.name, err)
 	}
-	x.manifest.Objects = append(x.manifest.Objects, out.Object)
 	if err := w.secrets(); err != nil {
 		return fmt.Errorf("node %s: %w", n.name, err)
 	}
@@ -59,14 +48,6 @@ type nodeWriter struct {
 	inputs []*inputFile
 	source *pcapng.Merged
 
-	zstd     *zstd.Encoder
-	raw      bytes.Buffer   // of the block being written
-	packed   []byte         // reused by each block
-	section  *pcapng.Writer // of the block; nil between blocks
-	names    []pcapng.Name  // for the next block
-	comments []string       // for the next block
-
-	blocks       int
 	count, bytes uint64
 	cut          uint64   // packets not whole
 	early        uint64   // packets from before 1970
@@ -76,11 +57,10 @@ type nodeWriter struct {
 
 // inputFile is a capture file being read.
 type inputFile struct {
-	file            *os.File
-	reader          *pcapng.Reader
-	sum             hash.Hash
-	read            atomic.Int64
-	names, comments int // taken so far
+	file   *os.File
+	reader *pcapng.Reader
+	sum    hash.Hash
+	read   atomic.Int64
 }
 
 // Read implements io.Reader for the reader, which may do so in a goroutine.
@@ -109,119 +89,70 @@ func (w *nodeWriter) close() {
 	for _, in := range w.inputs {
 		_, _ = in.reader.Close(), in.file.Close() // they were only read from
 	}
-	if w.zstd != nil {
-		_ = w.zstd.Close() // what was wanted of it was flushed before
-	}
 }
 
-// packets writes all packets to out, block by block.
-func (w *nodeWriter) packets(out io.Writer) error {
-	var err error
-	if w.zstd, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest)); err != nil {
+// blocks writes all packets, and the index of their blocks.
+func (w *nodeWriter) blocks() error {
+	out, err := w.x.create(KindPackets, w.name, "packets.pcapng.zst")
+	if err != nil {
 		return err
 	}
+	index, err := w.packets(out)
+	out.Packets, out.Bytes, out.Window = w.count, w.bytes, w.window()
+	if err := out.close(err); err != nil {
+		return err
+	}
+	list, err := w.x.create(KindBlocks, w.name, "packets.blocks")
+	if err != nil {
+		return err
+	}
+	data, err := index.Encode()
+	if err == nil {
+		_, err = list.Write(data)
+	}
+	if err := list.close(err); err != nil {
+		return err
+	}
+	out.Blocks, out.Index = len(index.Blocks), list.Path
+	w.x.manifest.Objects = append(w.x.manifest.Objects, out.Object, list.Object)
+	return nil
+}
+
+// packets writes all packets to out.
+func (w *nodeWriter) packets(out io.Writer) (*block.Index, error) {
+	blocks, err := block.NewWriter(w.x.ctx, out, block.Options{Workers: runtime.GOMAXPROCS(0), Application: "shark"})
+	if err != nil {
+		return nil, err
+	}
+	err = w.copy(blocks)
+	index, end := blocks.Close(block.Extras{Interfaces: w.source.Interfaces(), Names: w.source.Names(), Comments: w.source.Comments()})
+	if err == nil {
+		err = end
+	}
+	return index, err
+}
+
+func (w *nodeWriter) copy(blocks *block.Writer) error {
 	var b packet.Batch
 	for {
 		if err := w.x.ctx.Err(); err != nil {
 			return err
 		}
-		err := w.source.ReadBatch(&b)
-		w.collect()
-		if len(b.Records) > 0 {
-			if err := w.batch(&b, out); err != nil {
+		end := w.source.ReadBatch(&b)
+		interfaces := w.source.Interfaces()
+		for i := range b.Records {
+			if err := blocks.Write(&b.Records[i], interfaces); err != nil {
 				return err
 			}
+			w.tally(&b.Records[i])
 		}
 		w.report()
-		if err == io.EOF {
-			return w.end(out)
+		if end == io.EOF {
+			return nil
 		}
-		if err != nil {
-			return err
+		if end != nil {
+			return end
 		}
-	}
-}
-
-func (w *nodeWriter) batch(b *packet.Batch, out io.Writer) error {
-	interfaces := w.source.Interfaces()
-	for i := range b.Records {
-		r := &b.Records[i]
-		if err := w.begin(); err != nil {
-			return err
-		}
-		if err := w.section.Write(r, interfaces); err != nil {
-			return err
-		}
-		w.tally(r)
-		if w.section.Size() >= blockSize {
-			if err := w.flush(out); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// begin begins a block, unless there is one.
-func (w *nodeWriter) begin() (err error) {
-	if w.section != nil {
-		return nil
-	}
-	w.raw.Reset()
-	w.section, err = pcapng.NewWriter(&w.raw, pcapng.Options{Application: "shark", Comments: w.comments})
-	if err == nil {
-		err = w.section.WriteNames(w.names)
-	}
-	w.names, w.comments = nil, nil
-	return err
-}
-
-// flush ends the block, one zstd frame.
-func (w *nodeWriter) flush(out io.Writer) error {
-	if err := w.section.Close(); err != nil {
-		return err
-	}
-	w.section = nil
-	w.blocks++
-	w.packed = w.zstd.EncodeAll(w.raw.Bytes(), w.packed[:0])
-	_, err := out.Write(w.packed)
-	return err
-}
-
-// end ends the last block, with what the interfaces counted and what came after
-// the last packet.
-func (w *nodeWriter) end(out io.Writer) error {
-	interfaces := w.source.Interfaces()
-	rest := w.blocks == 0 || len(w.names) > 0 || len(w.comments) > 0 || w.section != nil
-	for i := range interfaces {
-		rest = rest || interfaces[i].Received != nil || interfaces[i].Dropped != nil
-	}
-	if !rest {
-		return nil
-	}
-	if w.section != nil && (len(w.names) > 0 || len(w.comments) > 0) {
-		if err := w.flush(out); err != nil {
-			return err
-		}
-	}
-	if err := w.begin(); err != nil {
-		return err
-	}
-	for i := range interfaces {
-		if err := w.section.WriteStatistics(uint32(i), interfaces, w.last); err != nil {
-			return err
-		}
-	}
-	return w.flush(out)
-}
-
-// collect takes the names and comments that were met since.
-func (w *nodeWriter) collect() {
-	for _, in := range w.inputs {
-		names, comments := in.reader.Names(), in.reader.Comments()
-		w.names = append(w.names, names[in.names:]...)
-		w.comments = append(w.comments, comments[in.comments:]...)
-		in.names, in.comments = len(names), len(comments)
 	}
 }
 
@@ -275,7 +206,7 @@ func (w *nodeWriter) secrets() error {
 	if len(all) == 0 {
 		return nil
 	}
-	out, err := w.x.create(Secrets, w.name, "secrets.pcapng")
+	out, err := w.x.create(KindSecrets, w.name, "secrets.pcapng")
 	if err != nil {
 		return err
 	}

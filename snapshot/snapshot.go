@@ -8,6 +8,7 @@
 //
 //	<id>/manifest.json                     written last: without it there is no snapshot
 //	<id>/nodes/<node>/packets.pcapng.zst   zstd frames of one pcapng section each
+//	<id>/nodes/<node>/packets.blocks       where each of them is and what it may hold
 //	<id>/nodes/<node>/secrets.pcapng       TLS session secrets, where there are any
 //	<id>/nodes/<node>/identity.jsonl.zst   who had which address when
 package snapshot
@@ -20,7 +21,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
+	"sync"
 
+	"shark/snapshot/bucket"
 	"shark/snapshot/identity"
 )
 
@@ -42,23 +46,17 @@ const manifestName = "manifest.json"
 type Snapshot struct {
 	Manifest *Manifest
 	Digest   string // SHA-256 of the manifest, in hex: of the same content, since it has those of all objects
-	files    folder
+	files    bucket.Bucket
+
+	mu      sync.Mutex
+	packets []*nodePackets // nil until somebody asks for them
 }
 
-// PacketFile is a capture file of a snapshot.
-type PacketFile struct {
-	Path string // in the file system
-	Node string // that captured it
-	Size int64  // in bytes, as packed
-	// SHA256 is what the manifest says, in hex; reading the file does not check it.
-	SHA256 string
-}
-
-// Find opens the snapshot that ref names: its folder, or its id, the beginning of
+// Find opens the snapshot that ref names: its folder, its URL, or its id, the beginning of
 // its id or its name in the store. An empty store has none.
 func Find(ctx context.Context, store, ref string) (*Snapshot, error) {
-	if info, err := os.Stat(ref); err == nil && info.IsDir() {
-		s, err := openFolder(ref)
+	if info, err := os.Stat(ref); err == nil && info.IsDir() || strings.Contains(ref, "://") {
+		s, err := openAt(ctx, ref)
 		if store == "" || !errors.Is(err, ErrNotFound) {
 			return s, err
 		}
@@ -73,23 +71,30 @@ func Find(ctx context.Context, store, ref string) (*Snapshot, error) {
 	return s.Get(ctx, ref)
 }
 
-// openFolder opens the snapshot in a folder, whatever the folder is called.
-func openFolder(dir string) (*Snapshot, error) {
-	s, err := load(folder{dir})
+// openAt opens the snapshot in a folder or below a URL, whatever the folder is called.
+func openAt(ctx context.Context, location string) (*Snapshot, error) {
+	files, err := bucket.Open(ctx, location, bucket.Options{})
+	if err != nil {
+		return nil, err
+	}
+	s, err := load(ctx, files)
 	if err == nil {
-		err = s.check()
+		err = s.check(ctx)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+		return nil, fmt.Errorf("%s: %w", files, err)
 	}
 	return s, nil
 }
 
 // load reads the manifest of a snapshot.
-func load(files folder) (*Snapshot, error) {
-	data, err := files.read(manifestName, maxManifest)
+func load(ctx context.Context, files bucket.Bucket) (*Snapshot, error) {
+	data, err := bucket.ReadAll(ctx, files, manifestName, maxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: there is no %s", ErrNotFound, manifestName)
+	}
+	if errors.Is(err, bucket.ErrTooLarge) {
+		err = fmt.Errorf("%w: %w", ErrIntegrity, err)
 	}
 	if err != nil {
 		return nil, err
@@ -99,47 +104,41 @@ func load(files folder) (*Snapshot, error) {
 		return nil, err
 	}
 	digest := sha256.Sum256(data)
-	return &Snapshot{m, hex.EncodeToString(digest[:]), files}, nil
+	return &Snapshot{Manifest: m, Digest: hex.EncodeToString(digest[:]), files: files}, nil
 }
 
 // check compares what is there with the manifest as far as that takes no reading.
-func (s *Snapshot) check() error {
+func (s *Snapshot) check(ctx context.Context) error {
+	sizes := make(map[string]int64)
+	for o, err := range s.files.List(ctx, "nodes/") {
+		if err != nil {
+			return err
+		}
+		sizes[o.Key] = o.Size
+	}
 	for i := range s.Manifest.Objects {
 		o := &s.Manifest.Objects[i]
-		size, err := s.files.size(o.Path)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrIntegrity, err)
-		}
-		if size != o.Size {
+		size, ok := sizes[o.Path]
+		switch {
+		case !strings.HasPrefix(o.Path, "nodes/"): // what is published beside comes and goes
+		case !ok:
+			return fmt.Errorf("%w: %s is missing", ErrIntegrity, o.Path)
+		case size != o.Size:
 			return fmt.Errorf("%w: %s has %d bytes, by the manifest %d", ErrIntegrity, o.Path, size, o.Size)
 		}
 	}
 	return nil
 }
 
-// PacketFiles lists the capture files of the snapshot, to be read together. Of a
-// node with TLS session secrets the file that holds them, and no packets, is one.
-func (s *Snapshot) PacketFiles() []PacketFile {
-	var files []PacketFile
-	for _, kind := range []ObjectKind{Secrets, Packets} { // secrets come before what they decrypt
-		for _, o := range s.Manifest.Objects {
-			if o.Kind == kind {
-				files = append(files, PacketFile{s.files.path(o.Path), o.Node, o.Size, o.SHA256})
-			}
-		}
-	}
-	return files
-}
-
 // Identity reads who had which address when, of all nodes together. It is nil
 // when the snapshot does not tell.
-func (s *Snapshot) Identity() (*identity.Log, error) {
+func (s *Snapshot) Identity(ctx context.Context) (*identity.Log, error) {
 	var inputs []identity.Input
 	for _, o := range s.Manifest.Objects {
-		if o.Kind != Identity {
+		if o.Kind != KindIdentity {
 			continue
 		}
-		f, err := s.files.open(o.Path)
+		f, err := s.files.Open(ctx, o.Path, 0, -1)
 		if err != nil {
 			return nil, fmt.Errorf("snapshot %s: %w", s.Manifest.ID, err)
 		}

@@ -4,58 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+
+	"shark/snapshot/bucket"
 )
 
-// Store is where snapshots are kept, one folder each under its id. It may be used
-// by several goroutines and programs at once.
-type Store struct{ dir string }
+// Store is where snapshots are kept, each below its id. It may be used by several
+// goroutines and programs at once.
+type Store struct{ files bucket.Bucket }
 
-// OpenStore opens a store: a folder by its path or file:// URL. It need not
-// exist until something is imported.
+// OpenStore opens a store: a folder by its path or file:// URL, which need not exist until
+// something is imported, or a bucket of S3, Google Cloud Storage or Azure by its URL.
 func OpenStore(ctx context.Context, location string) (*Store, error) {
-	dir := location
-	if scheme, _, ok := strings.Cut(location, "://"); ok {
-		if !strings.EqualFold(scheme, "file") {
-			return nil, fmt.Errorf("store %s: this build keeps snapshots in folders only: %w", redacted(location), errors.ErrUnsupported)
-		}
-		u, err := url.Parse(location)
-		switch {
-		case err != nil:
-			return nil, fmt.Errorf("store: %w", err)
-		case u.Host != "" && u.Host != "localhost" || u.RawQuery != "" || u.Fragment != "":
-			return nil, fmt.Errorf("store %s: a file URL here is file:///path and no more", location)
-		}
-		dir = u.Path
-		if len(dir) > 2 && dir[0] == '/' && dir[2] == ':' && filepath.Separator == '\\' {
-			dir = dir[1:] // file:///C:/...
-		}
-		dir = filepath.FromSlash(dir)
-	}
-	if dir == "" {
+	if location == "" {
 		return nil, errors.New("no store is named")
 	}
-	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("store %s is not a folder", dir)
-	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	return &Store{dir}, ctx.Err()
-}
-
-// redacted is a URL without its password and query, which may hold a key.
-func redacted(location string) string {
-	u, err := url.Parse(location)
+	files, err := bucket.Open(ctx, location, bucket.Options{})
 	if err != nil {
-		scheme, _, _ := strings.Cut(location, "://")
-		return scheme + "://..."
+		return nil, fmt.Errorf("store %w", err)
 	}
-	u.RawQuery = ""
-	return u.Redacted()
+	return &Store{files}, nil
 }
 
 // Listed is one snapshot of a store.
@@ -65,43 +35,41 @@ type Listed struct {
 	Err      error     // why not
 }
 
+// loaders is how many manifests are read at once.
+const loaders = 16
+
 // List lists the snapshots of the store from oldest to newest.
 func (s *Store) List(ctx context.Context) ([]Listed, error) {
-	entries, err := os.ReadDir(s.dir) // by name, so by time
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
 	var all []Listed
-	for _, e := range entries {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	for id, err := range s.files.Folders(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("store: %w", err)
 		}
-		if info, err := os.Stat(s.folder(e.Name()).dir); !validID(e.Name()) || err != nil || !info.IsDir() {
-			continue
-		}
-		x, err := s.load(e.Name())
-		switch {
-		case errors.Is(err, ErrNotFound): // being written, or what an interrupted import left
-		case err != nil:
-			all = append(all, Listed{ID: e.Name(), Err: err})
-		default:
-			all = append(all, Listed{ID: e.Name(), Manifest: x.Manifest})
+		if validID(id) {
+			all = append(all, Listed{ID: id})
 		}
 	}
-	return all, nil
+	var wg sync.WaitGroup
+	turn := make(chan struct{}, loaders)
+	for i := range all {
+		turn <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-turn }()
+			x, err := s.load(ctx, all[i].ID)
+			if all[i].Err = err; err == nil {
+				all[i].Manifest = x.Manifest
+			}
+		})
+	}
+	wg.Wait()
+	all = slices.DeleteFunc(all, func(x Listed) bool { return errors.Is(x.Err, ErrNotFound) }) // being written, or what an interrupted import left
+	slices.SortFunc(all, func(a, b Listed) int { return strings.Compare(a.ID, b.ID) })
+	return all, ctx.Err()
 }
 
-func (s *Store) folder(id string) folder { return folder{filepath.Join(s.dir, id)} }
-
 // load reads the manifest of the snapshot with an id.
-func (s *Store) load(id string) (*Snapshot, error) {
-	x, err := load(s.folder(id))
-	if errors.Is(err, fs.ErrNotExist) {
-		err = ErrNotFound
-	}
+func (s *Store) load(ctx context.Context, id string) (*Snapshot, error) {
+	x, err := load(ctx, s.files.Sub(id))
 	if err == nil && x.Manifest.ID != id {
 		err = fmt.Errorf("%w: its manifest is that of %s", ErrIntegrity, x.Manifest.ID)
 	}
@@ -118,11 +86,11 @@ func (s *Store) Get(ctx context.Context, ref string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := s.load(id)
+	x, err := s.load(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.check(); err != nil {
+	if err := x.check(ctx); err != nil {
 		return nil, fmt.Errorf("snapshot %s: %w", id, err)
 	}
 	return x, nil
@@ -137,7 +105,7 @@ func (s *Store) resolve(ctx context.Context, ref string) (string, error) {
 		return "", fmt.Errorf("an empty name: %w", ErrNotFound)
 	}
 	if validID(ref) {
-		if _, err := s.load(ref); !errors.Is(err, ErrNotFound) {
+		if _, err := s.load(ctx, ref); !errors.Is(err, ErrNotFound) {
 			return ref, nil
 		}
 	}
@@ -160,7 +128,7 @@ func (s *Store) resolve(ctx context.Context, ref string) (string, error) {
 	}
 	switch len(ids) {
 	case 0:
-		return "", fmt.Errorf("%s: %w in %s", ref, ErrNotFound, s.dir)
+		return "", fmt.Errorf("%s: %w in %s", ref, ErrNotFound, s.files)
 	case 1:
 		return ids[0], nil
 	}
@@ -176,14 +144,17 @@ func (s *Store) resolve(ctx context.Context, ref string) (string, error) {
 func (s *Store) Delete(ctx context.Context, ref string) error {
 	id, err := s.resolve(ctx, ref)
 	if errors.Is(err, ErrNotFound) && validID(ref) {
-		if info, e := os.Stat(s.folder(ref).dir); e == nil && info.IsDir() {
-			id, err = ref, nil
+		for _, e := range s.files.List(ctx, ref+"/") {
+			if e == nil {
+				id, err = ref, nil
+			}
+			break
 		}
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.folder(id).delete(); err != nil {
+	if err := remove(ctx, s.files.Sub(id)); err != nil {
 		return fmt.Errorf("delete snapshot %s: %w", id, err)
 	}
 	return nil

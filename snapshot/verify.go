@@ -36,7 +36,7 @@ func (s *Store) Verify(ctx context.Context, ref string, progress func(done, tota
 	if err != nil {
 		return nil, err
 	}
-	x, err := s.load(id)
+	x, err := s.load(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +68,12 @@ func (s *Snapshot) Verify(ctx context.Context, progress func(done, total int64))
 			v.Problems = append(v.Problems, Problem{o.Path, reason})
 		}
 	}
-	keys, err := s.files.list()
-	if err != nil {
-		return v, fmt.Errorf("verify: %w", err)
-	}
-	for _, k := range keys {
-		if !listed[k] && !strings.HasPrefix(k, "dissections/") { // which come later
-			v.Unlisted = append(v.Unlisted, k)
+	for o, err := range s.files.List(ctx, "") {
+		if err != nil {
+			return v, fmt.Errorf("verify: %w", err)
+		}
+		if !listed[o.Key] && !strings.HasPrefix(o.Key, "dissections/") { // which come later
+			v.Unlisted = append(v.Unlisted, o.Key)
 		}
 	}
 	if n := len(v.Problems); n > 0 {
@@ -86,7 +85,7 @@ func (s *Snapshot) Verify(ctx context.Context, progress func(done, total int64))
 
 // verify compares one object with the manifest. It returns what is wrong with it.
 func (s *Snapshot) verify(ctx context.Context, o *Object, read func(int)) (string, error) {
-	f, err := s.files.open(o.Path)
+	f, err := s.files.Open(ctx, o.Path, 0, -1)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "it is missing", ctx.Err()
 	}

@@ -23,11 +23,11 @@ func TestAlteredCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	var packets string
-	for _, f := range must(filepath.Glob(filepath.Join(second.cfg.Store, m.ID, "nodes", "*", "packets*")))(t) {
+	for _, f := range must(filepath.Glob(filepath.Join(second.cfg.Store, m.ID, "nodes", "*", "packets.pcapng.zst")))(t) {
 		packets = f
 	}
 	b := must(os.ReadFile(packets))(t)
-	b[len(b)-1] ^= 0xff // of the checksum: what comes before it can be read
+	b[len(b)-1] ^= 0xff
 	if err := os.Chmod(packets, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestAlteredCopy(t *testing.T) {
 		return a.Coverage
 	}
 	bad := ask(second)
-	if !bad.Partial || !strings.Contains(strings.Join(bad.Notes, "\n"), "not what the manifest says") {
+	if !bad.Partial || !strings.Contains(strings.Join(bad.Notes, "\n"), "its sum is another than the index says") {
 		t.Errorf("the damaged copy: partial %v, notes %q", bad.Partial, bad.Notes)
 	}
 	if good := ask(first); good.Partial || good.Packets < bad.Packets {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"shark/packet"
-	"shark/packet/pcapng"
 	"shark/snapshot"
 )
 
@@ -72,9 +71,9 @@ func (e *Evidence) coverage(x *opened) Coverage {
 
 // readCoverage tells of packets that were read without an index: the nodes by
 // interface, the damage, and what was dropped.
-func (e *Evidence) readCoverage(src *pcapng.Merged) Coverage {
+func (e *Evidence) readCoverage(src source) Coverage {
 	var c Coverage
-	c.nodes(e.nodes(src.Origins()))
+	c.nodes(src.Nodes())
 	c.damage(e.damage(src.Damage()))
 	notes, partial := e.manifestNotes()
 	c.recorded(notes, partial)

@@ -224,7 +224,7 @@ var errDissected = errors.New("it was dissected before")
 // errDissected.
 func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting, known bool) (err error) {
 	before := e.states()
-	src, err := e.packets()
+	src, err := e.packets(ctx, whole)
 	if err != nil {
 		return err
 	}
@@ -276,8 +276,11 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 	if !known && index.Is(path) {
 		return errDissected
 	}
-	if n := len(e.altered); !slices.Equal(before, e.states()) {
-		e.changed(before)
+	if changed := !slices.Equal(before, e.states()); changed || e.snapshot != nil && len(src.Damage()) > 0 { // a damaged copy is not what its manifest is of
+		n := len(e.altered)
+		if changed {
+			e.changed(before)
+		}
 		defer func() { e.altered = e.altered[:n] }()
 		sum.spoil(e.w.cfg.Now())
 		if path, err = e.target(sum, o); err != nil {
@@ -299,9 +302,9 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 }
 
 // meta is what the index says of itself.
-func (e *Evidence) meta(src *pcapng.Merged, report *dissector.Report, source string) (index.Meta, error) {
+func (e *Evidence) meta(src source, report *dissector.Report, source string) (index.Meta, error) {
 	a := account{
-		Report: *report, Damage: e.damage(src.Damage()), Origins: src.Origins(), Nodes: e.nodes(src.Origins()), Named: e.identity != nil,
+		Report: *report, Damage: e.damage(src.Damage()), Origins: src.Origins(), Nodes: src.Nodes(), Named: e.identity != nil,
 		Extras: len(src.Secrets())+len(src.Names())+len(src.Comments()) > 0, Choice: e.w.choice.note,
 	}
 	for _, in := range e.inputs {

@@ -2,7 +2,6 @@ package workbench
 
 import (
 	"net/netip"
-	"slices"
 	"strings"
 
 	"shark/packet"
@@ -12,8 +11,9 @@ import (
 // ends is a condition on the two ends of a packet. Nil matches all.
 type ends struct {
 	log      *identity.Log
-	name     string // of a pod, service or workload; empty: any
-	space    string // namespace; empty: any
+	name     string          // of a pod, service or workload; empty: any
+	space    string          // namespace; empty: any
+	addrs    map[string]bool // that the name ever had
 	prefix   netip.Prefix
 	byPrefix bool
 	dec      *packet.Decoder
@@ -64,12 +64,36 @@ func parsePrefix(s string) (netip.Prefix, bool) {
 	return p, true
 }
 
-// known tells whether the log has ever heard of the name.
+// known tells whether the log has ever heard of the name, and takes down which addresses
+// it ever had.
 func (x *ends) known() (bool, error) {
 	all, err := x.log.Workloads(identity.WorkloadFilter{Namespace: x.space})
-	return slices.ContainsFunc(all, func(w identity.Workload) bool {
-		return w.Name == x.name || w.Workload != nil && w.Workload.Name == x.name
-	}), err
+	found := false
+	x.addrs = make(map[string]bool)
+	for _, w := range all {
+		if w.Name != x.name && (w.Workload == nil || w.Workload.Name != x.name) {
+			continue
+		}
+		found = true
+		for _, lease := range w.IPs {
+			x.addrs[lease.IP] = true
+		}
+	}
+	return found, err
+}
+
+// conditions are those that hold for the addresses of any packet that is wanted.
+func (x *ends) conditions() (list []func(packet.Addr) bool) {
+	if x == nil {
+		return nil
+	}
+	if x.byPrefix {
+		list = append(list, func(a packet.Addr) bool { return x.inPrefix(a, 0) })
+	}
+	if x.name != "" {
+		list = append(list, func(a packet.Addr) bool { return x.addrs[a.String()] })
+	}
+	return list
 }
 
 // match tells whether a packet is wanted.

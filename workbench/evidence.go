@@ -12,8 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"shark/packet"
 	"shark/packet/pcapng"
 	"shark/snapshot"
+	"shark/snapshot/block"
 	"shark/snapshot/identity"
 	"shark/workbench/index"
 )
@@ -23,8 +25,8 @@ import (
 // several goroutines until it is closed.
 type Evidence struct {
 	w           *Workbench
-	Name        string // for people
-	inputs      []input
+	Name        string             // for people
+	inputs      []input            // capture files
 	identity    *identity.Log      // nil: nothing is known of the addresses
 	identitySum string             // digest of the file that identity was read from; empty for the snapshot's own
 	altered     []string           // notes on inputs that are not what the manifest says, or change
@@ -38,13 +40,11 @@ type Evidence struct {
 	dbs    []*index.DB
 }
 
-// input is one file of packets.
+// input is one capture file.
 type input struct {
 	path  string
 	label string // what people are told of it
-	node  string // that captured it; empty when unknown
 	size  int64
-	sum   string // SHA-256 that a snapshot's manifest says it has, in hex; else empty
 }
 
 // OpenOptions say more about what to open.
@@ -158,17 +158,9 @@ func (e *Evidence) addSnapshot(ctx context.Context, ref string, alone bool) erro
 	if err != nil {
 		return err
 	}
-	e.hold(s)
-	e.identity, err = s.Identity()
-	return err
-}
-
-// hold takes the packets of a snapshot as the inputs.
-func (e *Evidence) hold(s *snapshot.Snapshot) {
 	e.Name, e.snapshot = s.Manifest.Name, s
-	for _, f := range s.PacketFiles() {
-		e.inputs = append(e.inputs, input{path: f.Path, label: f.Path, node: f.Node, size: f.Size, sum: f.SHA256})
-	}
+	e.identity, err = s.Identity(ctx)
+	return err
 }
 
 // addIdentity reads an identity log, which stands for the snapshot's own if that
@@ -208,8 +200,28 @@ func (e *Evidence) Close() error {
 // Identity returns who had which address when; nil when nothing is known.
 func (e *Evidence) Identity() *identity.Log { return e.identity }
 
-// packets opens the packets of all inputs, merged by time.
-func (e *Evidence) packets() (*pcapng.Merged, error) {
+// source is packets, with what is known beside them.
+type source interface {
+	packet.Source
+	Names() []pcapng.Name
+	Secrets() []pcapng.Secret
+	Comments() []string
+	Origins() []pcapng.Origin // of each interface
+	Nodes() []string          // that captured, by interface; empty when unknown
+	Points() []pcapng.Point
+}
+
+// captures is capture files as a source.
+type captures struct{ *pcapng.Merged }
+
+func (c captures) Nodes() []string { return make([]string, len(c.Origins())) }
+
+// packets opens the packets, merged by time: all of capture files; of a snapshot those
+// blocks that may have some of sel.
+func (e *Evidence) packets(ctx context.Context, sel snapshot.Selection) (source, error) {
+	if e.snapshot != nil {
+		return e.snapshot.Packets(ctx, sel)
+	}
 	if len(e.inputs) == 0 {
 		return nil, e.packetless()
 	}
@@ -217,8 +229,11 @@ func (e *Evidence) packets() (*pcapng.Merged, error) {
 	if err != nil && e.spool != "" {
 		err = retold{err, strings.ReplaceAll(err.Error(), e.spool, e.Name)} // nobody knows the copy
 	}
-	return src, err
+	return captures{src}, err
 }
+
+// whole is the selection of all that a snapshot holds.
+var whole = snapshot.Selection{Selection: block.Selection{Extras: true}}
 
 // retold is an error in other words.
 type retold struct {
@@ -239,21 +254,19 @@ func (e *Evidence) paths() []string {
 	return out
 }
 
+// size returns how many bytes the packets have as they are kept.
 func (e *Evidence) size() (n int64) {
 	for i := range e.inputs {
 		n += e.inputs[i].size
 	}
+	if e.snapshot != nil {
+		n += e.snapshot.PacketBytes()
+	}
 	return n
 }
 
-// nodes tells which node captured each interface.
-func (e *Evidence) nodes(origins []pcapng.Origin) []string {
-	out := make([]string, len(origins))
-	for i, o := range origins {
-		out[i] = e.inputs[o.File].node
-	}
-	return out
-}
+// hasPackets tells whether packets are at hand, besides an index.
+func (e *Evidence) hasPackets() bool { return e.snapshot != nil || len(e.inputs) > 0 }
 
 // stated returns the times of the first and the last packet as a snapshot's
 // manifest states them.

@@ -13,6 +13,7 @@ import (
 	"shark/packet"
 	"shark/packet/filter"
 	"shark/packet/pcapng"
+	"shark/snapshot"
 )
 
 // Export asks for packets. A packet must satisfy all that is set.
@@ -81,7 +82,7 @@ type exporter struct {
 // prepare checks the question before anything is written.
 func (x *exporter) prepare(ctx context.Context, q Export) error {
 	var err error
-	if len(x.e.inputs) == 0 {
+	if !x.e.hasPackets() {
 		return x.e.packetless()
 	}
 	if q.BPF != "" {
@@ -92,7 +93,7 @@ func (x *exporter) prepare(ctx context.Context, q Export) error {
 	if x.ends, err = x.e.newEnds(q.Workload, q.IP); err != nil {
 		return err
 	}
-	if q.Node != "" && !slices.ContainsFunc(x.e.inputs, func(in input) bool { return in.node == q.Node }) {
+	if q.Node != "" && !slices.Contains(x.e.nodes(), q.Node) {
 		return usage("no packets of a node %q; there are those of %s", q.Node, x.e.nodeNames())
 	}
 	x.node = q.Node
@@ -171,7 +172,7 @@ func (x *exporter) setWindow(ctx context.Context, q Export) error {
 // the input holds something beside packets that is to be kept.
 func (x *exporter) source(ctx context.Context) (*selection, error) {
 	if x.index == nil {
-		return x.e.everything(ctx)
+		return x.e.everything(ctx, x.selection())
 	}
 	return x.e.selection(ctx, x.index, x.numbers, x.index.account.Extras)
 }
@@ -188,7 +189,7 @@ func (x *exporter) copy(ctx context.Context, q Export, src *selection, out io.Wr
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		x.extras.read(x.e, src)
+		x.extras.read(src)
 		interfaces := x.extras.describe()
 		if err := x.check(interfaces); err != nil {
 			return err
@@ -350,14 +351,31 @@ func (x *exporter) selects(r *packet.Record) bool {
 	return x.ends.match(r)
 }
 
+// nodes lists the nodes that captured; none for capture files.
+func (e *Evidence) nodes() (names []string) {
+	if e.snapshot != nil {
+		for _, n := range e.snapshot.Manifest.Nodes {
+			names = append(names, n.Name)
+		}
+	}
+	return names
+}
+
 // nodeNames lists the nodes for people.
 func (e *Evidence) nodeNames() string {
-	var c Coverage
-	for _, in := range e.inputs {
-		if in.node == "" {
-			return "capture files, which name no node"
-		}
-		c.nodes([]string{in.node})
+	if e.snapshot == nil {
+		return "capture files, which name no node"
 	}
-	return strings.Join(c.Nodes, ", ")
+	return strings.Join(e.nodes(), ", ")
+}
+
+// selection is what of a snapshot has to be read.
+func (x *exporter) selection() snapshot.Selection {
+	s := whole
+	s.Node = x.node
+	if x.from != math.MinInt64 || x.to != math.MaxInt64 {
+		s.From, s.To = max(x.from, 1), x.to
+	}
+	s.Addrs = x.ends.conditions()
+	return s
 }

@@ -29,14 +29,14 @@ type described struct {
 }
 
 // read takes over what is known by now.
-func (x *extras) read(e *Evidence, src *selection) {
+func (x *extras) read(src *selection) {
 	x.comments, x.secrets, x.names = src.src.Comments(), src.src.Secrets(), src.src.Names()
 	x.interfaces = src.Interfaces()
 	if len(x.interfaces) == len(x.same) {
 		return
 	}
 	origins := src.Origins()
-	x.nodes = e.nodes(origins)
+	x.nodes = src.Nodes()
 	if x.known == nil {
 		x.known = make(map[described]uint32)
 	}

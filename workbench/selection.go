@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"shark/packet"
 	"shark/packet/pcapng"
+	"shark/snapshot"
 )
 
 // selection is a packet.Source: all packets of the evidence, or those of some
@@ -17,8 +19,9 @@ import (
 type selection struct {
 	ctx        context.Context
 	e          *Evidence
-	src        *pcapng.Merged
+	src        source
 	all        bool
+	somewhere  bool     // packets do not come in the order of their numbers
 	whole      bool     // read to the end, whatever is selected
 	numbers    []uint64 // of the packets still to come, ascending
 	at         uint64   // number of the next packet of src
@@ -27,9 +30,9 @@ type selection struct {
 	interfaces []packet.Interface // by the index; after a restart src does not know all
 }
 
-// everything selects all packets.
-func (e *Evidence) everything(ctx context.Context) (*selection, error) {
-	src, err := e.packets()
+// everything selects all packets; of a snapshot, those of the blocks that sel selects.
+func (e *Evidence) everything(ctx context.Context, sel snapshot.Selection) (*selection, error) {
+	src, err := e.packets(ctx, sel)
 	if err != nil {
 		return nil, err
 	}
@@ -37,14 +40,16 @@ func (e *Evidence) everything(ctx context.Context) (*selection, error) {
 }
 
 // selection selects the packets of some numbers, which are ascending and by the
-// index x. With whole set, all of the input is read, for what it holds beside packets.
-func (e *Evidence) selection(ctx context.Context, x *opened, numbers []uint64, whole bool) (*selection, error) {
-	src, err := e.packets()
+// index x. With all set, all of the input is read, for what it holds beside packets.
+func (e *Evidence) selection(ctx context.Context, x *opened, numbers []uint64, all bool) (*selection, error) {
+	var sel snapshot.Selection
+	sel.Numbers, sel.Extras = append([]uint64{}, numbers...), all
+	src, err := e.packets(ctx, sel)
 	if err != nil {
 		return nil, err
 	}
-	s := &selection{ctx: ctx, e: e, src: src, whole: whole, numbers: numbers, at: 1}
-	if !whole {
+	s := &selection{ctx: ctx, e: e, src: src, whole: all, numbers: numbers, at: 1, somewhere: e.snapshot != nil}
+	if !all && !s.somewhere {
 		s.points, s.origins = x.points(), x.account.Origins
 		s.interfaces = make([]packet.Interface, len(s.origins))
 		copy(s.interfaces, x.db.Meta().Interfaces)
@@ -56,6 +61,9 @@ func (e *Evidence) selection(ctx context.Context, x *opened, numbers []uint64, w
 func (s *selection) ReadBatch(b *packet.Batch) error {
 	if s.all {
 		return s.src.ReadBatch(b)
+	}
+	if s.somewhere {
+		return s.readAnywhere(b)
 	}
 	for {
 		b.Records = b.Records[:0]
@@ -78,6 +86,26 @@ func (s *selection) ReadBatch(b *packet.Batch) error {
 		case errors.Is(err, io.EOF) && len(s.numbers) > 0:
 			return s.missing()
 		case err != nil:
+			return err
+		}
+	}
+}
+
+// readAnywhere is ReadBatch for packets that come by time, not by number.
+func (s *selection) readAnywhere(b *packet.Batch) error {
+	for {
+		if err := s.ctx.Err(); err != nil {
+			return err
+		}
+		err := s.src.ReadBatch(b)
+		b.Records = slices.DeleteFunc(b.Records, func(r packet.Record) bool {
+			_, selected := slices.BinarySearch(s.numbers, r.Number)
+			return !selected
+		})
+		if len(b.Records) > 0 && errors.Is(err, io.EOF) {
+			return nil
+		}
+		if len(b.Records) > 0 || err != nil {
 			return err
 		}
 	}
@@ -124,7 +152,7 @@ func (s *selection) skip() error {
 		return next.Close()
 	}
 	err = s.src.Close()
-	s.src = next
+	s.src = captures{next}
 	return err
 }
 
@@ -142,6 +170,14 @@ func (s *selection) Origins() []pcapng.Origin {
 		return s.origins
 	}
 	return s.src.Origins()
+}
+
+// Nodes tells which node captured each of the Interfaces.
+func (s *selection) Nodes() []string {
+	if s.interfaces != nil { // of capture files, which do not tell
+		return make([]string, len(s.interfaces))
+	}
+	return s.src.Nodes()
 }
 
 // Damage implements packet.Source.

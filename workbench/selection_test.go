@@ -95,7 +95,7 @@ func TestSelectionIsAFullScan(t *testing.T) {
 			if n := len(x.points()); (n > len(c.refs)) != c.restart {
 				t.Errorf("%d restart points", n)
 			}
-			all := readAll(t, must(e.everything(t.Context()))(t))
+			all := readAll(t, must(e.everything(t.Context(), whole))(t))
 			if len(all) != 4000*len(c.refs) {
 				t.Fatalf("%d packets", len(all))
 			}

@@ -73,7 +73,7 @@ func (e *Evidence) Show(ctx context.Context, id int64, body int) (*Detail, error
 	switch {
 	case p.isConn, p.isFlow:
 		return d, nil
-	case len(e.inputs) == 0:
+	case !e.hasPackets():
 		d.Coverage.note("the packets are not at hand: heads and bodies cannot be shown")
 		return d, nil
 	}

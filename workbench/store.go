@@ -88,8 +88,7 @@ func (w *Workbench) DeleteSnapshot(ctx context.Context, ref string) error {
 // indexOf returns where the cache keeps the index of a snapshot; empty when there
 // is no cache.
 func (w *Workbench) indexOf(ctx context.Context, s *snapshot.Snapshot) string {
-	e := &Evidence{w: w}
-	e.hold(s)
+	e := &Evidence{w: w, snapshot: s}
 	source, err := e.digest(ctx)
 	if err != nil {
 		return ""

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"shark/packet"
+	"shark/snapshot"
 )
 
 // When is a moment: a time, or so long before the end of what was recorded, or a
@@ -96,7 +97,7 @@ func (e *Evidence) recorded(ctx context.Context) (first, last time.Time, err err
 	if first, last, ok := e.stated(); ok {
 		return first, last, nil
 	}
-	src, err := e.packets()
+	src, err := e.packets(ctx, snapshot.Selection{})
 	if err != nil {
 		return first, last, err
 	}

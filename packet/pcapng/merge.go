@@ -16,6 +16,7 @@ type Merged struct {
 	heap    []head // inputs with packets left, the one with the next packet first
 	primed  bool
 	number  uint64 // of the last packet
+	keep    bool   // packets keep the numbers of their source
 	origins []Origin
 	errs    []error
 
@@ -31,6 +32,7 @@ type input struct {
 	batch      *packet.Shared
 	next       int      // index into batch.Records
 	skip       uint64   // packets to pass over first
+	base       uint64   // what is added to numbers that are kept
 	interfaces []uint32 // index among all interfaces, by the source's own
 	done       bool
 	user       *packet.Batch // that has taken from batch since it was filled
@@ -62,6 +64,17 @@ func Merge(sources ...packet.Source) *Merged {
 		if r, ok := s.(*Reader); !ok || !r.seekable {
 			m.noRestart = true
 		}
+	}
+	return m
+}
+
+// MergeNumbered is Merge for sources that number their packets themselves: in the result
+// each number is base more, of which there is one for every source.
+func MergeNumbered(bases []uint64, sources ...packet.Source) *Merged {
+	m := Merge(sources...)
+	m.keep, m.noRestart = true, true
+	for i, base := range bases {
+		m.inputs[i].base = base
 	}
 	return m
 }
@@ -114,14 +127,13 @@ func (m *Merged) readOnly(b *packet.Batch) error {
 	in := &m.inputs[0]
 	err := in.source.ReadBatch(b)
 	m.adopt(0)
-	if _, ok := in.source.(*Reader); ok && len(b.Records) > 0 && b.Records[0].Number == m.number+1 {
+	if _, ok := in.source.(*Reader); ok && !m.keep && len(b.Records) > 0 && b.Records[0].Number == m.number+1 {
 		m.number += uint64(len(b.Records)) // the numbers are right, and so are the interfaces of an only input
 		return err
 	}
 	for i := range b.Records {
 		rec := &b.Records[i]
-		m.number++
-		rec.Number = m.number
+		rec.Number = m.numberOf(in, rec)
 		rec.Interface = in.global(rec.Interface)
 	}
 	return err
@@ -138,10 +150,18 @@ func (m *Merged) take(b *packet.Batch, in *input) int {
 	b.Records = extend(b.Records)
 	to := &b.Records[len(b.Records)-1]
 	*to = *rec
-	m.number++
-	to.Number = m.number
+	to.Number = m.numberOf(in, rec)
 	to.Interface = in.global(rec.Interface)
 	return len(rec.Data) + len(rec.Options)
+}
+
+// numberOf returns the number of the next packet, which is rec of an input.
+func (m *Merged) numberOf(in *input, rec *packet.Record) uint64 {
+	if m.keep {
+		return in.base + rec.Number
+	}
+	m.number++
+	return m.number
 }
 
 // release empties b. Its records are not used any more.
@@ -283,20 +303,28 @@ func (m *Merged) Damage() []packet.Damage {
 	return all
 }
 
-// Names returns the address names of those sources that are Readers, in turn.
-func (m *Merged) Names() []Name { return collect(m, (*Reader).Names) }
+// Names returns the address names of those sources that have some, in turn.
+func (m *Merged) Names() []Name { return collect(m, namer.Names) }
 
-// Secrets returns the decryption secrets of those sources that are Readers, in turn.
-func (m *Merged) Secrets() []Secret { return collect(m, (*Reader).Secrets) }
+// Secrets returns the decryption secrets of those sources that have some, in turn.
+func (m *Merged) Secrets() []Secret { return collect(m, keeper.Secrets) }
 
-// Comments returns the section comments of those sources that are Readers, in turn.
-func (m *Merged) Comments() []string { return collect(m, (*Reader).Comments) }
+// Comments returns the section comments of those sources that have some, in turn.
+func (m *Merged) Comments() []string { return collect(m, commenter.Comments) }
 
-func collect[T any](m *Merged, of func(*Reader) []T) []T {
+// What sources may have beside packets.
+type (
+	namer     interface{ Names() []Name }
+	keeper    interface{ Secrets() []Secret }
+	commenter interface{ Comments() []string }
+)
+
+// collect asks those sources that are an S.
+func collect[S, T any](m *Merged, of func(S) []T) []T {
 	var all []T
 	for i := range m.inputs {
-		if r, ok := m.inputs[i].source.(*Reader); ok {
-			all = append(all, of(r)...)
+		if s, ok := m.inputs[i].source.(S); ok {
+			all = append(all, of(s)...)
 		}
 	}
 	return all

@@ -1,0 +1,41 @@
+package block
+
+// What a block may have, and an index may say. A file that goes beyond is refused.
+const (
+	// maxBlock is the size that ends a block, in bytes before it is packed.
+	maxBlock = 4 << 20
+	// maxRaw bounds a block as it is read: one packet more than maxBlock, the largest
+	// that a capture file can have.
+	maxRaw = maxBlock + 17<<20
+	// maxPacked is that packed, when nothing of it can be.
+	maxPacked = maxRaw + 1<<20
+	// maxIndexed bounds an index, unpacked, in bytes.
+	maxIndexed = 1 << 30
+	// maxBlocks, maxAddrs and maxInterfaces are how many of each an index may have.
+	maxBlocks     = 16 << 20
+	maxAddrs      = 16 << 20
+	maxInterfaces = 1 << 20
+	// maxSet is how many addresses of a block the index names; of one with more it says
+	// that it may have any.
+	maxSet = 1024
+	// maxPorts is how many ports of a block are named; of more there is a filter.
+	maxPorts = 192
+	// filterSize is that of a filter of ports, in bytes.
+	filterSize = 512
+	// maxName bounds a text of an interface, in bytes.
+	maxName = 64 << 10
+)
+
+// What a Writer holds.
+const (
+	// holdBytes is how much all blocks together hold that are being filled, in bytes. The
+	// largest is ended when they hold more.
+	holdBytes = 128 << 20
+	// chunkSize is how memory for them is handed out, in bytes.
+	chunkSize = 32 << 10
+	// maxWaiting is how many bytes of fragments wait for the rest of their datagram.
+	maxWaiting = 24 << 20
+	// maxMet is how many addresses are told apart. Of more, blocks say that they may
+	// have any.
+	maxMet = 1 << 19
+)

@@ -1,0 +1,164 @@
+package block
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// packer packs blocks in several goroutines and writes them in the order they come.
+type packer struct {
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	out     io.Writer
+	chunks  *chunks
+	encoder []*zstd.Encoder
+	jobs    chan *job // to be packed
+	order   chan *job // to be written
+	workers sync.WaitGroup
+	writer  sync.WaitGroup
+	blocks  []Block // that are written
+	spare   chan []byte
+}
+
+// job is a block on its way.
+type job struct {
+	block  Block
+	head   []byte
+	chunks [][]byte
+	packed []byte
+	done   chan struct{}
+}
+
+// newPacker starts its goroutines; close ends them.
+func newPacker(ctx context.Context, out io.Writer, workers int, c *chunks) (*packer, error) {
+	p := &packer{out: out, chunks: c, jobs: make(chan *job), order: make(chan *job, workers), spare: make(chan []byte, 2*workers+2)}
+	for range workers {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(maxBlock))
+		if err != nil {
+			return nil, err
+		}
+		p.encoder = append(p.encoder, e)
+	}
+	p.ctx, p.cancel = context.WithCancelCause(ctx)
+	for _, e := range p.encoder {
+		p.workers.Go(func() { p.work(e) })
+	}
+	p.writer.Go(p.write)
+	return p, nil
+}
+
+// add takes a block with the blocks of its section: head, then chunks, which are the
+// packer's from now on. It waits when all workers are busy.
+func (p *packer) add(b Block, head []byte, list [][]byte) error {
+	j := &job{block: b, head: head, chunks: list, done: make(chan struct{})}
+	for _, to := range []chan *job{p.order, p.jobs} {
+		select {
+		case to <- j:
+		case <-p.ctx.Done():
+			return context.Cause(p.ctx)
+		}
+	}
+	return nil
+}
+
+// work packs one block after the other.
+func (p *packer) work(e *zstd.Encoder) {
+	var raw []byte
+	for j := range p.jobs {
+		raw = append(raw[:0], j.head...)
+		for _, c := range j.chunks {
+			raw = append(raw, c...)
+		}
+		p.chunks.put(j.chunks)
+		select {
+		case j.packed = <-p.spare:
+		default:
+		}
+		j.packed = e.EncodeAll(raw, j.packed[:0])
+		j.block.Raw, j.block.Packed, j.block.Sum = len(raw), len(j.packed), sumOf(j.packed)
+		close(j.done)
+	}
+}
+
+// write writes the packed blocks.
+func (p *packer) write() {
+	var offset int64
+	var before uint64
+	for j := range p.order {
+		select {
+		case <-j.done:
+		case <-p.ctx.Done():
+			return
+		}
+		j.block.Offset, j.block.Before = offset, before
+		offset += int64(j.block.Packed)
+		before += uint64(j.block.Packets)
+		if _, err := p.out.Write(j.packed); err != nil {
+			p.cancel(fmt.Errorf("write block %d: %w", len(p.blocks), err))
+			return
+		}
+		p.blocks = append(p.blocks, j.block)
+		select {
+		case p.spare <- j.packed:
+		default:
+		}
+	}
+}
+
+func (p *packer) failed() bool { return p.ctx.Err() != nil }
+
+// close waits until all is written, or after an error until nothing runs any more. It
+// returns the blocks in the order of the file.
+func (p *packer) close(err error) ([]Block, error) {
+	if err != nil {
+		p.cancel(err)
+	}
+	close(p.jobs)
+	close(p.order)
+	p.workers.Wait()
+	p.writer.Wait()
+	for _, e := range p.encoder {
+		_ = e.Close() // nothing is left in it
+	}
+	cause := context.Cause(p.ctx)
+	p.cancel(nil)
+	if err != nil {
+		cause = nil // it is err
+	}
+	return p.blocks, cause
+}
+
+// chunks is memory for blocks being filled, used again and again.
+type chunks struct {
+	mu   sync.Mutex
+	free [][]byte
+}
+
+// get returns an empty chunk with room for n bytes.
+func (c *chunks) get(n int) []byte {
+	if n > chunkSize {
+		return make([]byte, 0, n)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.free) == 0 {
+		return make([]byte, 0, chunkSize)
+	}
+	b := c.free[len(c.free)-1]
+	c.free = c.free[:len(c.free)-1]
+	return b[:0]
+}
+
+func (c *chunks) put(list [][]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, b := range list {
+		if cap(b) == chunkSize {
+			c.free = append(c.free, b)
+		}
+	}
+}

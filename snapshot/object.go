@@ -1,0 +1,80 @@
+package snapshot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+
+	"shark/snapshot/bucket"
+)
+
+// object is an object being written.
+type object struct {
+	Object
+	w   bucket.Writer
+	sum hash.Hash
+}
+
+func createObject(ctx context.Context, files bucket.Bucket, o Object) (*object, error) {
+	w, err := files.Create(ctx, o.Path)
+	if err != nil {
+		return nil, err
+	}
+	return &object{o, w, sha256.New()}, nil
+}
+
+func (o *object) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	o.sum.Write(p[:n])
+	o.Size += int64(n)
+	return n, err
+}
+
+// close has the object appear, unless writing it failed with err, and fills in its sum.
+func (o *object) close(err error) error {
+	if err != nil {
+		o.w.Abort()
+		return err
+	}
+	o.SHA256 = hex.EncodeToString(o.sum.Sum(nil))
+	return o.w.Close()
+}
+
+// readObject reads an object of at most most bytes and compares it with the manifest.
+func (s *Snapshot) readObject(ctx context.Context, o *Object, most int64) ([]byte, error) {
+	if o.Size > most {
+		return nil, fmt.Errorf("%w: %s has %d bytes, more than the %d that there can be", ErrIntegrity, o.Path, o.Size, most)
+	}
+	data, err := bucket.ReadAll(ctx, s.files, o.Path, o.Size)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is missing", ErrIntegrity, o.Path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != o.SHA256 {
+		return nil, fmt.Errorf("%w: %s is not what the manifest says it was", ErrIntegrity, o.Path)
+	}
+	return data, nil
+}
+
+// remove removes the manifest, and with it the snapshot, then all else that is below the
+// same id.
+func remove(ctx context.Context, files bucket.Bucket) error {
+	if err := files.Remove(ctx, manifestName); err != nil {
+		return err
+	}
+	for o, err := range files.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		if err := files.Remove(ctx, o.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
