@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/klauspost/compress/zstd"
@@ -63,6 +64,10 @@ func (f *File) Source(ctx context.Context, blocks []int) (*Source, error) {
 	var byPartition [Partitions]*lane
 	for _, i := range blocks {
 		b := &f.Index.Blocks[i]
+		if b.Extras { // they are known before the packets: who writes those has to write them first
+			s.lanes = append(s.lanes, &lane{partition: b.Partition, next: math.MinInt64, blocks: []int{i}})
+			continue
+		}
 		l := byPartition[b.Partition]
 		if l == nil {
 			l = &lane{partition: b.Partition, next: b.First}

@@ -1,0 +1,137 @@
+package snapshot
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"shark/packet"
+	"shark/snapshot/block"
+	"shark/snapshot/bucket"
+	"shark/snapshot/bucket/buckettest"
+	"shark/snapshot/identity"
+)
+
+// clouds are the variables that name buckets to test with.
+var clouds = map[string]string{"S3": "SHARK_S3_URL", "GCS": "SHARK_GCS_URL", "Azure": "SHARK_AZURE_URL"}
+
+// openCloud opens a store in a prefix of its own.
+func openCloud(t *testing.T, variable string) *Store {
+	t.Helper()
+	location := os.Getenv(variable)
+	if location == "" {
+		t.Skipf("set %s to a bucket that may be written, with credentials in the usual variables", variable)
+	}
+	files, err := bucket.Open(t.Context(), location, bucket.Options{Prefix: "stores/" + strings.ToLower(rand.Text())})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := files.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &Store{files}
+}
+
+// TestEveryStore: a snapshot is made, found, read, verified and deleted wherever it lies,
+// with the same bytes.
+func TestEveryStore(t *testing.T) {
+	a, b := capture(t, "a.pcapng", 3000, 700, 0), capture(t, "b.pcapng", 100, 60, 2*time.Second)
+	log := writeLog(t, identity.Record{Time: began, Op: identity.Upsert, Kind: identity.Pod, Namespace: "shop", Name: "cart-1", Addresses: []string{"10.0.0.1"}})
+	o := ImportOptions{Files: []string{"n1=" + a, "n2=" + b}, Identity: log, Name: "outage", Created: began}
+	want := mustImport(t, openStore(t), o)
+	try := func(store *Store) func(*testing.T) {
+		return func(t *testing.T) { lives(t, store, o, want) }
+	}
+	t.Run("folder", try(openStore(t)))
+	for name, variable := range clouds {
+		t.Run(name, func(t *testing.T) { try(openCloud(t, variable))(t) })
+	}
+}
+
+// lives takes a snapshot through its life in an empty store.
+func lives(t *testing.T, store *Store, o ImportOptions, want *Manifest) {
+	m := mustImport(t, store, o)
+	for i := range want.Objects {
+		if m.Objects[i].SHA256 != want.Objects[i].SHA256 {
+			t.Errorf("%s has other bytes than in a folder", want.Objects[i].Path)
+		}
+	}
+	all, err := store.List(t.Context())
+	if err != nil || len(all) != 1 || all[0].ID != m.ID || all[0].Err != nil {
+		t.Fatalf("listed are %+v, %v", all, err)
+	}
+	s, err := store.Get(t.Context(), "outage")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []string{strings.TrimPrefix(o.Files[0], "n1="), strings.TrimPrefix(o.Files[1], "n2=")}
+	equal(t, kept(t, s, ""), packets(t, files...))
+	equal(t, kept(t, s, "n2"), packets(t, files[1]))
+	second := began.Add(time.Second)
+	p, err := s.Packets(t.Context(), Selection{Selection: block.Selection{From: second.UnixNano(), To: second.UnixNano()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(described(t, p)); n == 0 {
+		t.Error("no packets of the second second")
+	}
+	l, err := s.Identity(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o := l.Lookup(packet.AddrFrom4([]byte{10, 0, 0, 1}), began.UnixNano()); o.Pod != "cart-1" {
+		t.Errorf("identity %+v", o)
+	}
+	if v, err := store.Verify(t.Context(), m.ID, nil); err != nil || v.Objects != len(m.Objects) || len(v.Unlisted) > 0 {
+		t.Errorf("verified: %+v, %v", v, err)
+	}
+	if err := store.Delete(t.Context(), "outage"); err != nil {
+		t.Fatal(err)
+	}
+	for o, err := range store.files.List(t.Context(), "") {
+		t.Errorf("left is %s, %v", o.Key, err)
+	}
+}
+
+// TestFaultyStore: where requests fail, before or after they took effect, and reads and
+// lists break off, an import makes a whole snapshot or none.
+func TestFaultyStore(t *testing.T) {
+	a := capture(t, "a.pcapng", 300, 700, 0)
+	none := func(context.Context, time.Duration) error { return nil }
+	made, failed := 0, 0
+	for seed := range uint64(40) {
+		faulty := buckettest.Faulty(openStore(t).files, seed, buckettest.Faults{Fail: 0.05, Lost: 0.1, Cut: 0.2, Break: 0.1, Page: 2})
+		store := &Store{bucket.WithRetry(faulty, bucket.Retry{Tries: 20, Wait: none})}
+		m, err := store.Import(t.Context(), ImportOptions{Files: []string{"n1=" + a}}, nil)
+		all, e := store.List(t.Context())
+		if e != nil {
+			t.Fatal(e)
+		}
+		if err != nil {
+			if failed++; !bucket.Temporary(err) || len(all) > 0 {
+				t.Fatalf("seed %d: %v, and %d snapshots", seed, err, len(all))
+			}
+			continue
+		}
+		made++
+		s, err := store.Get(t.Context(), m.ID)
+		if err != nil || len(all) != 1 {
+			t.Fatalf("seed %d: %d snapshots, %v", seed, len(all), err)
+		}
+		equal(t, kept(t, s, ""), packets(t, a))
+		if _, err := store.Verify(t.Context(), m.ID, nil); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+		if err := store.Delete(t.Context(), m.ID); err != nil {
+			t.Fatalf("seed %d: %v", seed, err)
+		}
+	}
+	if made == 0 || failed == 0 {
+		t.Errorf("%d imports succeeded and %d failed", made, failed)
+	}
+}
