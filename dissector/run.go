@@ -118,6 +118,7 @@ func (r *run) read(ctx context.Context, src packet.Source, opts *Options, report
 		}
 		err := src.ReadBatch(&u.batch)
 		u.decode(dec, report)
+		u.sort()
 		if errors.Is(err, io.EOF) {
 			dec.Flush(u.add)
 		}
@@ -136,21 +137,27 @@ func (r *run) read(ctx context.Context, src packet.Source, opts *Options, report
 	}
 }
 
-// decode decodes the batch and sorts its packets by partition.
+// decode decodes the batch.
 func (u *unit) decode(dec *packet.Decoder, r *Report) {
 	n := len(u.batch.Records)
 	if cap(u.packets) < n {
 		u.packets = make([]packet.Packet, n)
 	}
 	u.packets = u.packets[:n]
-	for i := range u.lists {
-		u.lists[i] = u.lists[i][:0]
-	}
 	for i := range u.batch.Records {
 		rec, p := &u.batch.Records[i], &u.packets[i]
 		dec.Decode(rec, p)
 		r.count(rec, p)
-		if p.Kind == packet.Transport {
+	}
+}
+
+// sort sorts the packets by partition.
+func (u *unit) sort() {
+	for i := range u.lists {
+		u.lists[i] = u.lists[i][:0]
+	}
+	for i := range u.packets {
+		if u.packets[i].Kind == packet.Transport {
 			u.assign(i)
 		}
 	}

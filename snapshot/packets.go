@@ -57,8 +57,8 @@ func (p *Packets) Fetched() (requests, bytes int64) {
 	return requests, bytes
 }
 
-// Packets begins to read the packets that are asked for, and the TLS session secrets of
-// their nodes. Only blocks that may hold some are read. The caller closes the result.
+// Packets begins to read the packets that are asked for, and with Extras the TLS session
+// secrets of their nodes, too. Only blocks that may hold some are read. The caller closes the result.
 func (s *Snapshot) Packets(ctx context.Context, sel Selection) (*Packets, error) {
 	files, err := s.indexes(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *Snapshot) Packets(ctx context.Context, sel Selection) (*Packets, error)
 		return nil, errors.Join(err, pcapng.Merge(sources...).Close())
 	}
 	for i := range s.Manifest.Objects {
-		if o := &s.Manifest.Objects[i]; o.Kind == KindSecrets && sel.takes(o.Node) { // they come before what they decrypt
+		if o := &s.Manifest.Objects[i]; o.Kind == KindSecrets && sel.Extras && sel.takes(o.Node) { // they come before what they decrypt
 			src, err := s.secrets(ctx, o)
 			if err != nil {
 				return fail(err)

@@ -8,15 +8,19 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"shark/dissector"
 	"shark/packet"
 	"shark/packet/pcapng"
+	"shark/snapshot"
+	"shark/snapshot/block"
 	"shark/workbench/index"
 )
 
@@ -224,7 +228,7 @@ var errDissected = errors.New("it was dissected before")
 // errDissected.
 func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting, known bool) (err error) {
 	before := e.states()
-	src, err := e.packets(ctx, whole)
+	src, err := e.packets(ctx, beside)
 	if err != nil {
 		return err
 	}
@@ -258,7 +262,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 			}
 		})
 	}
-	report, err := dissector.Run(run, src, dissector.Options{
+	damage, report, err := e.run(run, src, dissector.Options{
 		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
@@ -276,7 +280,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 	if !known && index.Is(path) {
 		return errDissected
 	}
-	if changed := !slices.Equal(before, e.states()); changed || e.snapshot != nil && len(src.Damage()) > 0 { // a damaged copy is not what its manifest is of
+	if changed := !slices.Equal(before, e.states()); changed || e.snapshot != nil && len(damage) > 0 { // a damaged copy is not what its manifest is of
 		n := len(e.altered)
 		if changed {
 			e.changed(before)
@@ -290,7 +294,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 			e.scratch = append(e.scratch, path)
 		}
 	}
-	meta, err := e.meta(src, report, sum.text)
+	meta, err := e.meta(src, damage, report, sum.text)
 	if err != nil {
 		return err
 	}
@@ -301,10 +305,63 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 	return nil
 }
 
+// beside selects of a snapshot what it holds beside packets.
+var beside = snapshot.Selection{Selection: block.Selection{Extras: true, Partition: func(int) bool { return false }}}
+
+// run dissects: capture files as src has them, a snapshot partition by partition. It
+// returns what of the packets was damaged.
+func (e *Evidence) run(ctx context.Context, src source, o dissector.Options, sink func(int) dissector.Sink) ([]packet.Damage, *dissector.Report, error) {
+	if e.snapshot == nil {
+		report, err := dissector.Run(ctx, src, o, sink)
+		return src.Damage(), report, err
+	}
+	var b packet.Batch
+	for { // what is beside packets is met as it is read
+		if err := src.ReadBatch(&b); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return nil, nil, err
+		}
+	}
+	parts := make([]*part, block.Partitions)
+	report, err := dissector.RunParts(ctx, len(parts), func(ctx context.Context, i int) (packet.Source, error) {
+		var sel snapshot.Selection
+		sel.Partition = func(p int) bool { return p == i }
+		packets, err := e.snapshot.Packets(ctx, sel)
+		if err != nil {
+			return nil, err
+		}
+		parts[i] = &part{Packets: packets}
+		return parts[i], nil
+	}, o, sink)
+	damage := src.Damage()
+	for _, p := range parts {
+		if p != nil {
+			damage = append(damage, p.damage...)
+		}
+	}
+	slices.SortFunc(damage, func(a, b packet.Damage) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset))
+	})
+	return damage, report, err
+}
+
+// part is the packets of a partition.
+type part struct {
+	*snapshot.Packets
+	damage []packet.Damage // known when it is closed
+}
+
+// Close implements packet.Source.
+func (p *part) Close() error {
+	p.damage = p.Damage()
+	return p.Packets.Close()
+}
+
 // meta is what the index says of itself.
-func (e *Evidence) meta(src source, report *dissector.Report, source string) (index.Meta, error) {
+func (e *Evidence) meta(src source, damage []packet.Damage, report *dissector.Report, source string) (index.Meta, error) {
 	a := account{
-		Report: *report, Damage: e.damage(src.Damage()), Origins: src.Origins(), Nodes: src.Nodes(), Named: e.identity != nil,
+		Report: *report, Damage: e.damage(damage), Origins: src.Origins(), Nodes: src.Nodes(), Named: e.identity != nil,
 		Extras: len(src.Secrets())+len(src.Names())+len(src.Comments()) > 0, Choice: e.w.choice.note,
 	}
 	for _, in := range e.inputs {

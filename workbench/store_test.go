@@ -71,6 +71,29 @@ func TestSnapshotAnswersLikeItsFiles(t *testing.T) {
 	}
 }
 
+// TestSnapshotWorkers: whoever dissects the partitions of a snapshot, the index is the same
+// to the byte.
+func TestSnapshotWorkers(t *testing.T) {
+	one := newBench(t, func(c *Config) { c.Workers = 1 })
+	m := importSnapshot(t, one, snapshot.ImportOptions{Identity: "../testdata/shop/identity.jsonl", Files: []string{
+		"a=../testdata/shop/shop.pcapng.zst", "b=../testdata/http/server.pcap", "b=../testdata/http2/web.pcap", "a=" + large(t, pcapng.Pcapng, 0),
+	}})
+	var first []byte
+	for _, workers := range []int{1, 8, 3} {
+		w := newBench(t, func(c *Config) { c.Store, c.Workers = one.cfg.Store, workers })
+		path := filepath.Join(t.TempDir(), "x.db")
+		if d := must(open(t, w, m.ID).Dissect(t.Context(), DissectOptions{Output: path}))(t); d.Coverage.Packets != int64(m.Nodes[0].Packets+m.Nodes[1].Packets) {
+			t.Errorf("%d workers read %d packets", workers, d.Coverage.Packets)
+		}
+		got := must(os.ReadFile(path))(t)
+		if first == nil {
+			first = got
+		} else if !bytes.Equal(got, first) {
+			t.Errorf("%d workers make another index than one", workers)
+		}
+	}
+}
+
 // TestExportOfNodes: by the node that captured, whose interfaces are described once.
 func TestExportOfNodes(t *testing.T) {
 	w := newBench(t)

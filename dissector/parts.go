@@ -1,0 +1,128 @@
+package dissector
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"shark/packet"
+)
+
+// RunParts dissects an input that is partitioned already: all packets between two
+// addresses, and all fragments, are in one part, in their order. open is asked for each of
+// up to Partitions parts once, by one worker at a time; nil has no packets. Each worker
+// reads a part to its end before it takes the next, so that no more connections are kept
+// than those of one part for each. Else it is like Run. The report is the same for any
+// number of workers.
+func RunParts(ctx context.Context, parts int, open func(ctx context.Context, part int) (packet.Source, error), opts Options, sink func(worker int) Sink) (*Report, error) {
+	if parts > Partitions {
+		return nil, fmt.Errorf("%d parts are more than %d", parts, Partitions)
+	}
+	if opts.Memory <= 0 {
+		opts.Memory = DefaultMemory
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := &partsRun{opts: &opts, open: open, reports: make([]Report, parts)}
+	var wg sync.WaitGroup
+	for w := range min(max(opts.Workers, 1), parts) {
+		s := sink(w)
+		wg.Go(func() {
+			for part := int(r.next.Add(1)) - 1; part < parts && ctx.Err() == nil; part = int(r.next.Add(1)) - 1 {
+				if err := r.part(ctx, part, s); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	report := new(Report)
+	for i := range r.reports {
+		report.join(&r.reports[i])
+	}
+	return report, context.Cause(ctx)
+}
+
+// partsRun is a run over parts under way.
+type partsRun struct {
+	opts    *Options
+	open    func(context.Context, int) (packet.Source, error)
+	next    atomic.Int64 // part
+	reports []Report     // of each part
+
+	mu             sync.Mutex // of what follows, and of Progress
+	packets, bytes int64
+}
+
+// part dissects one part.
+func (r *partsRun) part(ctx context.Context, number int, s Sink) (err error) {
+	src, err := r.open(ctx, number)
+	if err != nil || src == nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	p, report := newPartition(r.opts, number), &r.reports[number]
+	p.sink = s
+	defer func() { report.add(&p.report) }()
+	dec := packet.NewDecoder()
+	var u unit
+	for {
+		end := src.ReadBatch(&u.batch)
+		packets, bytes := report.Packets, report.Bytes
+		u.decode(dec, report)
+		if errors.Is(end, io.EOF) {
+			dec.Flush(func(held *packet.Packet) { u.packets = append(u.packets, *held) })
+		}
+		for i := range u.packets {
+			if u.packets[i].Kind == packet.Transport {
+				p.packet(&u.packets[i])
+			}
+		}
+		r.progress(report.Packets-packets, report.Bytes-bytes)
+		switch {
+		case p.err != nil:
+			return p.err
+		case errors.Is(end, io.EOF):
+			stats := dec.Stats()
+			report.Fragments = int64(stats.Evicted)
+			p.finish()
+			return p.err
+		case end != nil:
+			return fmt.Errorf("reading packets: %w", end)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+	}
+}
+
+func (r *partsRun) progress(packets, bytes int64) {
+	if r.opts.Progress == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.packets, r.bytes = r.packets+packets, r.bytes+bytes
+	r.opts.Progress(r.packets, r.bytes)
+}
+
+// join adds the account of another part.
+func (r *Report) join(o *Report) {
+	if o.Packets > 0 && (r.Packets == 0 || o.First < r.First) {
+		r.First = o.First
+	}
+	if o.Packets > 0 && (r.Packets == 0 || o.Last > r.Last) {
+		r.Last = o.Last
+	}
+	r.Packets += o.Packets
+	r.Bytes += o.Bytes
+	r.WireBytes += o.WireBytes
+	r.Cut += o.Cut
+	r.Other += o.Other
+	r.NoTransport += o.NoTransport
+	r.Malformed += o.Malformed
+	r.Fragments += o.Fragments
+	r.add(o)
+}
