@@ -30,6 +30,10 @@ var cases = []benchCase{
 		what: "packets alone, beside tcpdump, editcap and mergecap", run: (*bench).exports,
 	},
 	{
+		name: "snapshots", short: true, recipes: []recipe{mixed("mix", 100)},
+		what: "snapshots made, dissected and packed, beside zstd", run: (*bench).snapshots,
+	},
+	{
 		name: "stages", short: true, recipes: []recipe{mixed("mix", 100)},
 		what: "what each stage costs, beside its budget", run: (*bench).stages,
 	},

@@ -30,8 +30,8 @@ func TestChoiceOfCases(t *testing.T) {
 		full  bool
 		want  string
 	}{
-		{"", false, "mix exports stages protocols"},
-		{"", true, "mix exports stages protocols load memory small large flows variants"},
+		{"", false, "mix exports snapshots stages protocols"},
+		{"", true, "mix exports snapshots stages protocols load memory small large flows variants"},
 		{"flows", false, "flows"},
 		{"small,mix", true, "small mix"},
 	} {

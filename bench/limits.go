@@ -33,6 +33,11 @@ var (
 
 	protocolSpeed = limit{"times the MB a CPU second of HTTP/1", 0.2, false}
 
+	snapshotCost    = limit{"times the CPU time that packing the same bytes takes the same library", 1.4, true}
+	snapshotSize    = limit{"times the size of the capture as zstd -3 packs it", 1, true}
+	snapshotPeak    = limit{"MiB of memory at the peak", 256, true}
+	snapshotDissect = limit{"times the CPU time of dissecting the capture and unpacking the snapshot", 1.1, true}
+
 	exportFilter = limit{"times shark's CPU time for tcpdump", 2, false}
 	exportRange  = limit{"times shark's CPU time for editcap", 3, false}
 	exportMerge  = limit{"times shark's CPU time for mergecap", 2.5, false}

@@ -34,6 +34,7 @@ type stage struct {
 var stages = []stage{
 	{"start", "", "", func(context.Context, string, string, *index.Schema) error { return nil }},
 	{"hash", "start", "packet", hashFile},
+	{"pack", "start", "packet", packCapture},
 	{"read", "start", "packet", readPackets},
 	{"decode", "read", "packet", decodePackets},
 	{"dissect", "decode", "packet", dissectPackets},

@@ -449,7 +449,10 @@ func TestImportCaptures(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			equal(t, kept(t, s, ""), packets(t, f))
+			got, want := kept(t, s, ""), packets(t, f)
+			slices.Sort(got) // where times are missing or go back, partitions come one beside the other
+			slices.Sort(want)
+			equal(t, got, want)
 		})
 	}
 	if all, err := store.List(t.Context()); err != nil || len(all) != len(files) {

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/klauspost/compress/zstd"
+
+	"shark/workbench/index"
+)
+
+// packCapture packs a capture as the blocks of a snapshot are packed, and nothing else:
+// what a snapshot cannot be made without.
+func packCapture(_ context.Context, capture, _ string, _ *index.Schema) error {
+	f, err := os.Open(capture)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(4<<20))
+	if err != nil {
+		return err
+	}
+	raw, packed := make([]byte, 4<<20), []byte(nil)
+	for {
+		n, err := io.ReadFull(f, raw)
+		packed = z.EncodeAll(raw[:n], packed[:0])
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return z.Close()
+		}
+		if err != nil {
+			return errors.Join(err, z.Close())
+		}
+	}
+}
+
+// kept is what a snapshot of a capture took, and what came of it.
+type kept struct {
+	capture                                  *capture
+	create, pack, dissect, plain, zstd, open series
+	size, other                              int64 // bytes of its packets, and of the capture packed by zstd -3
+}
+
+// snapshots measures snapshots: what they take to be made and dissected, and their size.
+func (b *bench) snapshots(ctx context.Context, captures []*capture, rounds int) error {
+	if _, err := exec.LookPath("zstd"); err != nil {
+		b.report.pass(fmt.Sprintf("snapshots: %v", err))
+		return nil
+	}
+	k := &kept{capture: captures[0]}
+	for range rounds {
+		if err := b.keep(ctx, k); err != nil {
+			return err
+		}
+	}
+	mb := float64(k.capture.bytes) / 1e6
+	t := newTable(b.w, "snapshots", "CPU s", "wall s", "MB/CPU-s", "peak MiB", "bytes")
+	row := func(name string, s series, size int64) {
+		text := "-"
+		if size > 0 {
+			text = fmt.Sprint(size)
+		}
+		t.row(name, seconds(s.cpu()), seconds(s.wall()), fixed(mb/s.cpu(), 0), mebibytes(s.peak()), text)
+	}
+	row("snapshot import", k.create, k.size)
+	row("packing alone, the same library", k.pack, 0)
+	row("zstd -3", k.zstd, k.other)
+	row("dissect the snapshot", k.dissect, 0)
+	row("dissect the capture", k.plain, 0)
+	row("unpack the snapshot, zstd -dc", k.open, 0)
+	t.print()
+	b.report.limit("snapshot import", snapshotCost, paired(k.create, k.pack, cpuSeconds))
+	b.report.limit("snapshot import", snapshotSize, float64(k.size)/float64(k.other))
+	b.report.limit("snapshot import", snapshotPeak, float64(k.create.peak())/(1<<20))
+	b.report.limit("dissect the snapshot", snapshotDissect, k.dissect.cpu()/(k.plain.cpu()+k.open.cpu()))
+	return nil
+}
+
+// keep makes a snapshot of the capture and dissects both.
+func (b *bench) keep(ctx context.Context, k *kept) (err error) {
+	dir, err := os.MkdirTemp(b.tmp, "snapshots-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	steps := []struct {
+		to   *series
+		name string
+		args func() []string
+	}{
+		{&k.create, b.shark, func() []string { return []string{"--store", dir, "snapshot", "import", "--quiet", k.capture.path} }},
+		{&k.pack, self, func() []string { return []string{"-stage", "pack", "-dir", b.tmp, k.capture.path} }},
+		{&k.zstd, "zstd", func() []string {
+			return []string{"-3", "-T1", "-q", k.capture.path, "-o", filepath.Join(dir, "whole.zst")}
+		}},
+		{&k.open, "zstd", func() []string { return []string{"-dqq", "-o", os.DevNull, "-f", packetsOf(dir)} }},
+		{&k.dissect, b.shark, func() []string {
+			return []string{"--cache", dir, "dissect", "--quiet", "--workers", "1", "-o", filepath.Join(dir, "a.db"), filepath.Dir(filepath.Dir(filepath.Dir(packetsOf(dir))))}
+		}},
+		{&k.plain, b.shark, func() []string {
+			return []string{"--cache", dir, "dissect", "--quiet", "--workers", "1", "-o", filepath.Join(dir, "b.db"), k.capture.path}
+		}},
+	}
+	for _, s := range steps {
+		u, err := measure(ctx, nil, s.name, s.args()...)
+		var exit *exec.ExitError
+		if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != exitPartial) {
+			return err
+		}
+		*s.to = append(*s.to, u)
+	}
+	for path, size := range map[string]*int64{packetsOf(dir): &k.size, filepath.Join(dir, "whole.zst"): &k.other} {
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		*size = info.Size()
+	}
+	return nil
+}
+
+// packetsOf returns the packets of the only node of the only snapshot of a store.
+func packetsOf(dir string) string {
+	list, err := filepath.Glob(filepath.Join(dir, "*", "nodes", "*", "packets.pcapng.zst"))
+	if err != nil || len(list) == 0 {
+		return ""
+	}
+	return list[0]
+}
