@@ -70,9 +70,8 @@ func (r *partsRun) part(ctx context.Context, number int, s Sink) (err error) {
 	dec := packet.NewDecoder()
 	var u unit
 	for {
-		end := src.ReadBatch(&u.batch)
 		packets, bytes := report.Packets, report.Bytes
-		u.decode(dec, report)
+		end := u.read(src, dec, report)
 		if errors.Is(end, io.EOF) {
 			dec.Flush(func(held *packet.Packet) { u.packets = append(u.packets, *held) })
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -52,9 +53,12 @@ func (r *Report) add(o *Report) {
 	r.Skipped += o.Skipped
 }
 
-// unit is a batch on its way through the workers.
+// unit is some batches on their way through the workers. A partition's packets of a unit
+// are dissected one after the other: the more there are, the less often what it keeps has
+// to be fetched from memory. With 16 batches the mix takes a tenth less time than with
+// one, with more no less.
 type unit struct {
-	batch   packet.Batch
+	batches [unitBatches]packet.Batch
 	packets []packet.Packet
 	lists   [Partitions][]uint32 // the packets of each partition
 	left    atomic.Int32         // lanes that are not done with it, and the reader
@@ -116,8 +120,7 @@ func (r *run) read(ctx context.Context, src packet.Source, opts *Options, report
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		err := src.ReadBatch(&u.batch)
-		u.decode(dec, report)
+		err := u.read(src, dec, report)
 		u.sort()
 		if errors.Is(err, io.EOF) {
 			dec.Flush(u.add)
@@ -137,15 +140,30 @@ func (r *run) read(ctx context.Context, src packet.Source, opts *Options, report
 	}
 }
 
-// decode decodes the batch.
-func (u *unit) decode(dec *packet.Decoder, r *Report) {
-	n := len(u.batch.Records)
-	if cap(u.packets) < n {
-		u.packets = make([]packet.Packet, n)
+// unitBatches is how many batches a unit has.
+const unitBatches = 16
+
+// read fills the unit with packets and decodes them. It returns what the source did in the
+// end, after the packets before it.
+func (u *unit) read(src packet.Source, dec *packet.Decoder, r *Report) error {
+	u.packets = u.packets[:0]
+	for i := range u.batches {
+		b := &u.batches[i]
+		err := src.ReadBatch(b)
+		u.decode(b, dec, r)
+		if err != nil {
+			return err
+		}
 	}
-	u.packets = u.packets[:n]
-	for i := range u.batch.Records {
-		rec, p := &u.batch.Records[i], &u.packets[i]
+	return nil
+}
+
+// decode decodes a batch.
+func (u *unit) decode(b *packet.Batch, dec *packet.Decoder, r *Report) {
+	had, n := len(u.packets), len(b.Records)
+	u.packets = slices.Grow(u.packets, n)[:had+n]
+	for i := range b.Records {
+		rec, p := &b.Records[i], &u.packets[had+i]
 		dec.Decode(rec, p)
 		r.count(rec, p)
 	}

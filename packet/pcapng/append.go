@@ -8,7 +8,7 @@ import (
 )
 
 // What follows makes blocks in memory of the caller's, for files that a Writer does
-// not write in one go. All is little-endian, times are in nanoseconds.
+// not write in one go. All is little-endian.
 
 // AppendSection appends a Section Header Block of a length not stated, with what o
 // says of the section.
@@ -28,8 +28,15 @@ func AppendSection(dst []byte, o *Options) []byte {
 	return endBlock(append(dst, 0, 0, 0, 0), start)
 }
 
+// Nanoseconds and Microseconds are what the times of an interface's packets can count, by
+// their number of decimals.
+const (
+	Nanoseconds  = 9
+	Microseconds = 6
+)
+
 // AppendInterface appends an Interface Description Block.
-func AppendInterface(dst []byte, f *packet.Interface) []byte {
+func AppendInterface(dst []byte, f *packet.Interface, decimals byte) []byte {
 	start := len(dst)
 	dst = binary.LittleEndian.AppendUint32(dst, blockInterface)
 	dst = append(dst, 0, 0, 0, 0)
@@ -38,7 +45,7 @@ func AppendInterface(dst []byte, f *packet.Interface) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, f.SnapLen)
 	dst = appendText(dst, optName, f.Name)
 	dst = appendText(dst, optDescription, f.Description)
-	dst = appendOption(dst, optResolution, []byte{9})
+	dst = appendOption(dst, optResolution, []byte{decimals})
 	if f.Filter != "" {
 		dst = appendText(dst, optFilter, "\x00"+f.Filter)
 	}
@@ -46,8 +53,8 @@ func AppendInterface(dst []byte, f *packet.Interface) []byte {
 	return endBlock(append(dst, 0, 0, 0, 0), start)
 }
 
-// AppendPacket appends an Enhanced Packet Block of the section's interface id. A time
-// before 1970 becomes 1970.
+// AppendPacket appends an Enhanced Packet Block of the section's interface id, with its time
+// in nanoseconds. A time before 1970 becomes 1970.
 func AppendPacket(dst []byte, id uint32, rec *packet.Record) []byte {
 	if len(rec.Options) == 0 {
 		return appendPacket(dst, id, rec, nil)
@@ -91,4 +98,16 @@ func endBlock(dst []byte, start int) []byte {
 	size := uint32(len(dst) - start + 4)
 	binary.LittleEndian.PutUint32(dst[start+4:], size)
 	return binary.LittleEndian.AppendUint32(dst, size)
+}
+
+// ToMicroseconds changes the times of Enhanced Packet Blocks, of which blocks is made and
+// whose times are in nanoseconds.
+func ToMicroseconds(blocks []byte) {
+	le := binary.LittleEndian
+	for len(blocks) >= minBlock+packetFixed {
+		t := (uint64(le.Uint32(blocks[12:]))<<32 | uint64(le.Uint32(blocks[16:]))) / 1000
+		le.PutUint32(blocks[12:], uint32(t>>32))
+		le.PutUint32(blocks[16:], uint32(t))
+		blocks = blocks[le.Uint32(blocks[4:]):]
+	}
 }

@@ -53,7 +53,7 @@ func (w *Writer) describe(i uint32, link packet.LinkType, interfaces []packet.In
 		desc = interfaces[i]
 	}
 	desc.Link = link
-	w.whole(AppendInterface(w.buf[:0], &desc))
+	w.whole(AppendInterface(w.buf[:0], &desc, Nanoseconds))
 	for len(w.ids) <= int(i) {
 		w.ids = append(w.ids, 0)
 	}

@@ -57,14 +57,15 @@ func traffic(seed uint64, n int) *capture {
 	}}
 	host := func() string { return netip.AddrFrom4([4]byte{10, 0, byte(rng.IntN(3)), byte(rng.IntN(60))}).String() }
 	t := int64(1_700_000_000_000_000_000)
+	step := int64(1 + 999*(seed%2)) // whole microseconds, or not
 	if n > 0 {
 		c.add(t, 2, make([]byte, 60)) // not the first interface
 	}
 	for range n - 1 {
-		t += rng.Int64N(300_000)
+		t += rng.Int64N(300_000/step) * step
 		at := t
 		if rng.IntN(50) == 0 {
-			at -= rng.Int64N(2_000_000)
+			at -= rng.Int64N(2_000_000/step) * step
 		}
 		payload := make([]byte, rng.IntN(900))
 		for i := range payload[:len(payload)/2] {

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
+
+	"shark/packet/pcapng"
 )
 
 // packer packs blocks in several goroutines and writes them in the order they come.
@@ -29,6 +31,7 @@ type job struct {
 	block  Block
 	head   []byte
 	chunks [][]byte
+	micro  bool // times become microseconds
 	packed []byte
 	done   chan struct{}
 }
@@ -51,10 +54,10 @@ func newPacker(ctx context.Context, out io.Writer, workers int, c *chunks) (*pac
 	return p, nil
 }
 
-// add takes a block with the blocks of its section: head, then chunks, which are the
-// packer's from now on. It waits when all workers are busy.
-func (p *packer) add(b Block, head []byte, list [][]byte) error {
-	j := &job{block: b, head: head, chunks: list, done: make(chan struct{})}
+// add takes a block with the blocks of its section: head, then chunks of packets, which are
+// the packer's from now on. With micro their times become microseconds. It waits when all workers are busy.
+func (p *packer) add(b Block, head []byte, list [][]byte, micro bool) error {
+	j := &job{block: b, head: head, chunks: list, micro: micro, done: make(chan struct{})}
 	for _, to := range []chan *job{p.order, p.jobs} {
 		select {
 		case to <- j:
@@ -74,6 +77,9 @@ func (p *packer) work(e *zstd.Encoder) {
 			raw = append(raw, c...)
 		}
 		p.chunks.put(j.chunks)
+		if j.micro {
+			pcapng.ToMicroseconds(raw[len(j.head):])
+		}
 		select {
 		case j.packed = <-p.spare:
 		default:

@@ -285,6 +285,7 @@ func (s *Source) Close() error {
 			err = errors.Join(err, l.reader.Close())
 		}
 	}
+	s.lanes, s.spare, s.fetcher.slots = nil, nil, nil // who keeps the Source for what it found keeps no blocks
 	return err
 }
 

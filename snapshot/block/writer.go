@@ -48,6 +48,7 @@ type filling struct {
 	chunks      [][]byte
 	size        int
 	packets     int
+	nanos       bool // a time is no whole number of microseconds
 	first, last int64
 	interfaces  []uint32 // in the order of the section
 }
@@ -144,6 +145,7 @@ func (f *filling) add(rec *packet.Record, size int, c *chunks) {
 		f.first, f.last = t, t
 	}
 	f.first, f.last = min(f.first, t), max(f.last, t)
+	f.nanos = f.nanos || t%1000 != 0
 	f.size += size
 	f.packets++
 }
@@ -164,13 +166,17 @@ func (w *Writer) flush(part int) error {
 	if f.packets == 0 {
 		return nil
 	}
+	decimals := byte(pcapng.Microseconds) // what is there is kept, and three digits that are none pack badly
+	if f.nanos {
+		decimals = pcapng.Nanoseconds
+	}
 	head := pcapng.AppendSection(nil, &pcapng.Options{Application: w.o.Application})
 	for _, id := range f.interfaces {
-		head = pcapng.AppendInterface(head, &w.interfaces[id])
+		head = pcapng.AppendInterface(head, &w.interfaces[id], decimals)
 	}
 	b := Block{Partition: part, Packets: f.packets, First: f.first, Last: f.last, Interfaces: f.interfaces}
 	f.describe(&b)
-	err := w.pack.add(b, head, f.chunks)
+	err := w.pack.add(b, head, f.chunks, !f.nanos)
 	w.holds -= f.size
 	f.reset()
 	*f = filling{gathering: f.gathering}
@@ -244,7 +250,7 @@ func (w *Writer) extras(x Extras) error {
 	if buf.Len() > maxRaw {
 		return fmt.Errorf("names, comments and interfaces have %d bytes, more than the %d of a block", buf.Len(), maxRaw)
 	}
-	return w.pack.add(b, buf.Bytes(), nil)
+	return w.pack.add(b, buf.Bytes(), nil, false)
 }
 
 // sortAddrs takes the addresses in the order they were met, and makes the blocks' numbers
