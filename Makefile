@@ -34,7 +34,7 @@ demo: build ## walk through an outage of a small shop
 test: tidy vet lint scripts fresh unit cross ## all checks, just as CI runs them
 
 unit: ## run the tests alone, with the race detector
-	tools/need.sh gcc tcpdump tshark zstd
+	tools/need.sh gcc minisign tcpdump tshark zstd
 	CGO_ENABLED=1 go run ./tools/gotest -race '-gcflags=$(NORACE)' -timeout $(TIMEOUT) ./...
 	go run ./tools/gotest -timeout $(TIMEOUT) ./workbench ./cmd/shark
 

@@ -3,6 +3,7 @@ module shark
 go 1.26.0
 
 require (
+	aead.dev/minisign v0.3.0
 	cloud.google.com/go/storage v1.67.0
 	github.com/Azure/azure-sdk-for-go/sdk/azcore v1.23.1
 	github.com/andybalholm/brotli v1.2.8
@@ -19,6 +20,7 @@ require (
 	github.com/zeebo/blake3 v0.2.4
 	gocloud.dev v0.47.0
 	golang.org/x/oauth2 v0.36.0
+	golang.org/x/term v0.46.0
 	google.golang.org/api v0.297.0
 	zombiezen.com/go/sqlite v1.4.2
 )

@@ -1,6 +1,7 @@
 package workbench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"shark/snapshot"
 )
@@ -44,23 +46,73 @@ func (w *Workbench) Snapshot(ctx context.Context, ref string) (*snapshot.Manifes
 	return s.Manifest, nil
 }
 
-// VerifySnapshot reads all of a snapshot and compares it with its manifest.
-func (w *Workbench) VerifySnapshot(ctx context.Context, ref string) (*snapshot.Verification, error) {
-	progress := func(done, total int64) {
+// VerifySnapshot compares a snapshot, damaged or not, with its manifest, and that with its
+// signature if there is a key.
+func (w *Workbench) VerifySnapshot(ctx context.Context, ref string, o snapshot.VerifyOptions) (*snapshot.Verification, error) {
+	o.Workers = w.cfg.Workers
+	o.Progress = func(done, total int64) {
 		w.cfg.Progress(Progress{Task: "verifying", Bytes: done, Total: total})
 	}
-	if info, err := os.Stat(ref); err != nil || !info.IsDir() {
-		s, err := snapshot.OpenStore(ctx, w.cfg.Store)
-		if err != nil {
-			return nil, err
-		}
-		return s.Verify(ctx, ref, progress)
-	}
+	return snapshot.Verify(ctx, w.cfg.Store, ref, o)
+}
+
+// SignSnapshot signs a snapshot, and replaces the signature that there is if it should. It
+// returns the snapshot's id.
+func (w *Workbench) SignSnapshot(ctx context.Context, ref string, key *snapshot.SecretKey, replace bool) (string, error) {
 	s, err := snapshot.Find(ctx, w.cfg.Store, ref)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return s.Verify(ctx, progress)
+	return s.Manifest.ID, s.Sign(ctx, key, replace)
+}
+
+// SnapshotCopy says what is copied and where.
+type SnapshotCopy struct {
+	Ref  string // the snapshot: its folder or URL, or its id or name in From
+	From string // store that it is of; empty: the workbench's
+	To   string // store that it goes to; empty: the workbench's
+}
+
+// CopySnapshot copies a snapshot from one store to another, where it is whole or not at
+// all. It returns what was copied, and how much of it was there already.
+func (w *Workbench) CopySnapshot(ctx context.Context, c SnapshotCopy) (*snapshot.Manifest, snapshot.CopyProgress, error) {
+	var last snapshot.CopyProgress
+	from, to := cmp.Or(c.From, w.cfg.Store), cmp.Or(c.To, w.cfg.Store)
+	if !isFolder(c.Ref) && sameStore(from, to) {
+		return nil, last, fmt.Errorf("%w: the target is the store that it comes from: name another", ErrUsage)
+	}
+	if !strings.Contains(to, "://") && InSnapshot(filepath.Join(to, "id")) {
+		return nil, last, fmt.Errorf("%w: %s is in the folder of a snapshot, which never changes: copy to the folder of a store", ErrUsage, to)
+	}
+	x, err := snapshot.Find(ctx, from, c.Ref)
+	if err != nil {
+		return nil, last, err
+	}
+	target, err := snapshot.OpenStore(ctx, to)
+	if err != nil {
+		return nil, last, err
+	}
+	m, err := x.Copy(ctx, target, snapshot.CopyOptions{}, func(p snapshot.CopyProgress) {
+		last = p
+		w.cfg.Progress(Progress{Task: "copying", Bytes: p.Bytes, Total: p.Total})
+	})
+	return m, last, err
+}
+
+// isFolder tells whether a reference is a folder or a URL, not an id or a name.
+func isFolder(ref string) bool {
+	info, err := os.Stat(ref)
+	return err == nil && info.IsDir() || strings.Contains(ref, "://")
+}
+
+// sameStore tells whether two locations are the same, as far as can be seen from here.
+func sameStore(a, b string) bool {
+	if a == b || strings.Contains(a, "://") || strings.Contains(b, "://") {
+		return a == b
+	}
+	one, err := os.Stat(a)
+	other, err2 := os.Stat(b)
+	return err == nil && err2 == nil && os.SameFile(one, other) || filepath.Clean(a) == filepath.Clean(b)
 }
 
 // DeleteSnapshot deletes a snapshot of the store and the index that was made of it.

@@ -167,7 +167,7 @@ func TestStore(t *testing.T) {
 	if got := must(w.Snapshot(t.Context(), "a"))(t); got.ID != m.ID {
 		t.Errorf("%+v", got)
 	}
-	if v := must(w.VerifySnapshot(t.Context(), "a"))(t); v.Objects == 0 || len(v.Problems) > 0 {
+	if v := must(w.VerifySnapshot(t.Context(), "a", snapshot.VerifyOptions{}))(t); v.Objects == 0 || len(v.Problems) > 0 {
 		t.Errorf("%+v", v)
 	}
 	for _, name := range []string{"a", "b"} {

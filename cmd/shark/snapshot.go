@@ -17,14 +17,15 @@ import (
 func newSnapshot(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "snapshot",
-		Short: "Keep captured traffic: import, list, show, verify, delete",
+		Short: "Keep captured traffic: import, list, show, copy, sign, verify, delete",
 		Example: `  shark snapshot import outage.pcap --name outage
   shark snapshot list
   shark query outage 'http && failed'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSnapshotImport(a), newSnapshotList(a), newSnapshotShow(a), newSnapshotVerify(a), newSnapshotDelete(a))
+	cmd.AddCommand(newSnapshotImport(a), newSnapshotList(a), newSnapshotShow(a), newSnapshotVerify(a), newSnapshotSign(a), newSnapshotDelete(a),
+		newSnapshotCopy(a), newSnapshotDownload(a), newSnapshotUpload(a))
 	return cmd
 }
 
@@ -296,45 +297,6 @@ func dropped(n snapshot.Node) string {
 		return ""
 	}
 	return fmt.Sprint(sum)
-}
-
-func newSnapshotVerify(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "verify SNAPSHOT",
-		Short: "Read all of a snapshot and compare it with its manifest",
-		Long: `Read all of a snapshot and compare it with its manifest. Each problem is a line on
-standard output; with any, the exit code is 4.`,
-		Example:           "  shark snapshot verify outage",
-		Args:              argsBetween(1, 1),
-		ValidArgsFunction: a.completeSnapshot,
-		RunE:              func(cmd *cobra.Command, args []string) error { return runSnapshotVerify(cmd.Context(), a, args[0]) },
-	}
-}
-
-func runSnapshotVerify(ctx context.Context, a *app, ref string) error {
-	w, err := a.workbench()
-	if err != nil {
-		return err
-	}
-	v, err := w.VerifySnapshot(ctx, ref)
-	if v == nil {
-		return err
-	}
-	a.bar.clear()
-	for _, p := range v.Problems {
-		fmt.Fprintf(a.out, "%s: %s\n", sanitize(p.Path, false), sanitize(p.Reason, false))
-	}
-	for _, u := range v.Unlisted {
-		fmt.Fprintf(a.err, "  %s is no part of the snapshot\n", sanitize(u, false))
-	}
-	if n := len(v.Problems); n > 0 && errors.Is(err, snapshot.ErrIntegrity) {
-		return fmt.Errorf("snapshot %s: %w: %d of %s", v.ID, snapshot.ErrIntegrity, n, workbench.Count(int64(v.Objects), "objects")) // which stand above
-	}
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(a.out, "%s: %s, %s, all as the manifest says\n", v.ID, workbench.Count(int64(v.Objects), "objects"), byteText(v.Bytes))
-	return err
 }
 
 func newSnapshotDelete(a *app) *cobra.Command {
