@@ -29,7 +29,7 @@ func newSnapshotSign(a *app) *cobra.Command {
 key of minisign. The signature is the snapshot's manifest.json.minisig; verify --key
 checks it, and so does minisign itself. The password of the key is asked for at the
 terminal, unless ` + keyPassword + ` has it.`,
-		Example: `  shark snapshot sign outage --key shark.key`,
+		Example:           `  shark snapshot sign outage --key shark.key`,
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: a.completeSnapshot,
 		RunE: func(cmd *cobra.Command, args []string) error {
