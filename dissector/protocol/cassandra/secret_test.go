@@ -1,13 +1,10 @@
 package cassandra
 
 import (
-	"io"
 	"strings"
 	"testing"
 
-	"shark/dissector"
 	"shark/dissector/dissectortest"
-	"shark/packet"
 )
 
 func TestQueriesHideSecrets(t *testing.T) {
@@ -52,47 +49,10 @@ func TestSecretsAreNotShown(t *testing.T) {
 		} {
 			refused := envelope(0x84, 8, 1, opError, "\x00\x01"+text(said)+"\x00\x00\x20\x00"+text(said))
 			sent := dissectortest.NewScript().Client(query(1, statement)).Server(refused)
-			var s shown
-			dissectortest.Dissect(t, &records{list: sent.Close().Records()}, &s, Protocol)
-			if s.answers != 1 || strings.Contains(s.text, "hunter2") || strings.Count(s.text, "'***'") != 2 {
-				t.Errorf("%s: %d answers: %s", statement, s.answers, s.text)
+			shown, answers := sent.Close().Shown(t, Protocol)
+			if answers != 1 || strings.Contains(shown, "hunter2") || strings.Count(shown, "'***'") != 2 {
+				t.Errorf("%s: %d answers: %s", statement, answers, shown)
 			}
 		}
 	}
-}
-
-// records is a capture.
-type records struct{ list []packet.Record }
-
-func (r *records) ReadBatch(b *packet.Batch) error {
-	if len(r.list) == 0 {
-		return io.EOF
-	}
-	b.Records, r.list = append(b.Records[:0], r.list...), nil
-	return nil
-}
-
-func (r *records) Interfaces() []packet.Interface { return nil }
-func (r *records) Damage() []packet.Damage        { return nil }
-func (r *records) Close() error                   { return nil }
-
-// shown is all that is shown of a protocol.
-type shown struct {
-	text    string
-	answers int
-}
-
-func (s *shown) Entry(e *dissector.Entry) error {
-	for _, m := range []*dissector.Message{e.Request, e.Response} {
-		if m == nil || e.Protocol != Protocol {
-			continue
-		}
-		for i := range m.Values.Len() {
-			s.text += m.Values.Field(i).Name + " " + string(m.Values.Bytes(i)) + "\n"
-		}
-	}
-	if e.Response != nil && e.Protocol == Protocol {
-		s.answers++
-	}
-	return nil
 }

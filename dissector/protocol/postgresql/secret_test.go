@@ -1,13 +1,10 @@
 package postgresql
 
 import (
-	"io"
 	"strings"
 	"testing"
 
-	"shark/dissector"
 	"shark/dissector/dissectortest"
-	"shark/packet"
 )
 
 func TestQueriesHideSecrets(t *testing.T) {
@@ -58,46 +55,9 @@ func TestSecretsAreNotShown(t *testing.T) {
 		refused := msg('N', "SNOTICE\x00M"+c.message+"\x00\x00") + msg('E', "SERROR\x00C42601\x00M"+c.message+"\x00\x00")
 		sent := dissectortest.NewScript().Client(begin).Server(welcome).Client(query(c.query)).Server(refused + ready).
 			Client(prepare("a", c.query) + bindTo("a") + execute + sync).Server(refused + ready)
-		var s shown
-		dissectortest.Dissect(t, &records{list: sent.Close().Records()}, &s, Protocol)
-		if s.answers != 3 || strings.Contains(s.text, "hunter2") || !strings.Contains(s.text, "***") {
-			t.Errorf("%s: %d answers: %s", c.query, s.answers, s.text)
+		shown, answers := sent.Close().Shown(t, Protocol)
+		if answers != 3 || strings.Contains(shown, "hunter2") || !strings.Contains(shown, "***") {
+			t.Errorf("%s: %d answers: %s", c.query, answers, shown)
 		}
 	}
-}
-
-// records is a capture.
-type records struct{ list []packet.Record }
-
-func (r *records) ReadBatch(b *packet.Batch) error {
-	if len(r.list) == 0 {
-		return io.EOF
-	}
-	b.Records, r.list = append(b.Records[:0], r.list...), nil
-	return nil
-}
-
-func (r *records) Interfaces() []packet.Interface { return nil }
-func (r *records) Damage() []packet.Damage        { return nil }
-func (r *records) Close() error                   { return nil }
-
-// shown is all that is shown of a protocol.
-type shown struct {
-	text    string
-	answers int
-}
-
-func (s *shown) Entry(e *dissector.Entry) error {
-	for _, m := range []*dissector.Message{e.Request, e.Response} {
-		if m == nil || e.Protocol != Protocol {
-			continue
-		}
-		for i := range m.Values.Len() {
-			s.text += m.Values.Field(i).Name + " " + string(m.Values.Bytes(i)) + "\n"
-		}
-	}
-	if e.Response != nil && e.Protocol == Protocol {
-		s.answers++
-	}
-	return nil
 }

@@ -2,13 +2,11 @@ package tds
 
 import (
 	"encoding/binary"
-	"io"
 	"strings"
 	"testing"
 
 	"shark/dissector"
 	"shark/dissector/dissectortest"
-	capture "shark/packet"
 )
 
 func TestQueriesHideSecrets(t *testing.T) {
@@ -59,10 +57,9 @@ func TestSecretsAreNotShown(t *testing.T) {
 	} {
 		said := answer(message(tokenInfo, "Near \"hunter2\".") + message(tokenError, "Incorrect syntax near 'hunter2'.") + done(doneError, 0))
 		sent := dissectortest.NewScript().Client(batch(query)).Server(said)
-		var s shown
-		dissectortest.Dissect(t, &records{list: sent.Close().Records()}, &s, Protocol)
-		if s.answers != 1 || strings.Contains(s.text, "hunter2") || !strings.Contains(s.text, "Incorrect syntax near '***'") || !strings.Contains(s.text, "Near '***'") {
-			t.Errorf("%s: %d answers: %s", query, s.answers, s.text)
+		shown, answers := sent.Close().Shown(t, Protocol)
+		if answers != 1 || strings.Contains(shown, "hunter2") || !strings.Contains(shown, "Incorrect syntax near '***'") || !strings.Contains(shown, "Near '***'") {
+			t.Errorf("%s: %d answers: %s", query, answers, shown)
 		}
 	}
 }
@@ -79,40 +76,4 @@ func TestParametersHideSecrets(t *testing.T) {
 	if got := string(Parameters.Get(&m.Values)); got != "***, ***" {
 		t.Errorf("got %s", got)
 	}
-}
-
-// records is a capture.
-type records struct{ list []capture.Record }
-
-func (r *records) ReadBatch(b *capture.Batch) error {
-	if len(r.list) == 0 {
-		return io.EOF
-	}
-	b.Records, r.list = append(b.Records[:0], r.list...), nil
-	return nil
-}
-
-func (r *records) Interfaces() []capture.Interface { return nil }
-func (r *records) Damage() []capture.Damage        { return nil }
-func (r *records) Close() error                    { return nil }
-
-// shown is all that is shown of a protocol.
-type shown struct {
-	text    string
-	answers int
-}
-
-func (s *shown) Entry(e *dissector.Entry) error {
-	for _, m := range []*dissector.Message{e.Request, e.Response} {
-		if m == nil || e.Protocol != Protocol {
-			continue
-		}
-		for i := range m.Values.Len() {
-			s.text += m.Values.Field(i).Name + " " + string(m.Values.Bytes(i)) + "\n"
-		}
-	}
-	if e.Response != nil && e.Protocol == Protocol {
-		s.answers++
-	}
-	return nil
 }
