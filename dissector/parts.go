@@ -41,7 +41,7 @@ func RunParts(ctx context.Context, parts int, open func(ctx context.Context, par
 	wg.Wait()
 	report := new(Report)
 	for i := range r.reports {
-		report.join(&r.reports[i])
+		report.add(&r.reports[i])
 	}
 	return report, context.Cause(ctx)
 }
@@ -64,9 +64,10 @@ func (r *partsRun) part(ctx context.Context, number int, s Sink) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	p, report := newPartition(r.opts, number), &r.reports[number]
+	p := newPartition(r.opts, number)
 	p.sink = s
-	defer func() { report.add(&p.report) }()
+	report := &p.report
+	defer func() { r.reports[number] = *report }()
 	dec := packet.NewDecoder()
 	var u unit
 	for {
@@ -105,23 +106,4 @@ func (r *partsRun) progress(packets, bytes int64) {
 	defer r.mu.Unlock()
 	r.packets, r.bytes = r.packets+packets, r.bytes+bytes
 	r.opts.Progress(r.packets, r.bytes)
-}
-
-// join adds the account of another part.
-func (r *Report) join(o *Report) {
-	if o.Packets > 0 && (r.Packets == 0 || o.First < r.First) {
-		r.First = o.First
-	}
-	if o.Packets > 0 && (r.Packets == 0 || o.Last > r.Last) {
-		r.Last = o.Last
-	}
-	r.Packets += o.Packets
-	r.Bytes += o.Bytes
-	r.WireBytes += o.WireBytes
-	r.Cut += o.Cut
-	r.Other += o.Other
-	r.NoTransport += o.NoTransport
-	r.Malformed += o.Malformed
-	r.Fragments += o.Fragments
-	r.add(o)
 }

@@ -43,7 +43,22 @@ type Report struct {
 	Skipped        int64 // bytes of known protocols that made no sense to their parser
 }
 
+// add adds the account of another part of the work.
 func (r *Report) add(o *Report) {
+	if o.Packets > 0 && (r.Packets == 0 || o.First < r.First) {
+		r.First = o.First
+	}
+	if o.Packets > 0 && (r.Packets == 0 || o.Last > r.Last) {
+		r.Last = o.Last
+	}
+	r.Packets += o.Packets
+	r.Bytes += o.Bytes
+	r.WireBytes += o.WireBytes
+	r.Cut += o.Cut
+	r.Other += o.Other
+	r.NoTransport += o.NoTransport
+	r.Malformed += o.Malformed
+	r.Fragments += o.Fragments
 	r.Connections += o.Connections
 	r.Unknown += o.Unknown
 	r.Entries += o.Entries

@@ -46,8 +46,9 @@ func (x *extras) read(src *selection) {
 	}
 }
 
-// first returns the first interface that is the same as interface i. In the file
-// of a node each block describes the interfaces anew; in others no two are the same.
+// first returns the first interface that is the same as interface i. Each of the files
+// that a node's packets come from may have described it; of files without a node no two
+// are the same.
 func (x *extras) first(i, file uint32) uint32 {
 	if x.nodes[i] == "" {
 		return i
