@@ -49,7 +49,7 @@ func (c *conn) groupOf(f packet.Flow) uint64 {
 		f.SrcPort = 0
 		g := c.p.flows[f]
 		if g == nil {
-			g = c.p.group()
+			g = c.p.flowGroup()
 			g.id, g.flow, g.first, g.firstPacket = c.id, f, c.first, c.id
 			g.iface, g.tunnel, g.vlan = c.iface, c.tunnel, c.vlan
 			c.p.flows[f] = g

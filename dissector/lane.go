@@ -122,9 +122,7 @@ func (l *lane) work(r *run, u *unit, s Sink) {
 		if u == nil {
 			p.finish()
 		} else {
-			for _, i := range u.lists[p.number] {
-				p.packet(&u.packets[i])
-			}
+			p.packets(u.packets, u.lists[p.number])
 		}
 		if p.err != nil {
 			r.cancel(p.err)

@@ -17,7 +17,7 @@ func (f sinkFunc) Entry(e *Entry) error { return f(e) }
 func testTalk(sink Sink) *talk {
 	p := newPartition(&Options{Memory: DefaultMemory}, 0)
 	p.sink = sink
-	c := p.open(0, connKey{}, &packet.Packet{Proto: packet.TCP, Number: 1})
+	c := p.open(0, new(connKey), &packet.Packet{Proto: packet.TCP, Number: 1})
 	c.talk = p.talk(c)
 	return c.talk
 }

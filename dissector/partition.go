@@ -47,6 +47,7 @@ type partition struct {
 	noSides [2]side // of datagrams
 	entry   Entry
 	nums    []uint64
+	group   group
 }
 
 // connKey is a conversation's addresses and ports in an order of their own.
@@ -149,16 +150,12 @@ func (p *partition) known(t Transport, port uint16) bool {
 }
 
 // packet takes the next packet of the partition, one with a transport.
-func (p *partition) packet(pk *packet.Packet) {
-	key := keyOf(pk)
-	hash := uint64(0)
+func (p *partition) packet(pk *packet.Packet, key *connKey, hash uint64) {
 	c := p.lru.prev // packets of one connection often come together
-	if c.key != key {
-		hash = key.hash()
+	if c.key != *key {
 		c = p.find(hash, key)
 	}
 	if c != nil && (pk.Proto == packet.TCP && c.tcp.health.Reused(c.dirOf(pk), pk) || pk.Proto == packet.SCTP && c.sctp.Restarted(c.dirOf(pk), pk)) {
-		hash = c.hash
 		p.remove(c, false)
 		c = nil
 	}
@@ -175,9 +172,9 @@ func (p *partition) packet(pk *packet.Packet) {
 	p.tidy(pk.Time)
 }
 
-func (p *partition) open(hash uint64, key connKey, pk *packet.Packet) *conn {
+func (p *partition) open(hash uint64, key *connKey, pk *packet.Packet) *conn {
 	c := p.conn()
-	c.p, c.id, c.hash, c.key, c.flow, c.transport = p, pk.Number, hash, key, pk.Flow(), transportOf(pk.Proto)
+	c.p, c.id, c.hash, c.key, c.flow, c.transport = p, pk.Number, hash, *key, pk.Flow(), transportOf(pk.Proto)
 	c.tunnel, c.vlan, c.iface, c.first, c.last = pk.Tunnel, pk.VLAN, pk.Interface, pk.Time, pk.Time
 	switch c.transport {
 	case TCP:
@@ -197,9 +194,9 @@ func (p *partition) open(hash uint64, key connKey, pk *packet.Packet) *conn {
 }
 
 // find returns the connection of a key, or nil.
-func (p *partition) find(hash uint64, key connKey) *conn {
+func (p *partition) find(hash uint64, key *connKey) *conn {
 	c := p.conns.get(hash)
-	for c != nil && c.key != key {
+	for c != nil && c.key != *key {
 		c = c.twin
 	}
 	return c

@@ -76,11 +76,14 @@ func (r *partsRun) part(ctx context.Context, number int, s Sink) (err error) {
 		if errors.Is(end, io.EOF) {
 			dec.Flush(func(held *packet.Packet) { u.packets = append(u.packets, *held) })
 		}
+		list := u.lists[0][:0]
 		for i := range u.packets {
 			if u.packets[i].Kind == packet.Transport {
-				p.packet(&u.packets[i])
+				list = append(list, uint32(i))
 			}
 		}
+		u.lists[0] = list
+		p.packets(u.packets, list)
 		r.progress(report.Packets-packets, report.Bytes-bytes)
 		switch {
 		case p.err != nil:

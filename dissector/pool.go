@@ -155,8 +155,8 @@ func (p *partition) recycleTalk(t *talk) {
 	}
 }
 
-// group returns an empty flow.
-func (p *partition) group() *flowGroup {
+// flowGroup returns an empty flow.
+func (p *partition) flowGroup() *flowGroup {
 	if g := pop(&p.groups); g != nil {
 		return g
 	}

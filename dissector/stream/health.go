@@ -70,6 +70,11 @@ const control = packet.SYN | packet.FIN | packet.RST
 
 func after(a, b uint32) bool { return int32(a-b) > 0 }
 
+// Touch brings h into the processor's cache. What it returns means nothing.
+func (h *Health) Touch() byte {
+	return byte(h.ends[0].base^h.ends[0].unbroken^h.ends[1].base^h.ends[1].unbroken) ^ byte(h.synTime^h.counts.fast^h.counts.payload)
+}
+
 // Segment takes the next packet of a side.
 func (h *Health) Segment(side int, p *packet.Packet) {
 	f, r := &h.ends[side], &h.ends[side^1]
