@@ -94,8 +94,12 @@ func checkOutput(path string) error {
 
 // dissected is Dissect with the lock held. What the input's digest is, and so
 // whether it has been dissected, is mostly known at once. Where it is not, the
-// packets are dissected while it is worked out.
+// packets are dissected while it is worked out: from what is read of them, where they
+// cannot have been dissected before.
 func (e *Evidence) dissected(ctx context.Context, o DissectOptions) (*Dissected, error) {
+	if !e.remembered() && (o.Force || !e.familiar()) {
+		return e.dissectedOnce(ctx, o)
+	}
 	sum := e.startDigest(ctx)
 	defer sum.stop()
 	d := &Dissected{}
@@ -116,14 +120,35 @@ func (e *Evidence) dissected(ctx context.Context, o DissectOptions) (*Dissected,
 		return nil, err
 	}
 	if !d.Cached {
-		if d.Path, err = e.target(sum, o); err != nil {
-			return nil, err
-		}
-		if err := e.open(d.Path, sum.text); err != nil {
+		if err := e.opens(sum, o, d); err != nil {
 			return nil, err
 		}
 	}
 	return e.account(d), nil
+}
+
+// dissectedOnce dissects what has not been dissected, reading it once.
+func (e *Evidence) dissectedOnce(ctx context.Context, o DissectOptions) (*Dissected, error) {
+	sum, err := e.followDigest()
+	if err != nil {
+		return nil, err
+	}
+	if err := e.dissect(ctx, o, sum, true); err != nil {
+		return nil, err
+	}
+	d := &Dissected{}
+	if err := e.opens(sum, o, d); err != nil {
+		return nil, err
+	}
+	return e.account(d), nil
+}
+
+// opens opens what was made of the input.
+func (e *Evidence) opens(sum *digesting, o DissectOptions, d *Dissected) (err error) {
+	if d.Path, err = e.target(sum, o); err != nil {
+		return err
+	}
+	return e.open(d.Path, sum.text)
 }
 
 // account adds to what was done what is in the index.
@@ -228,7 +253,7 @@ var errDissected = errors.New("it was dissected before")
 // errDissected.
 func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting, known bool) (err error) {
 	before := e.states()
-	src, err := e.packets(ctx, beside)
+	src, err := e.watchedPackets(ctx, beside, sum.see)
 	if err != nil {
 		return err
 	}
@@ -273,6 +298,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 		return err
 	}
 	e.w.cfg.Progress(Progress{Task: "indexing", Packets: report.Packets, Bytes: report.Bytes, Total: progress.Total})
+	sum.finish(ctx, e)
 	path, err := e.target(sum, o)
 	if err != nil {
 		return err

@@ -219,13 +219,18 @@ func (c captures) Nodes() []string { return make([]string, len(c.Origins())) }
 // packets opens the packets, merged by time: all of capture files; of a snapshot those
 // blocks that may have some of sel.
 func (e *Evidence) packets(ctx context.Context, sel snapshot.Selection) (source, error) {
+	return e.watchedPackets(ctx, sel, func(int) func([]byte) { return nil })
+}
+
+// watchedPackets is packets for who wants to see the bytes of capture files.
+func (e *Evidence) watchedPackets(ctx context.Context, sel snapshot.Selection, see func(file int) func([]byte)) (source, error) {
 	if e.snapshot != nil {
 		return e.snapshot.Packets(ctx, sel)
 	}
 	if len(e.inputs) == 0 {
 		return nil, e.packetless()
 	}
-	src, err := pcapng.OpenFiles(e.paths()...)
+	src, err := pcapng.OpenWatched(see, e.paths()...)
 	if err != nil && e.spool != "" {
 		err = retold{err, strings.ReplaceAll(err.Error(), e.spool, e.Name)} // nobody knows the copy
 	}

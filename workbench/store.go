@@ -141,7 +141,7 @@ func (w *Workbench) DeleteSnapshot(ctx context.Context, ref string) error {
 // is no cache.
 func (w *Workbench) indexOf(ctx context.Context, s *snapshot.Snapshot) string {
 	e := &Evidence{w: w, snapshot: s}
-	source, err := e.digest(ctx)
+	source, err := e.digest(ctx, nil)
 	if err != nil {
 		return ""
 	}

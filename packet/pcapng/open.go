@@ -11,12 +11,19 @@ import (
 )
 
 // Open opens a capture file.
-func Open(path string) (*Reader, error) {
+func Open(path string) (*Reader, error) { return openShown(path, nil) }
+
+// openShown opens a capture file, of which what is read is shown to see, unless that is nil.
+func openShown(path string, see func([]byte)) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	r, err := NewReader(f, path)
+	var src io.Reader = f
+	if see != nil {
+		src = watched{f, see}
+	}
+	r, err := NewReader(src, path)
 	if err != nil {
 		_ = f.Close() // it was only read from
 		return nil, err
@@ -26,6 +33,18 @@ func Open(path string) (*Reader, error) {
 		r.seekable, r.points = true, []Point{r.here()}
 	}
 	return r, nil
+}
+
+// watched is a reader of which somebody else sees what is read.
+type watched struct {
+	io.Reader
+	see func([]byte)
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	n, err := w.Reader.Read(p)
+	w.see(p[:n])
+	return n, err
 }
 
 // NewReader reads a capture from any stream, such as standard input; name is

@@ -68,9 +68,17 @@ func PointBefore(points []Point, number uint64) []Point {
 
 // OpenFiles opens capture files as one input, merged by time.
 func OpenFiles(paths ...string) (*Merged, error) {
+	return OpenWatched(func(int) func([]byte) { return nil }, paths...)
+}
+
+// OpenWatched is OpenFiles for who wants to see the files' bytes: see returns, for the
+// place of each among the paths, what is called with all that is read of it, in order and
+// as the file has it. That must not keep the bytes, and is called until the result is
+// closed, where a file is packed by another goroutine than that which reads packets.
+func OpenWatched(see func(file int) func([]byte), paths ...string) (*Merged, error) {
 	sources := make([]packet.Source, 0, len(paths))
-	for _, path := range paths {
-		r, err := Open(path)
+	for i, path := range paths {
+		r, err := openShown(path, see(i))
 		if err != nil {
 			Merge(sources...).Close()
 			return nil, err
