@@ -65,9 +65,12 @@ func isName(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_' || c == '.'
 }
 
+// joints are what stands between the words of a name.
+var joints = strings.NewReplacer("-", "", "_", "", ".", "")
+
 // secretName tells whether a value so named is a credential. Numbers of tokens are not.
 func secretName(name []byte) bool {
-	s := strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(string(name)))
+	s := joints.Replace(strings.ToLower(string(name)))
 	for _, part := range []string{"authorization", "password", "passwd", "passcode", "passphrase", "secret", "apikey", "credential"} {
 		if strings.Contains(s, part) {
 			return true
