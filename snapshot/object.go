@@ -62,19 +62,15 @@ func (s *Snapshot) readObject(ctx context.Context, o *Object, most int64) ([]byt
 	return data, nil
 }
 
-// remove removes the manifest, and with it the snapshot, then all else that is below the
-// same id.
-func remove(ctx context.Context, files bucket.Bucket) error {
-	if err := files.Remove(ctx, manifestName); err != nil {
+// put writes a small object, whatever is there.
+func (s *Snapshot) put(ctx context.Context, key string, data []byte) error {
+	w, err := s.files.Create(ctx, key)
+	if err != nil {
 		return err
 	}
-	for o, err := range files.List(ctx, "") {
-		if err != nil {
-			return err
-		}
-		if err := files.Remove(ctx, o.Key); err != nil {
-			return err
-		}
+	if _, err := w.Write(data); err != nil {
+		w.Abort()
+		return err
 	}
-	return nil
+	return w.Close()
 }

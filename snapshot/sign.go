@@ -124,15 +124,7 @@ func (s *Snapshot) writeSignature(ctx context.Context, text []byte, replace bool
 		}
 		return err
 	}
-	w, err := s.files.Create(ctx, signatureName)
-	if err != nil {
-		return err
-	}
-	if _, err := w.Write(text); err != nil {
-		w.Abort()
-		return err
-	}
-	return w.Close()
+	return s.put(ctx, signatureName, text)
 }
 
 // manifestText reads the manifest again, which must be what it was.

@@ -33,6 +33,8 @@ type Listed struct {
 	ID       string
 	Manifest *Manifest // nil when it could not be read
 	Err      error     // why not
+	Hold     *Hold     // nil when it is not held
+	digest   string    // of the manifest
 }
 
 // loaders is how many manifests are read at once.
@@ -40,6 +42,13 @@ const loaders = 16
 
 // List lists the snapshots of the store from oldest to newest.
 func (s *Store) List(ctx context.Context) ([]Listed, error) {
+	all, err := s.all(ctx, true)
+	return slices.DeleteFunc(all, func(x Listed) bool { return errors.Is(x.Err, ErrNotFound) }), err
+}
+
+// all is List with what has no manifest: it is being written or removed, or was left
+// behind. Holds are read if they should be.
+func (s *Store) all(ctx context.Context, holds bool) ([]Listed, error) {
 	var all []Listed
 	for id, err := range s.files.Folders(ctx) {
 		if err != nil {
@@ -55,16 +64,25 @@ func (s *Store) List(ctx context.Context) ([]Listed, error) {
 		turn <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-turn }()
-			x, err := s.load(ctx, all[i].ID)
-			if all[i].Err = err; err == nil {
-				all[i].Manifest = x.Manifest
-			}
+			s.look(ctx, &all[i], holds)
 		})
 	}
 	wg.Wait()
-	all = slices.DeleteFunc(all, func(x Listed) bool { return errors.Is(x.Err, ErrNotFound) }) // being written, or what an interrupted import left
 	slices.SortFunc(all, func(a, b Listed) int { return strings.Compare(a.ID, b.ID) })
 	return all, ctx.Err()
+}
+
+// look reads the manifest of a snapshot, and its hold.
+func (s *Store) look(ctx context.Context, l *Listed, holds bool) {
+	x, err := s.load(ctx, l.ID)
+	if l.Err = err; err == nil {
+		l.Manifest, l.digest = x.Manifest, x.Digest
+	}
+	if holds {
+		if l.Hold, err = readHold(ctx, s.files.Sub(l.ID)); err != nil && l.Err == nil {
+			l.Manifest, l.Err = nil, fmt.Errorf("snapshot %s: %w", l.ID, err)
+		}
+	}
 }
 
 // load reads the manifest of the snapshot with an id.
@@ -82,16 +100,12 @@ func (s *Store) load(ctx context.Context, id string) (*Snapshot, error) {
 // Get opens the snapshot that ref names: its id, its name when no other has the
 // same, or the beginning of its id when no other begins so.
 func (s *Store) Get(ctx context.Context, ref string) (*Snapshot, error) {
-	id, err := s.resolve(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	x, err := s.load(ctx, id)
+	x, err := s.getDamaged(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
 	if err := x.check(ctx); err != nil {
-		return nil, fmt.Errorf("snapshot %s: %w", id, err)
+		return nil, fmt.Errorf("snapshot %s: %w", x.Manifest.ID, err)
 	}
 	return x, nil
 }
@@ -109,12 +123,15 @@ func (s *Store) resolve(ctx context.Context, ref string) (string, error) {
 			return ref, nil
 		}
 	}
-	all, err := s.List(ctx)
+	all, err := s.all(ctx, false)
 	if err != nil {
 		return "", err
 	}
 	var named, begins []string
 	for _, x := range all {
+		if errors.Is(x.Err, ErrNotFound) {
+			continue
+		}
 		if x.Manifest != nil && x.Manifest.Name == ref {
 			named = append(named, x.ID)
 		}
@@ -137,25 +154,4 @@ func (s *Store) resolve(ctx context.Context, ref string) (string, error) {
 		ids, more = ids[n:], fmt.Sprintf(" and %d older", n)
 	}
 	return "", fmt.Errorf("%s: %w: %s%s", ref, ErrAmbiguous, strings.Join(ids, ", "), more)
-}
-
-// Delete removes the snapshot that ref names, damaged or not, its manifest first.
-// A whole id also removes what an interrupted import or deletion left under it.
-func (s *Store) Delete(ctx context.Context, ref string) error {
-	id, err := s.resolve(ctx, ref)
-	if errors.Is(err, ErrNotFound) && validID(ref) {
-		for _, e := range s.files.List(ctx, ref+"/") {
-			if e == nil {
-				id, err = ref, nil
-			}
-			break
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if err := remove(ctx, s.files.Sub(id)); err != nil {
-		return fmt.Errorf("delete snapshot %s: %w", id, err)
-	}
-	return nil
 }

@@ -84,6 +84,15 @@ func (v *Verification) Summary() string {
 // Verify verifies the snapshot that ref names, as Find finds it, but one that lacks objects
 // too.
 func Verify(ctx context.Context, store, ref string, o VerifyOptions) (*Verification, error) {
+	s, err := findDamaged(ctx, store, ref)
+	if err != nil {
+		return nil, err
+	}
+	return s.Verify(ctx, o)
+}
+
+// findDamaged is Find for a snapshot that may lack objects.
+func findDamaged(ctx context.Context, store, ref string) (*Snapshot, error) {
 	if info, err := os.Stat(ref); err == nil && info.IsDir() || strings.Contains(ref, "://") {
 		files, err := bucket.Open(ctx, ref, bucket.Options{})
 		if err != nil {
@@ -91,7 +100,7 @@ func Verify(ctx context.Context, store, ref string, o VerifyOptions) (*Verificat
 		}
 		s, err := load(ctx, files)
 		if err == nil {
-			return s.Verify(ctx, o)
+			return s, nil
 		}
 		if store == "" || !errors.Is(err, ErrNotFound) {
 			return nil, fmt.Errorf("%s: %w", files, err)
@@ -101,7 +110,16 @@ func Verify(ctx context.Context, store, ref string, o VerifyOptions) (*Verificat
 	if err != nil {
 		return nil, err
 	}
-	return s.verify(ctx, ref, o)
+	return s.getDamaged(ctx, ref)
+}
+
+// getDamaged is Store.Get for a snapshot that may lack objects.
+func (s *Store) getDamaged(ctx context.Context, ref string) (*Snapshot, error) {
+	id, err := s.resolve(ctx, ref)
+	if err != nil {
+		return nil, err
+	}
+	return s.load(ctx, id)
 }
 
 // Verify is Snapshot.Verify of all that the snapshot has that ref names.
@@ -110,11 +128,7 @@ func (s *Store) Verify(ctx context.Context, ref string, progress func(done, tota
 }
 
 func (s *Store) verify(ctx context.Context, ref string, o VerifyOptions) (*Verification, error) {
-	id, err := s.resolve(ctx, ref)
-	if err != nil {
-		return nil, err
-	}
-	x, err := s.load(ctx, id)
+	x, err := s.getDamaged(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -233,9 +247,10 @@ func (v *verifier) sort() {
 	slices.SortStableFunc(v.v.Problems, func(a, b Problem) int { return cmp.Compare(place[a.Path], place[b.Path]) })
 }
 
-// unlisted looks for files that the manifest does not know.
+// unlisted looks for files that the manifest does not know. A hold and dissections come
+// later, and are beside the snapshot.
 func (v *verifier) unlisted(ctx context.Context) error {
-	listed := map[string]bool{manifestName: true, signatureName: true}
+	listed := map[string]bool{manifestName: true, signatureName: true, holdName: true}
 	for i := range v.s.Manifest.Objects {
 		listed[v.s.Manifest.Objects[i].Path] = true
 	}
@@ -243,7 +258,7 @@ func (v *verifier) unlisted(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("verify: %w", err)
 		}
-		if !listed[o.Key] && !strings.HasPrefix(o.Key, "dissections/") { // which come later
+		if !listed[o.Key] && !strings.HasPrefix(o.Key, "dissections/") {
 			v.v.Unlisted = append(v.v.Unlisted, o.Key)
 		}
 	}

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"shark/packet"
+	"shark/packet/pcapng"
 )
 
 // known is what a manifest would say of a capture's interfaces: no counts of the source.
@@ -72,6 +74,31 @@ func TestRebuild(t *testing.T) {
 		if !bytes.Equal(must(t, y), must(t, x)) {
 			t.Errorf("%s: another index of %d blocks", name, len(x.Blocks))
 		}
+	}
+}
+
+// TestRebuildCaptures: so is that of every capture at hand, with all that captures have.
+func TestRebuildCaptures(t *testing.T) {
+	files, err := filepath.Glob("../../testdata/*/*.pcap*")
+	if err != nil || len(files) < 50 {
+		t.Fatal(len(files), err)
+	}
+	for _, path := range files {
+		src, err := pcapng.OpenFiles(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := new(capture)
+		if c.records, err = drain(src); err != nil {
+			t.Fatal(err)
+		}
+		c.interfaces = src.Interfaces()
+		file, x := write(t, c, 1, Extras{Interfaces: c.interfaces, Names: src.Names(), Comments: src.Comments()})
+		y, err := Rebuild(t.Context(), bytes.NewReader(file), known(c))
+		if err != nil || !bytes.Equal(must(t, y), must(t, x)) {
+			t.Errorf("%s: another index, %v", path, err)
+		}
+		src.Close()
 	}
 }
 
