@@ -66,8 +66,8 @@ type Bucket interface {
 
 	// Rubbish lists what interrupted writers have left and nobody has touched since
 	// before, and removes each thing that it lists if remove is set. Its keys are
-	// those of drafts in a folder and of unfinished uploads in S3, which charges for
-	// them. Google and Azure hide theirs and drop them after a week. What a writer
+	// those of drafts in a folder and, with a slash at the end, of folders there that are
+	// empty, and of unfinished uploads in S3, which charges for them. Google and Azure hide theirs and drop them after a week. What a writer
 	// works on at that time is rubbish too, if it is old enough: its Close then fails.
 	Rubbish(ctx context.Context, before time.Time, remove bool) iter.Seq2[Object, error]
 

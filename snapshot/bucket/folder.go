@@ -318,26 +318,66 @@ func (f *folder) Folders(ctx context.Context) iter.Seq2[string, error] {
 
 func (f *folder) Rubbish(ctx context.Context, before time.Time, remove bool) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		err := f.within(ctx, func(root *os.Root) (failed error) {
-			_, err := walk(ctx, root, f.prefix, "", true, func(e entry) bool {
-				if !isDraft(e.key) || !e.info.ModTime().Before(before) {
+		err := f.within(ctx, func(root *os.Root) error {
+			var failed error
+			each := func(e entry) bool {
+				if !e.info.ModTime().Before(before) {
 					return true
 				}
-				if name := filepath.FromSlash(e.key); remove {
+				name := filepath.FromSlash(strings.TrimSuffix(e.key, "/"))
+				if remove {
 					if err := root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 						failed = inWords(f.below(e.key), err)
 						return false
 					}
 					prune(root, filepath.Dir(name))
 				}
-				return yield(Object{f.below(e.key), e.info.Size(), e.info.ModTime()}, nil)
-			})
+				o := Object{f.below(e.key), e.info.Size(), e.info.ModTime()}
+				if e.info.IsDir() {
+					o.Size = 0 // that of a folder says nothing
+				}
+				return yield(o, nil)
+			}
+			on, err := walk(ctx, root, f.prefix, "", true, func(e entry) bool { return !isDraft(e.key) || each(e) })
+			if on && err == nil {
+				_, err = emptyFolders(ctx, root, f.prefix, each)
+			}
 			return cmp.Or(failed, err)
 		})
 		if err != nil {
 			yield(Object{}, fmt.Errorf("rubbish: %w", err))
 		}
 	}
+}
+
+// emptyFolders calls each with the folders in and below dir that hold nothing at all. It
+// returns false when each has.
+func emptyFolders(ctx context.Context, root *os.Root, dir string, each func(entry) bool) (bool, error) {
+	in, err := root.Open(filepath.FromSlash(cmp.Or(dir, ".")))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, inWords(dir, err)
+	}
+	infos, err := in.Readdir(-1)
+	self, wrong := in.Stat()
+	_ = in.Close() // it was only read from
+	if err := cmp.Or(err, wrong, ctx.Err()); err != nil {
+		return false, inWords(dir, err)
+	}
+	if len(infos) == 0 && dir != "" {
+		return each(entry{dir + "/", self}), nil
+	}
+	slices.SortFunc(infos, func(a, b fs.FileInfo) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, info := range infos {
+		if info.IsDir() && info.Name()[0] != '.' {
+			if on, err := emptyFolders(ctx, root, join(dir, info.Name()), each); !on || err != nil {
+				return on, err
+			}
+		}
+	}
+	return true, nil
 }
 
 // same tells whether an object has exactly these bytes.

@@ -147,6 +147,49 @@ func TestRubbishOfFolder(t *testing.T) {
 	}
 }
 
+// TestEmptyFolders: so are folders that hold nothing, and no other.
+func TestEmptyFolders(t *testing.T) {
+	dir := t.TempDir()
+	b, err := bucket.Open(t.Context(), dir, bucket.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a/b/c", "a/d", "e", ".hidden/f", "g"} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.FromSlash(name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("nowhere", filepath.Join(dir, "g", "link")); err != nil {
+		t.Skip(err)
+	}
+	if err := b.Publish(t.Context(), "a/whole", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		part   bucket.Bucket
+		before time.Duration
+		remove bool
+		want   string
+	}{
+		{b, -time.Hour, true, "[]"}, {b, time.Hour, false, "[a/b/c/ a/d/ e/]"}, {b.Sub("e"), time.Hour, true, "[]"},
+		{b, time.Hour, false, "[a/b/c/ a/d/]"}, {b.Sub("a"), time.Hour, true, "[b/c/ d/]"}, {b, time.Hour, false, "[]"},
+	} {
+		keys := []string{}
+		for o, err := range c.part.Rubbish(t.Context(), time.Now().Add(c.before), c.remove) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, o.Key)
+		}
+		if got := fmt.Sprint(keys); got != c.want {
+			t.Errorf("%s: %v, want %v", c.part, got, c.want)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 3 { // .hidden, a, g
+		t.Errorf("left are %v, %v", left, err)
+	}
+}
+
 // killed is set for the child of TestKilledWriter to the folder that it writes to.
 const killed = "SHARK_TEST_KILLED_WRITER"
 
