@@ -23,10 +23,13 @@ func TestHold(t *testing.T) {
 	before := stored(t, store)
 	const words = "held since 2026-03-01 12:00:00 UTC by ann@box: case 7"
 	for what, err := range map[string]error{
-		"delete":        store.Delete(t.Context(), "outage"),
-		"delete by id":  store.Delete(t.Context(), m.ID),
-		"another hold":  func() error { _, err := store.Hold(t.Context(), m.ID, Hold{Since: began}); return err }(),
-		"the same hold": func() error { _, err := store.Hold(t.Context(), m.ID, Hold{By: "ann@box", Since: began.Add(1)}); return err }(),
+		"delete":       store.Delete(t.Context(), "outage"),
+		"delete by id": store.Delete(t.Context(), m.ID),
+		"another hold": func() error { _, err := store.Hold(t.Context(), m.ID, Hold{Since: began}); return err }(),
+		"the same hold": func() error {
+			_, err := store.Hold(t.Context(), m.ID, Hold{By: "ann@box", Since: began.Add(1)})
+			return err
+		}(),
 	} {
 		if !errors.Is(err, ErrHeld) || !strings.Contains(err.Error(), words) {
 			t.Errorf("%s: %v", what, err)

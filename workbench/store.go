@@ -3,9 +3,7 @@ package workbench
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -113,43 +111,6 @@ func sameStore(a, b string) bool {
 	one, err := os.Stat(a)
 	other, err2 := os.Stat(b)
 	return err == nil && err2 == nil && os.SameFile(one, other) || filepath.Clean(a) == filepath.Clean(b)
-}
-
-// DeleteSnapshot deletes a snapshot of the store and the index that was made of it.
-func (w *Workbench) DeleteSnapshot(ctx context.Context, ref string) error {
-	s, err := snapshot.OpenStore(ctx, w.cfg.Store)
-	if err != nil {
-		return err
-	}
-	path := ""
-	if x, err := s.Get(ctx, ref); err == nil { // a damaged one can be deleted too
-		path = w.indexOf(ctx, x)
-	}
-	if err := s.Delete(ctx, ref); err != nil {
-		return err
-	}
-	if path == "" {
-		return nil
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("index of the snapshot: %w", err)
-	}
-	return nil
-}
-
-// indexOf returns where the cache keeps the index of a snapshot; empty when there
-// is no cache.
-func (w *Workbench) indexOf(ctx context.Context, s *snapshot.Snapshot) string {
-	e := &Evidence{w: w, snapshot: s}
-	source, err := e.digest(ctx, nil)
-	if err != nil {
-		return ""
-	}
-	path, err := w.cachePath(source)
-	if err != nil {
-		return ""
-	}
-	return path
 }
 
 // idForm is what snapshots' folders are called in a store.

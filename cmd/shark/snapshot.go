@@ -17,7 +17,7 @@ import (
 func newSnapshot(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "snapshot",
-		Short: "Keep captured traffic: import, list, show, copy, sign, verify, delete",
+		Short: "Keep captured traffic: import, list, show, copy, sign, verify, hold, prune",
 		Example: `  shark snapshot import outage.pcap --name outage
   shark snapshot list
   shark query outage 'http && failed'`,
@@ -25,7 +25,8 @@ func newSnapshot(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newSnapshotImport(a), newSnapshotList(a), newSnapshotShow(a), newSnapshotVerify(a), newSnapshotSign(a), newSnapshotDelete(a),
-		newSnapshotCopy(a), newSnapshotDownload(a), newSnapshotUpload(a))
+		newSnapshotCopy(a), newSnapshotDownload(a), newSnapshotUpload(a),
+		newSnapshotHold(a), newSnapshotRelease(a), newSnapshotPrune(a), newSnapshotRepair(a))
 	return cmd
 }
 
@@ -158,7 +159,7 @@ func runSnapshotList(ctx context.Context, a *app, form string) error {
 	if err != nil {
 		return err
 	}
-	var good []*snapshot.Manifest
+	var good []keptSnapshot
 	var bad error
 	for _, l := range list {
 		if l.Err != nil {
@@ -166,18 +167,18 @@ func runSnapshotList(ctx context.Context, a *app, form string) error {
 			bad = errPartial
 			continue
 		}
-		good = append(good, l.Manifest)
+		good = append(good, keptSnapshot{l.Manifest, l.Hold})
 	}
 	if form == "json" || form == "jsonl" {
 		return a.snapshotsJSON(good, form == "jsonl", bad)
 	}
-	out, err := a.rows(form, []string{"id", "name", "created", "from", "to", "nodes", "packets", "note"}, []bool{false, false, false, false, false, true, true, false})
+	out, err := a.rows(form, []string{"id", "name", "created", "from", "to", "nodes", "packets", "held", "note"}, []bool{false, false, false, false, false, true, true, false, false})
 	if err != nil {
 		return err
 	}
 	for _, m := range good {
-		from, to, packets := reach(m)
-		if err := out.row([]string{m.ID, m.Name, moment(m.Created), from, to, fmt.Sprint(len(m.Nodes)), fmt.Sprint(packets), m.Note}); err != nil {
+		from, to, packets := reach(m.Manifest)
+		if err := out.row([]string{m.ID, m.Name, moment(m.Created), from, to, fmt.Sprint(len(m.Nodes)), fmt.Sprint(packets), m.held(), m.Note}); err != nil {
 			return err
 		}
 	}
@@ -187,9 +188,9 @@ func runSnapshotList(ctx context.Context, a *app, form string) error {
 	return bad
 }
 
-func (a *app) snapshotsJSON(list []*snapshot.Manifest, lines bool, bad error) error {
+func (a *app) snapshotsJSON(list []keptSnapshot, lines bool, bad error) error {
 	if !lines {
-		return errors.Join(a.writeJSON(map[string][]*snapshot.Manifest{"snapshots": append([]*snapshot.Manifest{}, list...)}), bad)
+		return errors.Join(a.writeJSON(map[string][]keptSnapshot{"snapshots": append([]keptSnapshot{}, list...)}), bad)
 	}
 	for _, m := range list {
 		b, err := encodeJSON(m, "")
@@ -253,14 +254,21 @@ func runSnapshotShow(ctx context.Context, a *app, ref, form string) error {
 	if err != nil {
 		return err
 	}
+	hold, err := w.SnapshotHold(ctx, ref)
+	if err != nil {
+		return err
+	}
 	if form == "json" {
-		return a.writeJSON(m)
+		return a.writeJSON(keptSnapshot{m, hold})
 	}
 	fmt.Fprintf(a.out, "id       %s\nname     %s\ncreated  %s UTC by %s\n", m.ID, sanitize(m.Name, false), moment(m.Created), sanitize(m.Creator, false))
 	for _, l := range [][2]string{{"cluster", m.Cluster}, {"note", m.Note}} {
 		if l[1] != "" {
 			fmt.Fprintf(a.out, "%-8s %s\n", l[0], sanitize(l[1], false))
 		}
+	}
+	if hold != nil {
+		fmt.Fprintf(a.out, "held     %s\n", sanitize(hold.String(), false))
 	}
 	fmt.Fprintf(a.out, "holds    %s\n\n", contents(m))
 	out, err := a.rows("table", []string{"node", "from", "to", "packets", "bytes", "cut", "dropped"}, []bool{false, false, false, true, true, true, true})
@@ -297,34 +305,4 @@ func dropped(n snapshot.Node) string {
 		return ""
 	}
 	return fmt.Sprint(sum)
-}
-
-func newSnapshotDelete(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:     "delete SNAPSHOT...",
-		Aliases: []string{"rm"},
-		Short:   "Delete snapshots of the store",
-		Long: `Delete snapshots of the store: by id, by the beginning of an id, or by a name that
-only one has. It does not ask back.`,
-		Example:           "  shark snapshot delete outage\n  shark snapshot delete 20260314t220501123z-mq3pd7xk2a",
-		Args:              argsAtLeast(1),
-		ValidArgsFunction: a.completeSnapshot,
-		RunE:              func(cmd *cobra.Command, args []string) error { return runSnapshotDelete(cmd.Context(), a, args) },
-	}
-}
-
-func runSnapshotDelete(ctx context.Context, a *app, refs []string) error {
-	w, err := a.workbench()
-	if err != nil {
-		return err
-	}
-	for _, ref := range refs {
-		if err := w.DeleteSnapshot(ctx, ref); err != nil {
-			return err
-		}
-		if !a.quiet {
-			fmt.Fprintf(a.err, "deleted %s\n", sanitize(ref, false))
-		}
-	}
-	return nil
 }
