@@ -134,7 +134,14 @@ func (c *copier) run(ctx context.Context) error {
 	if err := c.signature(ctx, sign); err != nil {
 		return err
 	}
-	return c.publish(ctx, manifestName, manifest)
+	if err := c.publish(ctx, manifestName, manifest); err != nil || c.progress.Kept == 0 {
+		return err
+	}
+	// What an earlier copy had left, and was kept, a prune may have taken for rubbish.
+	if err := (&Snapshot{Manifest: c.from.Manifest, files: c.to}).check(ctx); err != nil {
+		return fmt.Errorf("something was removed from the target meanwhile, copy again: %w", err)
+	}
+	return nil
 }
 
 // look tells whether the target has the manifest, and with it the snapshot, as far as

@@ -235,3 +235,30 @@ func TestPruneMoved(t *testing.T) {
 		t.Errorf("left are %v", slices.Sorted(maps.Keys(after)))
 	}
 }
+
+// TestPruneDuringCopy: a copy that goes on with what an earlier one has left does not
+// succeed when that is pruned at the same time, and the next one does.
+func TestPruneDuringCopy(t *testing.T) {
+	from, m := origin(t)
+	want := evidence(t, from)
+	to := openStore(t)
+	for _, o := range m.Objects[:2] {
+		put(t, to, m.ID+"/"+o.Path, want[m.ID+"/"+o.Path])
+	}
+	kept := 0
+	_, err := from.Copy(t.Context(), to, m.ID, CopyOptions{Parallel: 1}, func(p CopyProgress) {
+		if p.Kept == 2 && kept < 2 {
+			if err := to.files.Remove(t.Context(), m.ID+"/"+m.Objects[0].Path); err != nil {
+				t.Error(err)
+			}
+		}
+		kept = p.Kept
+	})
+	if !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), "copy again") {
+		t.Errorf("copied %v", err)
+	}
+	if _, err := from.Copy(t.Context(), to, m.ID, CopyOptions{}, nil); err != nil {
+		t.Error(err)
+	}
+	copied(t, to, want)
+}
