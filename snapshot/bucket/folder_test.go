@@ -171,8 +171,12 @@ func TestEmptyFolders(t *testing.T) {
 		remove bool
 		want   string
 	}{
-		{b, -time.Hour, true, "[]"}, {b, time.Hour, false, "[a/b/c/ a/d/ e/]"}, {b.Sub("e"), time.Hour, true, "[]"},
-		{b, time.Hour, false, "[a/b/c/ a/d/]"}, {b.Sub("a"), time.Hour, true, "[b/c/ d/]"}, {b, time.Hour, false, "[]"},
+		{b, -time.Hour, true, "[]"},
+		{b, time.Hour, false, "[a/b/c/ a/d/ e/]"},
+		{b.Sub("e"), time.Hour, true, "[]"}, // itself has no name there
+		{b, time.Hour, false, "[a/b/c/ a/d/]"},
+		{b.Sub("a"), time.Hour, true, "[b/c/ d/]"},
+		{b, time.Hour, false, "[]"},
 	} {
 		keys := []string{}
 		for o, err := range c.part.Rubbish(t.Context(), time.Now().Add(c.before), c.remove) {
