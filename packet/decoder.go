@@ -33,6 +33,7 @@ var be = binary.BigEndian
 type Decoder struct {
 	layers int   // headers the current packet may still have
 	fault  Fault // why the current packet is Malformed, if it ends up so
+	single bool  // fragments are not put together
 	held   reassembly
 	stats  Stats
 }
@@ -92,6 +93,10 @@ func (f Fault) String() string {
 func NewDecoder() *Decoder {
 	return &Decoder{held: reassembly{datagrams: map[datagramKey]*datagram{}}}
 }
+
+// NewSingleDecoder returns a Decoder that takes each packet by itself: it keeps nothing, and
+// packets may come from anywhere in any order.
+func NewSingleDecoder() *Decoder { return &Decoder{single: true} }
 
 // Stats returns the counts so far.
 func (d *Decoder) Stats() Stats { return d.stats }

@@ -85,6 +85,10 @@ func (d *Decoder) fragment(p *Packet, f fragment, b []byte, wire int) {
 		d.malformed(p, FragmentLength)
 		return
 	}
+	if d.single {
+		p.Kind, p.ID, p.Seq, p.Payload, p.PayloadLen = Held, f.id, uint32(f.offset), b, uint32(wire)
+		return
+	}
 	if len(b) < wire {
 		d.cutFragment(p, f, b, wire)
 		return

@@ -30,7 +30,7 @@ func (d *Decoder) usual(p *Packet, b []byte) bool {
 	if total < 20 {
 		return false
 	}
-	p.TTL, p.Proto = b[22], Proto(b[23])
+	p.TTL, p.Proto, p.ID = b[22], Proto(b[23]), uint32(be.Uint16(b[18:]))
 	p.Src[10], p.Src[11], p.Dst[10], p.Dst[11] = 0xff, 0xff, 0xff, 0xff
 	copy(p.Src[12:], b[26:30])
 	copy(p.Dst[12:], b[30:34])
@@ -76,7 +76,7 @@ func (d *Decoder) ipv4(p *Packet, b []byte, wire int) {
 		total = offloaded(b, wire)
 	}
 	p.Src, p.Dst = AddrFrom4(b[12:16]), AddrFrom4(b[16:20])
-	p.TTL, p.Proto = b[8], Proto(b[9])
+	p.TTL, p.Proto, p.ID = b[8], Proto(b[9]), uint32(be.Uint16(b[4:]))
 	if header < 20 || total < header {
 		d.malformed(p, IPLength)
 		return
@@ -110,7 +110,7 @@ func (d *Decoder) ipv6(p *Packet, b []byte, wire int) {
 	}
 	n := int(be.Uint16(b[4:]))
 	p.Src, p.Dst = AddrFrom16(b[8:24]), AddrFrom16(b[24:40])
-	p.Proto, p.TTL = Proto(b[6]), b[7]
+	p.Proto, p.TTL, p.ID = Proto(b[6]), b[7], be.Uint32(b)&0xfffff
 	b, wire = b[40:], wire-40
 	if n == 0 && p.Proto != protoNone {
 		n = offloaded(b, wire)

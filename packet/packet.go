@@ -244,6 +244,10 @@ type Packet struct {
 
 	Tunnel Tunnel
 
+	// ID is the identification of IPv4, of which senders may leave it 0 where nothing is to be
+	// fragmented, or the flow label of IPv6; of an IPv6 fragment its identification.
+	ID uint32
+
 	// Fragments are the earlier records of a datagram that this packet
 	// completed. Their bytes on the wire are not part of OrigLen.
 	Fragments []Fragment
@@ -267,7 +271,8 @@ const (
 	// Transport is TCP, UDP, SCTP, ICMP or ICMPv6 with all its header fields.
 	Transport
 	// Held is a fragment kept until the rest of its datagram is there. The
-	// packet that completes the datagram lists it in Fragments.
+	// packet that completes the datagram lists it in Fragments. A Decoder of single
+	// packets keeps none: Payload is the fragment, Seq its offset in the datagram.
 	Held
 	// Malformed is a packet cut short by the capture or contradicting itself
 	// before its transport header ended.
