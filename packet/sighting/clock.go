@@ -10,15 +10,18 @@ import (
 // How the difference of two clocks is estimated. A packet that goes from A to B is seen at B
 // later than at A, one that goes from B to A earlier: each bounds the offset from one side. A
 // connection whose packets go both ways bounds it from both, whichever way is which, for all of
-// one direction are later. Of the bounds in some seconds the tightest count; the offset is in
-// their middle. Clocks drift, so older bounds are given up.
+// one direction are later. The tightest bounds count; the offset is in their middle. Clocks
+// drift, so a bound widens as it grows old.
 const (
-	// spanTime is how long bounds are gathered, in nanoseconds.
-	spanTime = 5e9
-	// settled is how many pairs a span needs before its estimate counts.
+	// drift is by how much two clocks may come to differ in a time, one part in 10,000: twice what
+	// a bad quartz does.
+	drift = 10_000
+	// settled is how many pairs that went one way only are enough.
 	settled = 8
 	// jump is by how much bounds may contradict each other before a clock is taken to have been set.
 	jump = 1e6
+	// sameClock is how far one clock may be off at two interfaces, in nanoseconds.
+	sameClock = 100e3
 	// talks is how many connections' pairs are kept until their other direction is seen.
 	talks = 1 << 12
 )
@@ -32,40 +35,60 @@ type clocks struct {
 
 // between is the difference of clocks a and b. Times are of b less those of a.
 type between struct {
-	offset  int64 // as it is estimated now
-	half    int64 // how far off it may be
-	known   bool
-	reach   int64 // how far from the offset pairs are, of late
-	span    span
-	pairs   int64
-	twoWay  bool
-	sum     float64 // of the estimates that counted, each as often as there were pairs
-	least   int64   // estimate
-	largest int64
-	widest  int64 // half
-	counted int64
+	offset int64 // as it is estimated now
+	half   int64 // how far off it may be
+	known  bool
+	twoWay bool
+	reach  int64  // how far from the offset pairs are, of late
+	bounds bounds // of the offset, by connections that were seen in both directions
+	all    bounds // the least and the most of all pairs
+	pairs  int64
+	told   told
 }
 
-// span is the pairs of some seconds.
-type span struct {
-	began    int64
-	pairs    int
-	lo, hi   int64 // bounds of the offset by connections that were seen in both directions
-	both     bool
-	min, max int64 // of all pairs
+// bounds are the least and the most of some times, of which older ones count less.
+type bounds struct {
+	lo, hi int64
+	at     int64
+	some   bool
+}
+
+// widen lets the bounds grow older.
+func (b *bounds) widen(now int64) {
+	if d := (now - b.at) / drift; d > 0 {
+		b.lo, b.hi, b.at = b.lo-d, b.hi+d, now
+	}
+}
+
+// outer takes another time between the bounds.
+func (b *bounds) outer(d, now int64) {
+	if !b.some {
+		*b = bounds{d, d, now, true}
+		return
+	}
+	if age := (now - b.at) / drift; age > 0 { // what is outermost is so for a while only
+		b.lo, b.hi, b.at = min(b.lo+age, d), max(b.hi-age, d), now
+	}
+	b.lo, b.hi = min(b.lo, d), max(b.hi, d)
 }
 
 // talk is the pairs of one connection.
 type talk struct {
 	conn  uint64
 	clock [2]uint32
-	began int64
-	dirs  [2]struct{ min, max int64 }
-	have  [2]bool
+	dirs  [2]bounds
+}
+
+// told gathers what is to be told of an offset in the end.
+type told struct {
+	sum            float64
+	n              int64
+	least, largest int64
+	half           int64 // the best
 }
 
 func newClocks() clocks {
-	return clocks{pairs: make(map[[2]uint32]*between), talks: make([]talk, talks), same: between{known: true}}
+	return clocks{pairs: make(map[[2]uint32]*between), talks: make([]talk, talks), same: between{known: true, half: sameClock}}
 }
 
 // between returns by how much more clock b shows than a.
@@ -101,117 +124,137 @@ func (c *clocks) pair(a, b *seen) {
 		if len(c.pairs) >= maxPairs {
 			return
 		}
-		x = &between{least: math.MaxInt64, largest: math.MinInt64}
+		x = new(between)
 		c.pairs[key] = x
 	}
 	d, now := b.time-a.time, max(a.time, b.time)
-	if x.span.pairs == 0 || now-x.span.began > spanTime {
-		x.renew(now)
-	}
-	x.add(d)
 	conn := a.conn
 	if b.conn&^reverse < conn&^reverse {
 		conn = b.conn
 	}
-	if lo, hi, ok := c.talk(conn, key, d, now); ok {
-		x.bound(lo, hi)
+	lo, hi, ok := c.talk(conn, key, d, now)
+	x.add(d, now)
+	if ok {
+		x.bound(lo, hi, now)
 	}
-	x.estimate()
+	x.estimate(now)
 }
 
 // talk takes the difference d that a packet of a connection showed. It returns the bounds of
 // the offset if both of its directions are known.
 func (c *clocks) talk(conn uint64, clock [2]uint32, d, now int64) (lo, hi int64, ok bool) {
 	t := &c.talks[(conn>>1)%talks]
-	if t.conn != conn&^reverse || t.clock != clock || now-t.began > spanTime {
-		*t = talk{conn: conn &^ reverse, clock: clock, began: now}
+	if t.conn != conn&^reverse || t.clock != clock {
+		*t = talk{conn: conn &^ reverse, clock: clock}
 	}
-	dir := conn & reverse
-	if x := &t.dirs[dir]; !t.have[dir] {
-		t.have[dir], x.min, x.max = true, d, d
-	} else {
-		x.min, x.max = min(x.min, d), max(x.max, d)
-	}
-	if !t.have[0] || !t.have[1] {
+	t.dirs[conn&reverse].outer(d, now)
+	to, from := &t.dirs[0], &t.dirs[1]
+	if !to.some || !from.some {
 		return 0, 0, false
 	}
-	to, from := &t.dirs[0], &t.dirs[1]
-	if to.min+to.max < from.min+from.max {
+	if to.lo+to.hi < from.lo+from.hi {
 		to, from = from, to
 	}
-	return from.max, to.min, true
-}
-
-// renew begins another span.
-func (b *between) renew(now int64) {
-	b.count()
-	b.span = span{began: now, lo: math.MinInt64, hi: math.MaxInt64, min: math.MaxInt64, max: math.MinInt64}
+	// The tighter bound of each, as wide as its age makes it.
+	return from.hi - max(now-from.at, 0)/drift, to.lo + max(now-to.at, 0)/drift, true
 }
 
 // add takes one pair's difference.
-func (b *between) add(d int64) {
+func (b *between) add(d, now int64) {
 	b.pairs++
-	s := &b.span
-	s.pairs++
-	s.min, s.max = min(s.min, d), max(s.max, d)
+	b.all.outer(d, now)
 	if b.known {
-		err := max(d-b.offset, b.offset-d)
-		b.reach = max(err, b.reach-b.reach/256)
+		b.reach = max(d-b.offset, b.offset-d, b.reach-b.reach/2048)
 	}
 }
 
-// bound takes bounds of the offset. If they contradict those before, a clock was set, or runs
-// fast: those before are given up.
-func (b *between) bound(lo, hi int64) {
-	s := &b.span
-	if s.both && (lo > s.hi+jump || hi < s.lo-jump) {
-		s.lo, s.hi = math.MinInt64, math.MaxInt64
+// bound takes bounds of the offset. If they contradict those before, a clock was set: those are
+// given up.
+func (b *between) bound(lo, hi, now int64) {
+	s := &b.bounds
+	if s.widen(now); !s.some || lo > s.hi+jump || hi < s.lo-jump {
+		*s = bounds{lo, hi, now, true}
+		return
 	}
-	s.lo, s.hi, s.both = max(s.lo, lo), min(s.hi, hi), true
+	s.lo, s.hi = max(s.lo, lo), min(s.hi, hi)
 }
 
 // estimate works out the offset.
-func (b *between) estimate() {
-	s := &b.span
-	switch {
-	case b.known && s.pairs < settled: // as before
-	case s.both:
-		first := !b.twoWay
+func (b *between) estimate(now int64) {
+	switch s := &b.bounds; {
+	case s.some:
+		s.widen(now)
 		b.offset, b.half = s.lo+(s.hi-s.lo)/2, max(s.hi-s.lo, s.lo-s.hi)/2
-		b.twoWay, b.known = true, true
-		if first {
-			b.reach = max(s.max-b.offset, b.offset-s.min)
-			b.sum, b.counted, b.least, b.largest, b.widest = 0, 0, math.MaxInt64, math.MinInt64, 0
+		if !b.twoWay {
+			b.twoWay, b.told = true, told{}
+			b.reach = max(b.all.hi-b.offset, b.offset-b.all.lo)
 		}
-	case !b.twoWay && s.pairs >= settled:
-		b.offset, b.half, b.known = s.min+(s.max-s.min)/2, (s.max-s.min)/2, true
+	case b.pairs >= settled:
+		b.offset, b.half = b.all.lo+(b.all.hi-b.all.lo)/2, (b.all.hi-b.all.lo)/2
 		b.reach = max(b.reach, b.half)
-	}
-}
-
-// count takes the estimate of the span that ends into the account.
-func (b *between) count() {
-	s := &b.span
-	if !b.known || s.pairs == 0 || b.twoWay && !s.both || s.pairs < settled && b.counted > 0 {
+	default:
 		return
 	}
-	b.counted += int64(s.pairs)
-	b.sum += float64(b.offset) * float64(s.pairs)
-	b.least, b.largest, b.widest = min(b.least, b.offset), max(b.largest, b.offset), max(b.widest, b.half)
+	b.known = true
+	b.told.add(b.offset, b.half)
+}
+
+// add takes an estimate. Those that are much worse than others do not count.
+func (t *told) add(offset, half int64) {
+	switch {
+	case t.n == 0 || half < t.half/2:
+		*t = told{least: math.MaxInt64, largest: math.MinInt64, half: half}
+	case half > 4*t.half+sameClock:
+		return
+	}
+	t.sum += float64(offset)
+	t.n++
+	t.least, t.largest, t.half = min(t.least, offset), max(t.largest, offset), min(t.half, half)
+}
+
+// shifts returns what is to be added to the times of each of n clocks so that they are those of
+// the first that it can be compared with, directly or by way of others.
+func (c *clocks) shifts(n int) []int64 {
+	shifts, done := make([]int64, n), make([]bool, n)
+	keys := make([][2]uint32, 0, len(c.pairs))
+	for key, x := range c.pairs {
+		if x.known && int(key[1]) < n {
+			keys = append(keys, key)
+		}
+	}
+	slices.SortFunc(keys, func(x, y [2]uint32) int { // the surest first
+		return cmp.Or(cmp.Compare(c.pairs[x].half, c.pairs[y].half), slices.Compare(x[:], y[:]))
+	})
+	for root := range n {
+		done[root] = true
+		for more := true; more; {
+			more = false
+			for _, key := range keys {
+				a, b, offset := key[0], key[1], c.pairs[key].offset
+				switch {
+				case done[a] && !done[b]:
+					shifts[b], done[b], more = shifts[a]-offset, true, true
+				case done[b] && !done[a]:
+					shifts[a], done[a], more = shifts[b]+offset, true, true
+				}
+			}
+		}
+	}
+	return shifts
 }
 
 // offsets returns what is known, in the order of the clocks.
 func (c *clocks) offsets() []Offset {
 	var out []Offset
 	for key, x := range c.pairs {
-		b := *x
-		if b.count(); b.counted == 0 {
+		if !x.known {
 			continue
 		}
-		mean := int64(b.sum / float64(b.counted))
-		off := max(b.largest-mean, mean-b.least) + b.widest
+		t := &x.told
+		mean := int64(t.sum / float64(t.n))
 		out = append(out, Offset{
-			A: int(key[0]), B: int(key[1]), Offset: time.Duration(mean), Uncertainty: time.Duration(off), Pairs: b.pairs, TwoWay: b.twoWay,
+			A: int(key[0]), B: int(key[1]), Offset: time.Duration(mean), Pairs: x.pairs, TwoWay: x.twoWay,
+			Uncertainty: time.Duration(max(t.largest-mean, mean-t.least) + t.half),
 		})
 	}
 	slices.SortFunc(out, func(x, y Offset) int { return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B)) })

@@ -24,7 +24,7 @@ const (
 
 // look is what a packet looks like on all of its way.
 type look struct {
-	key      uint64 // of what nobody changes on the way
+	key      uint64 // of what nobody changes on the way; byTime also of the connection, as far as NAT is known
 	conn     uint64 // of addresses, ports and transport; the lowest bit is the direction
 	src, dst uint32 // of the addresses
 	proof    proof
@@ -90,6 +90,12 @@ func (t *Tracker) look(p *packet.Packet) look {
 	}
 	t.buf = b
 	t.ends(p, &l)
+	switch {
+	case t.byFlow:
+		l.key += l.conn
+	case l.proof == byTime:
+		l.key += t.nats.of(l.conn)
+	}
 	return l
 }
 

@@ -9,7 +9,7 @@ const (
 	// 200 ms).
 	likelyBand = 50e6
 	// mostBand and leastBand bound how far that of a sighting may be which only its time proves.
-	mostBand, leastBand = 10e6, 100e3
+	mostBand, leastBand = 10e6, 5e6
 	// clearly is by how much more than twice as far the next such packet must be.
 	clearly = 20e3
 )
@@ -24,16 +24,22 @@ type candidate struct {
 
 // Packet is First for a packet that was decoded by a Decoder of single packets.
 func (t *Tracker) Packet(p *packet.Packet, clock int) uint64 {
+	first, _ := t.sight(p, clock)
+	return first
+}
+
+// sight is Packet. It also returns where the packet is remembered, until the next call; nil if
+// it is of a kind that is not compared.
+func (t *Tracker) sight(p *packet.Packet, clock int) (first uint64, by *seen) {
 	t.stats.Packets++
 	s := seen{look: t.look(p), number: p.Number, first: p.Number, time: p.Time, iface: p.Interface, clock: uint32(clock), ttl: p.TTL}
 	if s.proof == none {
-		return p.Number
+		return p.Number, nil
 	}
 	if c := t.find(&s); c != nil {
 		t.further(&s, c)
 	}
-	t.seen.add(&s, t.window)
-	return s.first
+	return s.first, t.seen.add(&s, t.window)
 }
 
 // find returns the packet that s is a further sighting of; nil if there is none, or more than
@@ -88,10 +94,10 @@ func (t *Tracker) fits(s, e *seen) (err int64, ok bool) {
 	late := s.time - e.time - between.offset
 	err = max(late, -late)
 	switch {
-	case s.proof == sure:
-		return err, err <= t.window
 	case !known:
-		return err, s.proof == likely
+		return err, s.proof >= likely
+	case s.proof == sure:
+		ok = err <= t.window
 	case s.proof == likely:
 		ok = err <= likelyBand
 	default:
@@ -110,10 +116,10 @@ func (t *Tracker) translated(s, e *seen) bool {
 	switch {
 	case s.unique && s.proof >= likely:
 		return true
-	case s.proof == sure && (s.src == e.src || s.dst == e.dst):
-		return true
+	case s.src != e.src && s.dst != e.dst: // it may even be an answer that repeats the question
+		return false
 	}
-	return t.nats.has(s.conn, e.conn)
+	return s.proof == sure || s.proof == byTime // whose key has the connection in it
 }
 
 // choose returns the candidate that is nearest in time, if it clearly is.
@@ -137,7 +143,7 @@ func (t *Tracker) choose(some []candidate) *candidate {
 
 // further makes s a sighting of a packet.
 func (t *Tracker) further(s *seen, c *candidate) {
-	s.first = c.first
+	s.first, s.slot = c.first, c.by.slot
 	t.stats.Further++
 	if s.conn != c.by.conn {
 		t.stats.Translated++

@@ -30,12 +30,12 @@ const (
 	// DefaultWindow is how far apart the times of two sightings may be: the difference of the
 	// clocks and the time on the way.
 	DefaultWindow = 2 * time.Second
-	// DefaultMemory is how many bytes a Tracker keeps at most: the latest 400,000 packets.
+	// DefaultMemory is how many bytes a Tracker keeps at most: the latest 260,000 packets.
 	DefaultMemory = 32 << 20
 	// maxAlike is how many packets that look the same are looked at.
 	maxAlike = 32
-	// maxAliases is how many connections through NAT are known at a time, at least.
-	maxAliases = 1 << 15
+	// maxConns is of how many connections is known what NAT makes of them, and where they are seen.
+	maxConns = 1 << 16
 	// maxPairs is of how many pairs of clocks the difference is estimated.
 	maxPairs = 1 << 12
 )
@@ -44,6 +44,9 @@ const (
 type Options struct {
 	Window time.Duration // 0: DefaultWindow
 	Memory int           // bytes; 0: DefaultMemory
+	// ByFlow says that packets with other addresses or ports are other packets: what NAT makes of
+	// one is another.
+	ByFlow bool
 }
 
 // Stats counts what a Tracker did.
@@ -60,6 +63,7 @@ type Tracker struct {
 	seed   maphash.Seed
 	dec    *packet.Decoder
 	window int64
+	byFlow bool
 	seen   table
 	nats   aliases
 	clocks clocks
@@ -77,7 +81,7 @@ func NewTracker(o Options) *Tracker {
 		o.Memory = DefaultMemory
 	}
 	return &Tracker{
-		seed: maphash.MakeSeed(), dec: packet.NewSingleDecoder(), window: int64(o.Window),
+		seed: maphash.MakeSeed(), dec: packet.NewSingleDecoder(), window: int64(o.Window), byFlow: o.ByFlow,
 		seen: newTable(o.Memory), clocks: newClocks(),
 	}
 }

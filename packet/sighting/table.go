@@ -9,11 +9,12 @@ type seen struct {
 	older  uint32 // place of the one before with the same low bits of its key
 	iface  uint32
 	clock  uint32
+	slot   uint32 // of a Source, where it holds the packet
 	ttl    uint8
 }
 
 // seenSize is what a sighting costs in bytes, with its place in the table.
-const seenSize = 72 + 4
+const seenSize = 80 + 4
 
 // table holds the latest sightings, by key. Sightings are counted from 1; the count modulo the
 // size is the place in the ring.
@@ -49,7 +50,7 @@ func (t *table) latest(key uint64) uint32 { return t.heads[key%uint64(len(t.head
 
 // add keeps a sighting in the place of the oldest. If that is not older than the window, the
 // ring grows, or what is needed is forgotten.
-func (t *table) add(s *seen, window int64) {
+func (t *table) add(s *seen, window int64) *seen {
 	if old := &t.ring[(t.last+1)%uint32(len(t.ring))]; old.number != 0 && s.time-old.time < window {
 		if len(t.ring) < t.most {
 			t.grow()
@@ -65,8 +66,9 @@ func (t *table) add(s *seen, window int64) {
 	}
 	head := &t.heads[s.key%uint64(len(t.heads))]
 	s.older = *head
-	t.ring[t.last%uint32(len(t.ring))] = *s
-	*head = t.last
+	at := &t.ring[t.last%uint32(len(t.ring))]
+	*at, *head = *s, t.last
+	return at
 }
 
 // grow doubles the ring.
@@ -86,34 +88,36 @@ func (t *table) grow() {
 	}
 }
 
-// aliases are pairs of connections that are one, before and behind NAT. Of the older half of
-// them those are forgotten that are not asked for again.
+// aliases are connections behind NAT, with one that each has before it. Of the older half those
+// are forgotten that are not asked for again.
 type aliases struct {
-	young, old map[[2]uint64]struct{}
+	young, old map[uint64]uint64
 }
 
-// alias names a pair of connections, whatever their direction.
-func alias(a, b uint64) [2]uint64 { return [2]uint64{min(a, b) &^ reverse, max(a, b) &^ reverse} }
+// of returns the connection that stands for a connection and for what NAT makes of it.
+func (x *aliases) of(conn uint64) uint64 {
+	conn &^= reverse
+	if to, ok := x.young[conn]; ok {
+		return to
+	}
+	to, ok := x.old[conn]
+	if !ok {
+		return conn
+	}
+	x.set(conn, to)
+	return to
+}
 
+// add notes that two connections are one.
 func (x *aliases) add(a, b uint64) {
-	k := alias(a, b)
-	if _, known := x.young[k]; known {
-		return
-	}
-	if x.young == nil || len(x.young) >= maxAliases {
-		x.young, x.old = make(map[[2]uint64]struct{}), x.young
-	}
-	x.young[k] = struct{}{}
+	one := min(x.of(a), x.of(b))
+	x.set(a&^reverse, one)
+	x.set(b&^reverse, one)
 }
 
-func (x *aliases) has(a, b uint64) bool {
-	k := alias(a, b)
-	if _, ok := x.young[k]; ok {
-		return true
+func (x *aliases) set(conn, to uint64) {
+	if x.young == nil || len(x.young) >= maxConns {
+		x.young, x.old = make(map[uint64]uint64), x.young
 	}
-	_, ok := x.old[k]
-	if ok {
-		x.add(a, b)
-	}
-	return ok
+	x.young[conn] = to
 }

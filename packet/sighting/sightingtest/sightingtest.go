@@ -79,9 +79,12 @@ type World struct {
 	Packets   int // that were sent
 	Resent    int // of these, the ones that repeat another
 	Requests  int // of HTTP and DNS, with their answers
-	o         Options
-	rng       *rand.Rand
-	ids       [2][]uint16 // counters of identification, of each pod
+	// Alike are packets that repeat another bit by bit within moments, as only their place and
+	// time can tell.
+	Alike map[int]bool
+	o     Options
+	rng   *rand.Rand
+	ids   [2][]uint16 // counters of identification, of each pod
 }
 
 // Epoch is when the captures begin, by the clock of A.
@@ -92,7 +95,7 @@ func Make(o Options) *World {
 	if o.Spread == 0 {
 		o.Spread = 5 * time.Second
 	}
-	w := &World{o: o, rng: rand.New(rand.NewPCG(o.Seed, 77))}
+	w := &World{o: o, rng: rand.New(rand.NewPCG(o.Seed, 77)), Alike: make(map[int]bool)}
 	for end := range w.ids {
 		w.ids[end] = make([]uint16, pods)
 		for i := range w.ids[end] {
@@ -135,14 +138,17 @@ func (w *World) send(t *talk, from int, at time.Duration, p *transport) time.Dur
 	return w.pass(t, from, at, p, id)
 }
 
-// again sends a packet once more, as another packet: mostly with another identification.
-func (w *World) again(t *talk, from int, at time.Duration, p *transport) {
+// again sends a packet once more some time after the first, as another packet: mostly with
+// another identification. first is how it was then.
+func (w *World) again(t *talk, from int, at, after time.Duration, p, first *transport) {
 	id := w.Packets
 	w.Packets++
 	w.Resent++
 	if w.rng.IntN(5) > 0 { // else as some kernels do
 		p.id = t.identify(w, from)
 	}
+	numbered := t.ends[from].Addr().Is4() && p.id != first.id || p.stamped && p.stamps != first.stamps
+	w.Alike[id] = !numbered && after < 10*time.Millisecond
 	w.pass(t, from, at, p, id)
 }
 

@@ -132,7 +132,7 @@ func (w *World) say(t *talk, from int, at time.Duration, flags uint16, payload [
 		}
 		q := *p
 		t.restamp(&q, from, at+late)
-		w.again(t, from, at+late, &q)
+		w.again(t, from, at+late, late, &q, p)
 	}
 	return there + time.Duration(w.rng.Int64N(int64(300*time.Microsecond)))
 }
@@ -172,7 +172,8 @@ func (w *World) lookup(t *talk, at time.Duration) {
 	p := &transport{proto: packet.UDP, payload: q}
 	there := w.send(t, 0, at, p)
 	if w.rng.Float64() < w.o.Resend { // nobody answered in time
-		w.again(t, 0, at+time.Second+time.Duration(w.rng.Int64N(int64(time.Millisecond))), p)
+		first := *p
+		w.again(t, 0, at+time.Second+time.Duration(w.rng.Int64N(int64(time.Millisecond))), time.Second, p, &first)
 	}
 	a := append([]byte(nil), q...)
 	a[2], a[3], a[7] = 0x81, 0x80, 1
