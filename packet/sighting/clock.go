@@ -91,6 +91,15 @@ func newClocks() clocks {
 	return clocks{pairs: make(map[[2]uint32]*between), talks: make([]talk, talks), same: between{known: true, half: sameClock}}
 }
 
+// assume takes an offset that was estimated before.
+func (c *clocks) assume(o Offset) {
+	if len(c.pairs) < maxPairs {
+		x := &between{offset: int64(o.Offset), half: int64(o.Uncertainty), known: true}
+		x.told.add(x.offset, x.half)
+		c.pairs[[2]uint32{uint32(o.A), uint32(o.B)}] = x
+	}
+}
+
 // between returns by how much more clock b shows than a.
 func (c *clocks) between(a, b uint32) (between, bool) {
 	if a == b {
@@ -189,7 +198,7 @@ func (b *between) estimate(now int64) {
 			b.twoWay, b.told = true, told{}
 			b.reach = max(b.all.hi-b.offset, b.offset-b.all.lo)
 		}
-	case b.pairs >= settled:
+	case b.pairs >= settled && !b.twoWay:
 		b.offset, b.half = b.all.lo+(b.all.hi-b.all.lo)/2, (b.all.hi-b.all.lo)/2
 		b.reach = max(b.reach, b.half)
 	default:

@@ -45,8 +45,7 @@ func (t *Tracker) sight(p *packet.Packet, clock int) (first uint64, by *seen) {
 // find returns the packet that s is a further sighting of; nil if there is none, or more than
 // one may be it.
 func (t *Tracker) find(s *seen) *candidate {
-	var list [maxAlike]candidate
-	some := list[:0]
+	some := t.alike[:0]
 	count := t.seen.latest(s.key)
 	for range maxAlike {
 		e := t.seen.at(count)

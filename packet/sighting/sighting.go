@@ -12,7 +12,8 @@
 // identification and no timestamps, as of many UDP datagrams) it must be the same flow, or the
 // same flow before and behind a NAT that other packets showed, and the time must fit closer than
 // the next such packet does. A sighting that is not recognised does less harm than two packets
-// taken for one: in doubt there are two.
+// taken for one: in doubt there are two. What remains is a packet that is sent again, bit by bit
+// the same, a moment later, when one node missed the one and another the other.
 //
 // Memory is bounded by Options.Memory. One packet takes some 100 ns, plus what reading its
 // payload costs. A Tracker is not safe for concurrent use.
@@ -47,6 +48,8 @@ type Options struct {
 	// ByFlow says that packets with other addresses or ports are other packets: what NAT makes of
 	// one is another.
 	ByFlow bool
+	// Offsets are what is known of the clocks beforehand.
+	Offsets []Offset
 }
 
 // Stats counts what a Tracker did.
@@ -70,6 +73,7 @@ type Tracker struct {
 	stats  Stats
 	packet packet.Packet
 	buf    []byte
+	alike  [maxAlike]candidate
 }
 
 // NewTracker returns a Tracker that has seen nothing.
@@ -80,10 +84,14 @@ func NewTracker(o Options) *Tracker {
 	if o.Memory <= 0 {
 		o.Memory = DefaultMemory
 	}
-	return &Tracker{
+	t := &Tracker{
 		seed: maphash.MakeSeed(), dec: packet.NewSingleDecoder(), window: int64(o.Window), byFlow: o.ByFlow,
 		seen: newTable(o.Memory), clocks: newClocks(),
 	}
+	for _, x := range o.Offsets {
+		t.clocks.assume(x)
+	}
+	return t
 }
 
 // First returns the number of the packet that r is a further sighting of, which is that of its

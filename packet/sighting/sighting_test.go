@@ -82,7 +82,7 @@ func TestTwoNodes(t *testing.T) {
 		}
 		checkOffset(t, fmt.Sprintf("seed %d", seed), o, v.offsets)
 	}
-	if float64(found) < 0.9995*float64(further) {
+	if float64(found) < 0.999*float64(further) {
 		t.Errorf("%d of %d further sightings found", found, further)
 	}
 }
