@@ -19,6 +19,9 @@ type Coverage struct {
 	Nodes   []string        `json:"nodes,omitempty"`
 	Damage  []packet.Damage `json:"damage,omitempty"` // places of the files that could not be read
 	Notes   []string        `json:"notes,omitempty"`  // what is missing, in sentences
+
+	Sightings *Sightings `json:"sightings,omitempty"` // nil: each packet was captured once
+
 	// Partial says that something that was recorded is not in the answer.
 	Partial bool `json:"partial"`
 }
@@ -44,6 +47,9 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	if r.Packets > 0 {
 		c.From, c.To = time.Unix(0, r.First).UTC(), time.Unix(0, r.Last).UTC()
 	}
+	if t := a.Sightings; t != nil {
+		c.Packets, c.Bytes = c.Packets+t.Merged, c.Bytes+t.Bytes
+	}
 	c.nodes(a.Nodes)
 	c.damage(e.renamed(a))
 	c.recorded(a.Notes, a.Partial)
@@ -58,6 +64,7 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	c.count(r.ParseErrors, "messages", "that did not parse as the connection's protocol")
 	c.count(r.Skipped, "bytes", "of streams that made no sense to their protocol")
 	c.count(r.Evicted, "conversations or calls", "cut short by the memory limit")
+	c.sightings(a.Sightings)
 	if a.Choice != "" {
 		c.note(a.Choice)
 	}

@@ -19,6 +19,7 @@ import (
 	"shark/dissector"
 	"shark/packet"
 	"shark/packet/pcapng"
+	"shark/packet/sighting"
 	"shark/snapshot"
 	"shark/snapshot/block"
 	"shark/workbench/index"
@@ -38,6 +39,8 @@ type account struct {
 	Partial  bool             `json:"partial,omitempty"`  // some of that was recorded
 	Extras   bool             `json:"extras,omitempty"`   // the input holds secrets, names or comments
 	Choice   string           `json:"choice,omitempty"`   // which protocols were not looked for
+
+	Sightings *seenTwice `json:"sightings,omitempty"` // nil: each packet was captured once
 }
 
 // opened is an index database with the account of its dissection.
@@ -287,7 +290,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 			}
 		})
 	}
-	damage, report, err := e.run(run, src, dissector.Options{
+	damage, report, twice, err := e.run(run, src, dissector.Options{
 		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
@@ -320,7 +323,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 			e.scratch = append(e.scratch, path)
 		}
 	}
-	meta, err := e.meta(src, damage, report, sum.text)
+	meta, err := e.meta(src, damage, report, twice, sum.text)
 	if err != nil {
 		return err
 	}
@@ -335,18 +338,21 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 var beside = snapshot.Selection{Selection: block.Selection{Extras: true, Partition: func(int) bool { return false }}}
 
 // run dissects: capture files as src has them, a snapshot partition by partition. It
-// returns what of the packets was damaged.
-func (e *Evidence) run(ctx context.Context, src source, o dissector.Options, sink func(int) dissector.Sink) ([]packet.Damage, *dissector.Report, error) {
+// returns what of the packets was damaged, and what was captured more than once.
+func (e *Evidence) run(ctx context.Context, src source, o dissector.Options, sink func(int) dissector.Sink) ([]packet.Damage, *dissector.Report, *seenTwice, error) {
+	twice := new(seenTwice)
 	if e.snapshot == nil {
-		report, err := dissector.Run(ctx, src, o, sink)
-		return src.Damage(), report, err
+		once := e.once(src)
+		report, err := dissector.Run(ctx, once, o, sink)
+		twice.add(once)
+		return src.Damage(), report, twice, err
 	}
 	var b packet.Batch
 	for { // what is beside packets is met as it is read
 		if err := src.ReadBatch(&b); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
 	parts := make([]*part, block.Partitions)
@@ -357,38 +363,44 @@ func (e *Evidence) run(ctx context.Context, src source, o dissector.Options, sin
 		if err != nil {
 			return nil, err
 		}
-		parts[i] = &part{Packets: packets}
+		parts[i] = &part{Source: e.once(packets), packets: packets}
 		return parts[i], nil
 	}, o, sink)
 	damage := src.Damage()
 	for _, p := range parts {
 		if p != nil {
 			damage = append(damage, p.damage...)
+			twice.add(p.Source)
 		}
 	}
 	slices.SortFunc(damage, func(a, b packet.Damage) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset))
 	})
-	return damage, report, err
+	return damage, report, twice, err
 }
 
 // part is the packets of a partition.
 type part struct {
-	*snapshot.Packets
-	damage []packet.Damage // known when it is closed
+	*sighting.Source
+	packets *snapshot.Packets
+	damage  []packet.Damage // known when it is closed
 }
 
 // Close implements packet.Source.
 func (p *part) Close() error {
 	p.damage = p.Damage()
-	return p.Packets.Close()
+	return p.packets.Close()
 }
 
 // meta is what the index says of itself.
-func (e *Evidence) meta(src source, damage []packet.Damage, report *dissector.Report, source string) (index.Meta, error) {
+func (e *Evidence) meta(src source, damage []packet.Damage, report *dissector.Report, twice *seenTwice, source string) (index.Meta, error) {
 	a := account{
 		Report: *report, Damage: e.damage(damage), Origins: src.Origins(), Nodes: src.Nodes(), Named: e.identity != nil,
 		Extras: len(src.Secrets())+len(src.Names())+len(src.Comments()) > 0, Choice: e.w.choice.note,
+	}
+	if twice.Merged > 0 {
+		twice.Clocks = e.clocks()
+		a.Sightings = twice
 	}
 	for _, in := range e.inputs {
 		a.Files = append(a.Files, in.label)

@@ -25,6 +25,7 @@ type Export struct {
 	IP       string // address or CIDR block at either end, outside or inside a tunnel
 	From, To When   // packets captured in [From, To); zero: no limit
 	Format   pcapng.Format
+	Dedupe   bool // of a packet that several interfaces captured, the first sighting only
 }
 
 // Exported is what Export wrote.
@@ -33,6 +34,7 @@ type Exported struct {
 	Bytes      int64 // of the file
 	Conns      int   // connections that KFL selected; 0 without KFL
 	OutOfOrder int64 // packets that are earlier than one before them
+	Dropped    int64 // further sightings, with Dedupe
 	Coverage   Coverage
 }
 
@@ -49,6 +51,9 @@ func (e *Evidence) Export(ctx context.Context, q Export, out io.Writer) (*Export
 		return nil, err
 	}
 	defer func() { src.Close() }() // only read from
+	if q.Dedupe {
+		x.dedupe = e.newDedupe(src)
+	}
 	if err := x.copy(ctx, q, src, out); err != nil {
 		return nil, err
 	}
@@ -71,6 +76,7 @@ type exporter struct {
 	window   [2]time.Time // the same as it was asked for
 	node     string
 	ends     *ends
+	dedupe   *dedupe // nil: all sightings
 	extras   extras
 	w        *pcapng.Writer // nil until there is something to write
 	seen     Coverage       // of the packets read
@@ -219,7 +225,7 @@ func (x *exporter) write(recs []packet.Record, interfaces []packet.Interface, ou
 	all := x.node == "" && x.bpf == nil && x.ends == nil
 	for i := range recs {
 		r := &recs[i]
-		if r.Time < x.from || r.Time >= x.to && x.to != math.MaxInt64 || !all && !x.selects(r) {
+		if r.Time < x.from || r.Time >= x.to && x.to != math.MaxInt64 || !all && !x.selects(r) || x.dedupe.further(r) {
 			continue
 		}
 		if x.w == nil {
@@ -303,6 +309,12 @@ func (x *exporter) finish(q Export, src *selection, out io.Writer) error {
 			c.From, c.To = time.Unix(0, x.span[0]).UTC(), time.Unix(0, x.span[1]).UTC()
 		}
 		x.result.Coverage = c
+	}
+	if x.dedupe != nil {
+		x.result.Dropped = x.dedupe.dropped
+		if x.index == nil {
+			x.result.Coverage.sightings(x.dedupe.seen(x.e))
+		}
 	}
 	x.result.Coverage = x.result.Coverage.within(x.window[0], x.window[1])
 	x.result.Coverage.recorded(x.extras.notes(x.format), false)

@@ -67,7 +67,7 @@ func (e *Evidence) Follow(ctx context.Context, id int64, begin func(Followed) er
 	if err := begin(ends); err != nil {
 		return err
 	}
-	_, err = dissector.Run(ctx, src, dissector.Options{Memory: e.w.cfg.Memory, Tap: f}, func(int) dissector.Sink { return nothing{} })
+	_, err = dissector.Run(ctx, e.inOrder(x, src), dissector.Options{Memory: e.w.cfg.Memory, Tap: f}, func(int) dissector.Sink { return nothing{} })
 	if f.err != nil {
 		return f.err
 	}

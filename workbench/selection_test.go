@@ -50,14 +50,14 @@ func packed(t testing.TB, path string) string {
 	return out
 }
 
-// sighting is a packet as a selection gives it.
-type sighting struct {
+// glimpse is a packet as a selection gives it.
+type glimpse struct {
 	pkt
 	number uint64
 	index  uint32
 }
 
-func readAll(t testing.TB, s *selection) (out []sighting) {
+func readAll(t testing.TB, s *selection) (out []glimpse) {
 	t.Helper()
 	defer s.Close()
 	var b packet.Batch
@@ -65,7 +65,7 @@ func readAll(t testing.TB, s *selection) (out []sighting) {
 		err := s.ReadBatch(&b)
 		for i := range b.Records {
 			r := &b.Records[i]
-			out = append(out, sighting{pkt{Time: r.Time, OrigLen: r.OrigLen, Link: r.Link, Data: string(r.Data), Iface: s.Interfaces()[r.Interface].Name}, r.Number, r.Interface})
+			out = append(out, glimpse{pkt{Time: r.Time, OrigLen: r.OrigLen, Link: r.Link, Data: string(r.Data), Iface: s.Interfaces()[r.Interface].Name}, r.Number, r.Interface})
 		}
 		if errors.Is(err, io.EOF) {
 			return out
@@ -101,7 +101,7 @@ func TestSelectionIsAFullScan(t *testing.T) {
 			}
 			for _, share := range []float64{0, 0.0005, 0.01, 0.5, 1} {
 				var numbers []uint64
-				var want []sighting
+				var want []glimpse
 				for _, s := range all {
 					if rng.Float64() < share || share == 1 {
 						numbers, want = append(numbers, s.number), append(want, s)

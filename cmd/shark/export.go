@@ -22,6 +22,7 @@ type exportOptions struct {
 	ip       string
 	identity string
 	force    bool
+	dedupe   bool
 }
 
 func newExport(a *app) *cobra.Command {
@@ -49,6 +50,7 @@ replaced with --force only, and never when it is read or part of a snapshot.`,
 	f.StringVar(&o.workload, "workload", "", "pod, service or workload at either end, as name or namespace/name")
 	f.StringVar(&o.ip, "ip", "", "address or CIDR block at either end")
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
+	f.BoolVar(&o.dedupe, "dedupe", false, "write one sighting of each packet that several nodes or interfaces captured")
 	f.BoolVar(&o.force, "force", false, "replace the file if it is there already")
 	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"pcap", "pcapng"}, cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
 	return cmd
@@ -89,7 +91,7 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 	}
 	defer e.Close()
 	q := workbench.Export{
-		KFL: expr, BPF: o.bpf, Node: o.node, Workload: o.workload, IP: o.ip, From: o.from.When, To: o.to.When, Format: format,
+		KFL: expr, BPF: o.bpf, Node: o.node, Workload: o.workload, IP: o.ip, From: o.from.When, To: o.to.When, Format: format, Dedupe: o.dedupe,
 	}
 	done, err := exportPackets(ctx, a, e, q, o.file)
 	if err != nil {
@@ -101,6 +103,9 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 	}
 	if done.OutOfOrder > 0 {
 		what += fmt.Sprintf(", %s of them out of order, captured too far from their time", workbench.Grouped(done.OutOfOrder))
+	}
+	if done.Dropped > 0 {
+		what += fmt.Sprintf(", %s more left out", workbench.Count(done.Dropped, "sightings"))
 	}
 	return a.footer(what+", "+byteText(done.Bytes), done.Coverage, nil)
 }
