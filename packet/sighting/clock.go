@@ -18,6 +18,8 @@ const (
 	drift = 10_000
 	// settled is how many pairs that went one way only are enough.
 	settled = 8
+	// many is how many pairs make bounds that will hardly become better.
+	many = 64
 	// jump is by how much bounds may contradict each other before a clock is taken to have been set.
 	jump = 1e6
 	// sameClock is how far one clock may be off at two interfaces, in nanoseconds.
@@ -119,8 +121,15 @@ func (c *clocks) between(a, b uint32) (between, bool) {
 // band is how far from the offset the time of a sighting may be.
 func (b *between) band() int64 { return min(2*b.reach+leastBand, mostBand) }
 
-// slack is by how much a packet may seem to be at its next place before it was at this one.
-func (b *between) slack() int64 { return b.half/2 + clearly/2 }
+// slack is by how much a packet may seem to be at its next place before it was at this one. Bounds
+// that many pairs made are about as wide as a packet's way there and back, and the offset nearer to
+// their middle than they say.
+func (b *between) slack() int64 {
+	if b.pairs >= many || b.pairs == 0 {
+		return b.half/2 + clearly/2
+	}
+	return b.half + clearly/2
+}
 
 // pair learns from two sightings of one packet.
 func (c *clocks) pair(a, b *seen) {

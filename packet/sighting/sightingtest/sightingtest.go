@@ -135,7 +135,7 @@ func (w *World) send(t *talk, from int, at time.Duration, p *transport) time.Dur
 	id := w.Packets
 	w.Packets++
 	p.id = t.identify(w, from)
-	return w.pass(t, from, at, p, id)
+	return w.pass(t, from, at, p, id, &t.arrived[from])
 }
 
 // again sends a packet once more some time after the first, as another packet: mostly with
@@ -149,11 +149,11 @@ func (w *World) again(t *talk, from int, at, after time.Duration, p, first *tran
 	}
 	numbered := t.ends[from].Addr().Is4() && p.id != first.id || p.stamped && p.stamps != first.stamps
 	w.Alike[id] = !numbered && after < 10*time.Millisecond
-	w.pass(t, from, at, p, id)
+	w.pass(t, from, at, p, id, new([4]time.Duration))
 }
 
-// pass shows a packet at each of the four interfaces on its way.
-func (w *World) pass(t *talk, from int, at time.Duration, p *transport, id int) time.Duration {
+// pass shows a packet at each of the four interfaces on its way, behind those before it.
+func (w *World) pass(t *talk, from int, at time.Duration, p *transport, id int, arrived *[4]time.Duration) time.Duration {
 	way := []uint32{0, 1, 3, 2}
 	if from == 1 {
 		slices.Reverse(way)
@@ -162,6 +162,8 @@ func (w *World) pass(t *talk, from int, at time.Duration, p *transport, id int) 
 		p.flow = w.rng.Uint32N(1 << 20)
 	}
 	for i, iface := range way {
+		at = max(at, arrived[i]+time.Microsecond)
+		arrived[i] = at
 		behind := Clock(iface) == 1 || iface == 1 // NAT is done before the packet leaves A
 		data := t.frame(from, p, behind, iface%2 == 1, w.o.Overlay, byte(64-i))
 		if w.rng.Float64() >= w.o.Loss {

@@ -18,6 +18,8 @@ type talk struct {
 	seq   [2]uint32
 	stamp [2]uint32 // of TCP timestamps, at Epoch
 	last  [2]uint32 // timestamp that came last from the other end
+
+	arrived [2][4]time.Duration // when the latest packet of each end was at each interface on its way
 }
 
 func (k Kind) has(some Kind) bool { return k&some != 0 }
