@@ -15,8 +15,8 @@
 // taken for one: in doubt there are two. What remains is a packet that is sent again, bit by bit
 // the same, a moment later, when one node missed the one and another the other.
 //
-// Memory is bounded by Options.Memory. One packet takes some 100 ns, plus what reading its
-// payload costs. A Tracker is not safe for concurrent use.
+// Memory is bounded by Options.Memory. A packet takes about 400 ns, half of which is reading it
+// from memory. A Tracker is not safe for concurrent use.
 package sighting
 
 import (

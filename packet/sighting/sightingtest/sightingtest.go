@@ -66,8 +66,10 @@ type Sighting struct {
 
 // Interfaces of both nodes, by Record.Interface. Those of A come first.
 var Interfaces = []packet.Interface{
-	{Link: 1, Name: "veth0", Node: "a"}, {Link: 1, Name: "eth0", Node: "a"},
-	{Link: 1, Name: "veth0", Node: "b"}, {Link: 1, Name: "eth0", Node: "b"},
+	{Link: 1, Name: "veth0", Node: "a"},
+	{Link: 1, Name: "eth0", Node: "a"},
+	{Link: 1, Name: "veth0", Node: "b"},
+	{Link: 1, Name: "eth0", Node: "b"},
 }
 
 // Clock returns the clock of an interface.
