@@ -171,7 +171,7 @@ func (x *importer) run(nodes []nodeFiles, log string) error {
 
 // create begins an object of a node.
 func (x *importer) create(kind ObjectKind, node, file string) (*object, error) {
-	return createObject(x.ctx, x.files, Object{Path: "nodes/" + escape(node) + "/" + file, Kind: kind, Node: node})
+	return createObject(x.ctx, x.files, Object{Path: "nodes/" + PathPart(node) + "/" + file, Kind: kind, Node: node})
 }
 
 func (x *importer) note(kind NoteKind, node, format string, args ...any) {

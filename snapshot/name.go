@@ -19,9 +19,9 @@ func newID(now time.Time) string {
 	return t + "-" + strings.ToLower(rand.Text()[:10])
 }
 
-// escape makes one part of a path of a name that comes from anywhere. Different
+// PathPart makes one part of a path of a name that comes from anywhere. Different
 // names give different parts, on file systems that do not tell case apart too.
-func escape(name string) string {
+func PathPart(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
 		c := name[i]

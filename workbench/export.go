@@ -3,17 +3,27 @@ package workbench
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"slices"
 	"strings"
 	"time"
 
-	"shark/packet"
 	"shark/packet/filter"
 	"shark/packet/pcapng"
 	"shark/snapshot"
+)
+
+// Profile says what a pcapng file is made for.
+type Profile uint8
+
+const (
+	// Portable is for every program: one link type, one snap length, one interface for
+	// each node. Where the packets have several link types they become Ethernet.
+	Portable Profile = iota
+	// Rich is for Wireshark: an interface for each that captured and each pod, names of
+	// addresses, a comment on the first packet of each connection.
+	Rich
 )
 
 // Export asks for packets. A packet must satisfy all that is set.
@@ -25,13 +35,16 @@ type Export struct {
 	IP       string // address or CIDR block at either end, outside or inside a tunnel
 	From, To When   // packets captured in [From, To); zero: no limit
 	Format   pcapng.Format
+	Profile  Profile
+	Secrets  bool // TLS session secrets, which decrypt the packets, are written too, before them
 	Dedupe   bool // of a packet that several interfaces captured, the first sighting only
 }
 
 // Exported is what Export wrote.
 type Exported struct {
 	Packets    int64
-	Bytes      int64 // of the file
+	Bytes      int64 // of the files
+	Files      int
 	Conns      int   // connections that KFL selected; 0 without KFL
 	OutOfOrder int64 // packets that are earlier than one before them
 	Dropped    int64 // further sightings, with Dedupe
@@ -40,24 +53,10 @@ type Exported struct {
 
 // Export writes the packets that are asked for to out, in order of time. A pcapng
 // file also keeps what the input says beside its packets: interfaces with their
-// statistics, comments, address names and TLS session secrets.
+// statistics, comments, address names and, if it is asked for, TLS session secrets.
 func (e *Evidence) Export(ctx context.Context, q Export, out io.Writer) (*Exported, error) {
-	x := &exporter{e: e, format: q.Format, result: new(Exported)}
-	if err := x.prepare(ctx, q); err != nil {
-		return nil, err
-	}
-	src, err := x.source(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { src.Close() }() // only read from
-	if q.Dedupe {
-		x.dedupe = e.newDedupe(src)
-	}
-	if err := x.copy(ctx, q, src, out); err != nil {
-		return nil, err
-	}
-	return x.result, nil
+	x := &exporter{e: e, q: q, out: out, result: new(Exported)}
+	return x.run(ctx)
 }
 
 // reorderBytes is how many bytes of packets are held back to put them in order of time.
@@ -66,28 +65,41 @@ const reorderBytes = 8 << 20
 // exporter selects packets.
 type exporter struct {
 	e        *Evidence
-	format   pcapng.Format
-	index    *opened  // with KFL
-	numbers  []uint64 // of the packets that KFL selects
+	q        Export
+	out      io.Writer // of the only file
+	index    *opened   // with KFL
+	numbers  []uint64  // of the packets that KFL selects
 	hints    []string
 	bpf      *filter.Filter
-	checked  int // interfaces whose link type is known to suit bpf
 	from, to int64
 	window   [2]time.Time // the same as it was asked for
-	node     string
 	ends     *ends
-	dedupe   *dedupe // nil: all sightings
-	extras   extras
-	w        *pcapng.Writer // nil until there is something to write
-	seen     Coverage       // of the packets read
-	span     [2]int64       // first and last time of those
-	last     int64          // latest time of a packet written
+	rich     *richness // nil: portable
+	split    *splitter // nil: one file
+	pass               // what is known of the input as it is read
 	result   *Exported
 }
 
+// run prepares, reads all, and reads it again where the file must be begun again.
+func (x *exporter) run(ctx context.Context) (*Exported, error) {
+	if err := x.prepare(ctx); err != nil {
+		return nil, err
+	}
+	for {
+		err := x.readAll(ctx)
+		if !errors.Is(err, errLate) {
+			return x.result, err
+		}
+		if err := x.again(); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // prepare checks the question before anything is written.
-func (x *exporter) prepare(ctx context.Context, q Export) error {
+func (x *exporter) prepare(ctx context.Context) error {
 	var err error
+	q := x.q
 	if !x.e.hasPackets() {
 		return x.e.packetless()
 	}
@@ -102,11 +114,21 @@ func (x *exporter) prepare(ctx context.Context, q Export) error {
 	if q.Node != "" && !slices.Contains(x.e.nodes(), q.Node) {
 		return usage("no packets of a node %q; there are those of %s", q.Node, x.e.nodeNames())
 	}
-	x.node = q.Node
-	if err := x.setWindow(ctx, q); err != nil || q.KFL == "" {
+	if q.Format == pcapng.Pcap && (q.Profile == Rich || q.Secrets) {
+		return usage("a pcap file holds packets only: what is rich, and session secrets, are for pcapng")
+	}
+	if err := x.setWindow(ctx, q); err != nil {
 		return err
 	}
-	return x.ask(ctx, q)
+	if q.KFL != "" {
+		if err := x.ask(ctx, q); err != nil {
+			return err
+		}
+	}
+	if q.Profile == Rich {
+		x.rich, err = x.e.richness(ctx, x.window)
+	}
+	return err
 }
 
 // ask finds the packets of the connections that a query selects in the window.
@@ -174,195 +196,6 @@ func (x *exporter) setWindow(ctx context.Context, q Export) error {
 	return nil
 }
 
-// source opens the packets. Those that KFL selects can be gone to directly, unless
-// the input holds something beside packets that is to be kept.
-func (x *exporter) source(ctx context.Context) (*selection, error) {
-	if x.index == nil {
-		return x.e.everything(ctx, x.selection())
-	}
-	return x.e.selection(ctx, x.index, x.numbers, x.index.account.Extras)
-}
-
-// copy writes the selected packets of src.
-func (x *exporter) copy(ctx context.Context, q Export, src *selection, out io.Writer) error {
-	progress := Progress{Task: "exporting", Total: x.e.size()}
-	var b packet.Batch
-	for {
-		end := src.ReadBatch(&b)
-		if end != nil && !errors.Is(end, io.EOF) {
-			return end
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		x.extras.read(src)
-		interfaces := x.extras.describe()
-		if err := x.check(interfaces); err != nil {
-			return err
-		}
-		if err := x.write(b.Records, interfaces, out); err != nil {
-			return err
-		}
-		progress.Packets, progress.Bytes = x.seen.Packets, x.seen.Bytes
-		progress.Done = end != nil
-		x.e.w.cfg.Progress(progress)
-		if end != nil {
-			break
-		}
-	}
-	return x.finish(q, src, out)
-}
-
-// write counts packets and writes those that are asked for, and before them what was
-// met beside packets.
-func (x *exporter) write(recs []packet.Record, interfaces []packet.Interface, out io.Writer) error {
-	if x.w != nil {
-		if err := x.failed(x.extras.write(x.w, x.format)); err != nil {
-			return err
-		}
-	}
-	x.count(recs)
-	all := x.node == "" && x.bpf == nil && x.ends == nil
-	for i := range recs {
-		r := &recs[i]
-		if r.Time < x.from || r.Time >= x.to && x.to != math.MaxInt64 || !all && !x.selects(r) || x.dedupe.further(r) {
-			continue
-		}
-		if x.w == nil {
-			if err := x.begin(out); err != nil {
-				return err
-			}
-		}
-		x.result.Packets++
-		if r.Interface = x.extras.use(r.Interface); r.Time > x.last || x.result.Packets == 1 {
-			x.last = r.Time
-		}
-		if err := x.w.Write(r, interfaces); err != nil {
-			return x.failed(err)
-		}
-	}
-	return nil
-}
-
-// outside refuses a window that nothing was recorded in, once all is read. Nothing
-// is written then.
-func (x *exporter) outside(q Export) error {
-	if x.index != nil || x.seen.Packets == 0 {
-		return nil
-	}
-	_, _, err := x.e.window(q.From, q.To, time.Unix(0, x.span[0]).UTC(), time.Unix(0, x.span[1]).UTC())
-	return err
-}
-
-// begin begins the file.
-func (x *exporter) begin(out io.Writer) error {
-	o := pcapng.Options{
-		Format: x.format, Nanosecond: true, Window: reorderBytes, Reserve: true,
-		Application: strings.TrimSpace("shark " + x.e.w.cfg.Version), Comments: x.extras.comments,
-	}
-	if len(x.extras.interfaces) > 0 {
-		o.Link = x.extras.interfaces[0].Link
-	}
-	x.extras.written.comments = len(x.extras.comments)
-	var err error
-	if x.w, err = pcapng.NewWriter(out, o); err == nil {
-		err = x.extras.write(x.w, x.format)
-	}
-	return x.failed(err)
-}
-
-// failed says what went wrong with writing.
-func (x *exporter) failed(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, pcapng.ErrLinkType):
-		return usage("the packets have several link types, and %w: write pcapng instead", err)
-	}
-	return fmt.Errorf("writing packets: %w", err)
-}
-
-// finish ends the file and gives account.
-func (x *exporter) finish(q Export, src *selection, out io.Writer) error {
-	if err := x.outside(q); err != nil {
-		return err
-	}
-	if x.w == nil {
-		if err := x.begin(out); err != nil {
-			return err
-		}
-	}
-	if err := x.failed(x.extras.finish(x.w, x.format, x.last)); err != nil {
-		return err
-	}
-	if err := x.failed(x.w.Close()); err != nil {
-		return err
-	}
-	x.result.Bytes, x.result.OutOfOrder = x.w.Size(), x.w.Late()
-	if x.index != nil {
-		x.result.Coverage = x.e.coverage(x.index)
-		x.result.Coverage.recorded(x.hints, false)
-	} else {
-		c := x.e.readCoverage(src.src)
-		c.Packets, c.Bytes = x.seen.Packets, x.seen.Bytes
-		if c.Packets > 0 {
-			c.From, c.To = time.Unix(0, x.span[0]).UTC(), time.Unix(0, x.span[1]).UTC()
-		}
-		x.result.Coverage = c
-	}
-	if x.dedupe != nil {
-		x.result.Dropped = x.dedupe.dropped
-		if x.index == nil {
-			x.result.Coverage.sightings(x.dedupe.seen(x.e))
-		}
-	}
-	x.result.Coverage = x.result.Coverage.within(x.window[0], x.window[1])
-	x.result.Coverage.recorded(x.extras.notes(x.format), false)
-	return nil
-}
-
-// count takes packets that were read into the account.
-func (x *exporter) count(recs []packet.Record) {
-	if len(recs) == 0 {
-		return
-	}
-	if x.seen.Packets == 0 {
-		x.span = [2]int64{recs[0].Time, recs[0].Time}
-	}
-	first, last, size := x.span[0], x.span[1], int64(0)
-	for i := range recs {
-		r := &recs[i]
-		first, last = min(first, r.Time), max(last, r.Time)
-		size += int64(len(r.Data))
-	}
-	x.span = [2]int64{first, last}
-	x.seen.Packets += int64(len(recs))
-	x.seen.Bytes += size
-}
-
-// check refuses a packet filter that cannot be answered on an interface's link
-// type, which else would silently match nothing.
-func (x *exporter) check(interfaces []packet.Interface) error {
-	for ; x.bpf != nil && x.checked < len(interfaces); x.checked++ {
-		if err := x.bpf.Check(interfaces[x.checked].Link); err != nil {
-			return usage("%w", err)
-		}
-	}
-	return nil
-}
-
-// selects tells whether a packet of the window is asked for; the cheap conditions
-// come first.
-func (x *exporter) selects(r *packet.Record) bool {
-	if x.node != "" && x.extras.nodes[r.Interface] != x.node {
-		return false
-	}
-	if x.bpf != nil && !x.bpf.Match(r.Link, r.Data, r.OrigLen) {
-		return false
-	}
-	return x.ends.match(r)
-}
-
 // nodes lists the nodes that captured; none for capture files.
 func (e *Evidence) nodes() (names []string) {
 	if e.snapshot != nil {
@@ -384,7 +217,7 @@ func (e *Evidence) nodeNames() string {
 // selection is what of a snapshot has to be read.
 func (x *exporter) selection() snapshot.Selection {
 	s := whole
-	s.Node = x.node
+	s.Node = x.q.Node
 	if x.from != math.MinInt64 || x.to != math.MaxInt64 {
 		s.From, s.To = max(x.from, 1), x.to
 	}

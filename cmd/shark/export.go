@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,92 +18,188 @@ import (
 
 type exportOptions struct {
 	windowOptions
-	file     string
-	format   string
-	bpf      string
-	node     string
-	workload string
-	ip       string
-	identity string
-	force    bool
-	dedupe   bool
+	file      string
+	format    string
+	profile   string
+	secrets   bool
+	bpf       string
+	node      string
+	workload  string
+	ip        string
+	identity  string
+	fields    []string
+	splitBy   string
+	splitSize byteSize
+	splitTime time.Duration
+	dedupe    bool
+	force     bool
 }
+
+// exportFormats are the formats of export: of packets, then of entries.
+var exportFormats = []string{"pcapng", "pcap", "jsonl", "csv", "har", "zeek", "parquet"}
 
 func newExport(a *app) *cobra.Command {
 	var o exportOptions
 	cmd := &cobra.Command{
 		Use:   "export SNAPSHOT... [KFL] -w FILE",
-		Short: "Write packets to a file for Wireshark and its like",
+		Short: "Write packets or entries to files for other programs",
 		Long: `Write packets to a capture file, in order of time. A KFL expression selects the
 connections of the entries it matches, with all their packets. Every condition that
 is given must hold. -w - writes to standard output. A file that is there already is
-replaced with --force only, and never when it is read or part of a snapshot.`,
+replaced with --force only, and never when it is read or part of a snapshot.
+
+A portable file (default) is for every program: it has one link type, one snap
+length, one interface for each node. Where the packets have several link types, all
+become Ethernet: Linux cooked, raw IP, loopback, PPP and Cisco HDLC get an Ethernet
+header for theirs, with the addresses that are known and else zeros, and what is
+behind it stays as it is. What cannot be Ethernet is left out, and said.
+
+A rich file (--profile rich) is for Wireshark: all link types, an interface for each
+pod, names of the addresses that one pod, service or node had all the time, on the
+first packet of each connection a comment with its ends and entries, and packet ids that
+all sightings of one packet have in common.
+
+Session secrets, which decrypt TLS, are left out unless --secrets puts them in, ahead
+of the packets.
+
+With --split-by FILE is a pattern: out.pcapng becomes out-KEY.pcapng for each pod,
+node, size or time. The files are listed on standard output.
+
+Entries, without their packets, are written as jsonl, csv, har (HTTP Archive 1.2, no
+bodies), zeek (a folder of logs: conn, http, dns) or parquet. Without an expression
+these are calls and messages; of zeek, connections too.`,
 		Example: `  shark export outage.pcap 'http && status_code >= 500' -w errors.pcapng
   shark export outage.pcap --bpf 'tcp port 6379' --from -5m -w redis.pcap
-  shark export mysnapshot --workload shop/cart -w - | wireshark -k -i -`,
+  shark export mysnapshot --workload shop/cart -w - | wireshark -k -i -
+  shark export mysnapshot --profile rich --secrets -w everything.pcapng
+  shark export mysnapshot --split-by pod -w pods/out.pcapng
+  shark export mysnapshot 'http && failed' -w failed.har
+  shark export mysnapshot --format zeek -w logs`,
 		Args:              argsAtLeast(1),
 		ValidArgsFunction: a.completeQuery,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runExport(cmd.Context(), a, args, o) },
 	}
 	o.addFlags(cmd)
 	f := cmd.Flags()
-	f.StringVarP(&o.file, "write", "w", "", "file to write, - for standard output")
-	f.StringVar(&o.format, "format", "", "pcap or pcapng (default: by the file's name, else pcapng)")
+	f.StringVarP(&o.file, "write", "w", "", "file to write, - for standard output; of zeek a folder")
+	f.StringVar(&o.format, "format", "", strings.Join(exportFormats, ", ")+" (default: by the file's name, else pcapng)")
+	o.profileFlags(cmd)
 	f.StringVar(&o.bpf, "bpf", "", "pcap-filter(7) expression")
 	f.StringVar(&o.node, "node", "", "node that captured the packets")
 	f.StringVar(&o.workload, "workload", "", "pod, service or workload at either end, as name or namespace/name")
 	f.StringVar(&o.ip, "ip", "", "address or CIDR block at either end")
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
+	f.StringSliceVar(&o.fields, "fields", nil, "of jsonl, csv and parquet: only these fields")
+	f.StringVar(&o.splitBy, "split-by", "", "several files: pod, node, size or time")
+	o.splitSize = 100_000_000
+	f.Var(&o.splitSize, "split-size", "with --split-by size: begin the next file after so much")
+	f.DurationVar(&o.splitTime, "split-time", 5*time.Minute, "with --split-by time: length of a file")
 	f.BoolVar(&o.dedupe, "dedupe", false, "write one sighting of each packet that several nodes or interfaces captured")
 	f.BoolVar(&o.force, "force", false, "replace the file if it is there already")
-	_ = cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"pcap", "pcapng"}, cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
+	for flag, values := range map[string][]string{"format": exportFormats, "split-by": {"pod", "node", "size", "time"}} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
+	}
+	_ = cmd.RegisterFlagCompletionFunc("fields", a.completeField) // fails only if the flag is missing
 	return cmd
 }
 
+// profileFlags are the flags of what a capture file is made for.
+func (o *exportOptions) profileFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&o.profile, "profile", "portable", "portable, for every program, or rich, for Wireshark")
+	cmd.Flags().BoolVar(&o.secrets, "secrets", false, "write TLS session secrets, before the packets")
+	_ = cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"portable", "rich"}, cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
+}
+
 // formatOf chooses the format by the flag or the file's name.
-func (o *exportOptions) formatOf() (pcapng.Format, error) {
-	switch {
-	case o.format == "pcap", o.format == "" && strings.HasSuffix(o.file, ".pcap"):
-		return pcapng.Pcap, nil
-	case o.format == "pcapng", o.format == "":
-		return pcapng.Pcapng, nil
+func (o *exportOptions) formatOf() (string, error) {
+	form := o.format
+	if ext := strings.TrimPrefix(filepath.Ext(o.file), "."); form == "" && slices.Contains(exportFormats, ext) && ext != "zeek" {
+		form = ext
 	}
-	return 0, usagef("--format %q: pcap or pcapng", o.format)
+	form = cmp.Or(form, "pcapng")
+	if !slices.Contains(exportFormats, form) {
+		return "", usagef("--format %q: one of %s", form, strings.Join(exportFormats, ", "))
+	}
+	return form, nil
 }
 
 func runExport(ctx context.Context, a *app, args []string, o exportOptions) error {
 	if o.file == "" {
 		return usagef("where to? name a file with -w, or - for standard output")
 	}
-	format, err := o.formatOf()
+	form, err := o.formatOf()
+	if err != nil {
+		return err
+	}
+	if form != "pcapng" && form != "pcap" {
+		return exportEntries(ctx, a, args, form, o)
+	}
+	q, err := o.packets(form)
 	if err != nil {
 		return err
 	}
 	if o.file == "-" && a.terminal {
 		return usagef("packets are not for a terminal: send standard output to a file or a program")
 	}
-	refs, expr, err := splitQuery(args)
-	if err != nil {
+	var refs []string
+	if refs, q.KFL, err = splitQuery(args); err != nil {
 		return err
 	}
-	if err := checkTarget(o.file, append(slices.Clone(refs), o.identity), o.force); err != nil {
-		return err
+	read := append(slices.Clone(refs), o.identity)
+	if o.splitBy == "" {
+		if err := checkTarget(o.file, read, o.force); err != nil {
+			return err
+		}
 	}
 	e, err := a.open(ctx, refs, o.identity)
 	if err != nil {
 		return err
 	}
 	defer e.Close()
-	q := workbench.Export{
-		KFL: expr, BPF: o.bpf, Node: o.node, Workload: o.workload, IP: o.ip, From: o.from.When, To: o.to.When, Format: format, Dedupe: o.dedupe,
+	var done *workbench.Exported
+	if o.splitBy != "" {
+		done, err = exportSplit(ctx, a, e, q, o, read)
+	} else {
+		done, err = exportPackets(ctx, a, e, q, o.file)
 	}
-	done, err := exportPackets(ctx, a, e, q, o.file)
 	if err != nil {
 		return err
 	}
+	return a.exported(done)
+}
+
+// packets makes the question for packets.
+func (o *exportOptions) packets(form string) (workbench.Export, error) {
+	q := workbench.Export{BPF: o.bpf, Node: o.node, Workload: o.workload, IP: o.ip, From: o.from.When, To: o.to.When, Secrets: o.secrets, Dedupe: o.dedupe}
+	if form == "pcap" {
+		q.Format = pcapng.Pcap
+	}
+	switch o.profile {
+	case "portable":
+	case "rich":
+		q.Profile = workbench.Rich
+	default:
+		return q, usagef("--profile %q: portable or rich", o.profile)
+	}
+	switch {
+	case len(o.fields) > 0:
+		return q, usagef("--fields goes with jsonl, csv and parquet; a capture file has packets")
+	case o.splitBy != "" && !slices.Contains([]string{"pod", "node", "size", "time"}, o.splitBy):
+		return q, usagef("--split-by %q: pod, node, size or time", o.splitBy)
+	case o.splitBy != "" && o.file == "-":
+		return q, usagef("several files do not go to standard output: name one with -w, which the others are called after")
+	}
+	return q, nil
+}
+
+// exported says what was written.
+func (a *app) exported(done *workbench.Exported) error {
 	what := workbench.Count(done.Packets, "packets")
 	if done.Conns > 0 {
 		what += " of " + workbench.Count(int64(done.Conns), "connections")
+	}
+	if done.Files != 1 {
+		what += " in " + workbench.Count(int64(done.Files), "files")
 	}
 	if done.OutOfOrder > 0 {
 		what += fmt.Sprintf(", %s of them out of order, captured too far from their time", workbench.Grouped(done.OutOfOrder))
@@ -108,4 +208,24 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 		what += fmt.Sprintf(", %s more left out", workbench.Count(done.Dropped, "sightings"))
 	}
 	return a.footer(what+", "+byteText(done.Bytes), done.Coverage, nil)
+}
+
+// exportSplit writes several files, and lists them.
+func exportSplit(ctx context.Context, a *app, e *workbench.Evidence, q workbench.Export, o exportOptions, read []string) (*workbench.Exported, error) {
+	files := newFileSet(o.file, read, o.force)
+	done, err := e.ExportSplit(ctx, q, workbench.Split{By: workbench.SplitBy(o.splitBy), Size: int64(o.splitSize), Every: o.splitTime}, files)
+	if err != nil {
+		return nil, errors.Join(err, files.Clear())
+	}
+	paths, err := files.commit()
+	if err != nil {
+		return nil, errors.Join(err, files.Clear())
+	}
+	a.bar.clear()
+	for _, p := range paths {
+		if _, err := fmt.Fprintln(a.out, p); err != nil {
+			return nil, err
+		}
+	}
+	return done, nil
 }

@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"shark/workbench"
 	"shark/workbench/index"
@@ -54,41 +57,123 @@ func exportPackets(ctx context.Context, a *app, e *workbench.Evidence, q workben
 	return done, out.Flush()
 }
 
-// exportFile writes to a file that appears under its name only when it is whole.
+// exportFile writes packets to a file.
 func exportFile(ctx context.Context, e *workbench.Evidence, q workbench.Export, path string) (done *workbench.Exported, err error) {
+	err = writeFile(path, func(out io.Writer) error {
+		done, err = e.Export(ctx, q, out)
+		return err
+	})
+	return done, err
+}
+
+// writeFile writes to a file that appears under its name only when it is whole.
+func writeFile(path string, write func(io.Writer) error) (err error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return exportTo(ctx, e, q, path) // a pipe or a device has no name to give
+		return writeTo(path, write) // a pipe or a device has no name to give
 	}
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real // a link, such as /dev/stdout, stays one
 	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".part-*")
 	if err != nil {
-		return nil, writing(path, "", err)
+		return writing(path, "", err)
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, os.Remove(f.Name()))
 		}
 	}()
-	done, err = e.Export(ctx, q, f)
+	err = write(f)
 	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
-		return nil, writing(path, f.Name(), err)
+		return writing(path, f.Name(), err)
 	}
-	return done, os.Rename(f.Name(), path)
+	return os.Rename(f.Name(), path)
 }
 
-// exportTo writes to what is there already.
-func exportTo(ctx context.Context, e *workbench.Evidence, q workbench.Export, path string) (*workbench.Exported, error) {
+// writeTo writes to what is there already.
+func writeTo(path string, write func(io.Writer) error) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return writing(path, "", err)
+	}
+	return errors.Join(write(f), f.Close())
+}
+
+// fileSet is the files of an export that is split: out.pcapng is out-KEY.pcapng of each.
+// They appear under their names when all are whole.
+type fileSet struct {
+	stem, ext string
+	read      []string // which are never replaced
+	force     bool
+	parts     []filePart
+}
+
+// filePart is one of the files: what it is to be called, and where it is until then.
+type filePart struct{ part, path, temp string }
+
+var _ workbench.Files = (*fileSet)(nil)
+
+func newFileSet(pattern string, read []string, force bool) *fileSet {
+	ext := filepath.Ext(pattern)
+	return &fileSet{stem: strings.TrimSuffix(pattern, ext), ext: ext, read: read, force: force}
+}
+
+// Create implements workbench.Files.
+func (s *fileSet) Create(part string) (io.WriteCloser, error) {
+	path := s.stem + "-" + part + s.ext
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, usagef("%s is there already and is no file: write to others", path)
+	}
+	if err := checkTarget(path, s.read, s.force); err != nil {
+		return nil, err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".shark.part-*")
 	if err != nil {
 		return nil, writing(path, "", err)
 	}
-	done, err := e.Export(ctx, q, f)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, err
+	s.parts = append(s.parts, filePart{part, path, f.Name()})
+	if err := f.Chmod(0o644); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	return done, nil
+	return f, nil
+}
+
+// Append implements workbench.Files.
+func (s *fileSet) Append(part string) (io.WriteCloser, error) {
+	i := slices.IndexFunc(s.parts, func(p filePart) bool { return p.part == part })
+	if i < 0 {
+		return nil, fmt.Errorf("file %s was not begun", part)
+	}
+	f, err := os.OpenFile(s.parts[i].temp, os.O_WRONLY, 0)
+	if err != nil {
+		return nil, writing(s.parts[i].path, s.parts[i].temp, err)
+	}
+	if _, err := f.Seek(0, io.SeekEnd); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Clear implements workbench.Files.
+func (s *fileSet) Clear() error {
+	var errs []error
+	for _, p := range s.parts {
+		errs = append(errs, os.Remove(p.temp))
+	}
+	s.parts = nil
+	return errors.Join(errs...)
+}
+
+// commit gives the files their names, and returns those.
+func (s *fileSet) commit() (paths []string, err error) {
+	for len(s.parts) > 0 {
+		p := s.parts[0]
+		if err := os.Rename(p.temp, p.path); err != nil {
+			return nil, err
+		}
+		paths, s.parts = append(paths, p.path), s.parts[1:]
+	}
+	return paths, nil
 }
 
 // writing names in an error the file that is to be, not the one that was to become it.

@@ -30,6 +30,7 @@ type Options struct {
 	Link       packet.LinkType
 	SnapLen    uint32
 	Nanosecond bool
+	Continue   bool // the file has its header, with Link, and packets: more are written
 
 	// Window is how many bytes, or some more, are held back to put packets in order
 	// of time. Packets of the same time stay in the order they come in. With 0 all do.
@@ -69,6 +70,7 @@ func NewWriter(w io.Writer, o Options) (*Writer, error) {
 	}
 	switch o.Format {
 	case Pcap:
+		x.started, x.link = o.Continue, o.Link
 	case Pcapng:
 		x.started = true
 		x.writeSection()

@@ -1,0 +1,322 @@
+package workbench
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+	"unicode"
+
+	"shark/dissector"
+	"shark/dissector/field"
+	"shark/packet"
+	"shark/packet/pcapng"
+	"shark/snapshot/identity"
+	"shark/workbench/index"
+)
+
+// Limits of what a rich file says beside its packets.
+const (
+	// maxTalks is how many connections get a comment; each takes about 400 bytes of memory.
+	maxTalks = 256 << 10
+	// maxTalkEntries is how many entries a comment lists.
+	maxTalkEntries = 8
+	// maxPodFaces is how many interfaces are made for pods.
+	maxPodFaces = 64 << 10
+	// maxTalkName is how many bytes of a name go into a comment.
+	maxTalkName = 256
+)
+
+// richness is what a rich file says beside its packets that the input does not.
+type richness struct {
+	names  []pcapng.Name
+	finder *podFinder
+	faces  map[podFace]uint32
+	talks  map[packet.Flow][]*talk // by the flow, the lesser end first
+	known  map[uint64]*talk        // by connection
+	mute   int64                   // connections beyond maxTalks
+	alike  int64                   // packets of pods beyond maxPodFaces
+}
+
+// podFace is a pod seen at an interface of the input.
+type podFace struct {
+	in          uint32
+	space, name string
+}
+
+// talk is a connection that gets a comment.
+type talk struct {
+	from     int64 // time of its first packet
+	src, dst string
+	id       int64 // entry of the connection
+	calls    []int64
+	more     int64 // calls beyond maxTalkEntries
+	said     bool
+}
+
+// richness finds out about all connections and addresses of the evidence in a window.
+func (e *Evidence) richness(ctx context.Context, window [2]time.Time) (*richness, error) {
+	r := &richness{
+		finder: newPodFinder(e.identity), faces: make(map[podFace]uint32),
+		talks: make(map[packet.Flow][]*talk), known: make(map[uint64]*talk),
+	}
+	var err error
+	if r.names, err = names(e.identity, window); err != nil {
+		return nil, err
+	}
+	x, plan, err := e.plan(ctx, "!"+dissector.FlowProtocol.Name)
+	if err != nil {
+		return nil, err
+	}
+	see := e.w.newTalks(r)
+	for row, err := range x.db.Query(ctx, plan, index.QueryOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		see.row(row)
+	}
+	return r, nil
+}
+
+// names lists the addresses that one pod, service or node alone had in a window: pods as
+// name.namespace, services as name.namespace.svc.
+func names(log *identity.Log, window [2]time.Time) (out []pcapng.Name, err error) {
+	all, err := log.IPs(identity.IPFilter{})
+	if err != nil {
+		return nil, err
+	}
+	for _, ip := range all {
+		addr, err := netip.ParseAddr(ip.IP)
+		if err != nil {
+			continue
+		}
+		if name := onlyOwner(ip.Records, window); name != "" {
+			out = append(out, pcapng.Name{Addr: packet.AddrFrom(addr), Name: name})
+		}
+	}
+	return out, nil
+}
+
+// onlyOwner returns the name of the one that had an address in a window; empty when there
+// were several. A node goes before the pods that share its address.
+func onlyOwner(records []identity.IPRecord, window [2]time.Time) string {
+	pick := func(nodes bool) (names map[string]bool) {
+		names = make(map[string]bool)
+		for _, r := range records {
+			before := !r.To.IsZero() && !window[0].IsZero() && r.To.Before(window[0])
+			after := !window[1].IsZero() && !r.From.Before(window[1])
+			if !before && !after && nodes == (r.Kind == identity.Node) {
+				names[hostName(r)] = true
+			}
+		}
+		return names
+	}
+	found := pick(true)
+	if len(found) == 0 {
+		found = pick(false)
+	}
+	if len(found) != 1 {
+		return ""
+	}
+	for name := range found {
+		return name
+	}
+	return ""
+}
+
+// hostName writes who had an address as the name of a host.
+func hostName(r identity.IPRecord) string {
+	name := printable(r.Name)
+	if r.Namespace != "" {
+		name += "." + printable(r.Namespace)
+	}
+	if r.Kind == identity.Service {
+		name += ".svc"
+	}
+	return name
+}
+
+// printable leaves of a name what is fit to be read.
+func printable(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s)
+	if len(s) > maxTalkName {
+		s = strings.ToValidUTF8(s[:maxTalkName], "")
+	}
+	return s
+}
+
+// talks reads connections and calls.
+type talks struct {
+	r                     *richness
+	w                     *Workbench
+	names, spaces, process [2]*field.Field // of client and server
+}
+
+func (w *Workbench) newTalks(r *richness) *talks {
+	pair := func(a, b string) [2]*field.Field {
+		return [2]*field.Field{w.catalogue.Lookup(a), w.catalogue.Lookup(b)}
+	}
+	return &talks{r, w, pair("src.name", "dst.name"), pair("src.namespace", "dst.namespace"), pair("local_process_name", "remote_process_name")}
+}
+
+// row takes an entry. A connection's comes before those of its calls: it begins no later.
+func (t *talks) row(row *index.Row) {
+	p := t.w.place(row)
+	if !p.isConn {
+		if k := t.r.known[p.conn]; k != nil && len(k.calls) < maxTalkEntries {
+			k.calls = append(k.calls, row.ID())
+		} else if k != nil {
+			k.more++
+		}
+		return
+	}
+	if len(t.r.known) == maxTalks {
+		t.r.mute++
+		return
+	}
+	f, ok := flowOf(row)
+	if !ok {
+		return
+	}
+	k := &talk{from: p.time.UnixNano(), src: t.end(row, 0), dst: t.end(row, 1), id: row.ID()}
+	t.r.known[p.conn] = k
+	t.r.talks[f] = append(t.r.talks[f], k)
+}
+
+// end writes who one end of a connection is.
+func (t *talks) end(row *index.Row, side int) string {
+	get := func(f *field.Field) string {
+		s, _ := row.Value(f).(string)
+		return printable(s)
+	}
+	name := get(t.names[side])
+	if space := get(t.spaces[side]); space != "" && name != "" {
+		name = space + "/" + name
+	}
+	if name == "" {
+		ips, ports := [2]field.TextField{field.SrcIP, field.DstIP}, [2]field.IntField{field.SrcPort, field.DstPort}
+		name = endText(row.Value(ips[side].Field).(string), row.Value(ports[side].Field).(int64))
+	}
+	if process := get(t.process[side]); process != "" && process != name {
+		name += " (process " + process + ")"
+	}
+	return name
+}
+
+// flowOf returns the flow of a connection's entry, the lesser end first.
+func flowOf(row *index.Row) (packet.Flow, bool) {
+	src, err := netip.ParseAddr(row.Value(field.SrcIP.Field).(string))
+	dst, err2 := netip.ParseAddr(row.Value(field.DstIP.Field).(string))
+	if err != nil || err2 != nil {
+		return packet.Flow{}, false
+	}
+	f := packet.Flow{
+		Src: packet.AddrFrom(src), Dst: packet.AddrFrom(dst),
+		SrcPort: uint16(row.Value(field.SrcPort.Field).(int64)), DstPort: uint16(row.Value(field.DstPort.Field).(int64)),
+	}
+	transport := row.Value(field.Carrier.Field).(string)
+	for _, p := range []packet.Proto{packet.TCP, packet.UDP, packet.SCTP, packet.ICMP, packet.ICMPv6} {
+		if p.String() == transport {
+			f.Proto = p
+		}
+	}
+	return lesser(f), f.Proto != 0
+}
+
+// lesser returns a flow in the direction in which the lesser end comes first.
+func lesser(f packet.Flow) packet.Flow {
+	if cmp.Or(strings.Compare(string(f.Src[:]), string(f.Dst[:])), cmp.Compare(f.SrcPort, f.DstPort)) > 0 {
+		return f.Reverse()
+	}
+	return f
+}
+
+// begin gives the names to what is written beside packets.
+func (r *richness) begin(x *extras) {
+	x.names, x.own = r.names, len(r.names)
+}
+
+// mark puts a packet that came by interface in under that of its pod, and the comment of
+// its connection on it, if none had that yet.
+func (r *richness) mark(rec *packet.Record, in uint32, f *faces) {
+	if space, name := r.finder.here(rec, f.nodes[in]); name != "" {
+		rec.Interface = r.face(podFace{f.same[in], space, name}, f)
+	}
+	p := &r.finder.p
+	if p.Kind != packet.Transport {
+		return
+	}
+	for _, k := range r.talks[lesser(p.Flow())] {
+		if !k.said && k.from <= rec.Time {
+			k.said = true
+			rec.Options = commented(rec, k.text())
+			return
+		}
+	}
+}
+
+// face returns the interface of a pod.
+func (r *richness) face(k podFace, f *faces) uint32 {
+	if i, ok := r.faces[k]; ok {
+		return i
+	}
+	if len(r.faces) == maxPodFaces {
+		r.alike++
+		return f.of[k.in]
+	}
+	r.faces[k] = f.pod(k.in, printable(k.space)+"/"+printable(k.name))
+	return r.faces[k]
+}
+
+// text is the comment.
+func (k *talk) text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s -> %s; entry %d", k.src, k.dst, k.id)
+	for i, id := range k.calls {
+		if i == 0 {
+			b.WriteString("; calls ")
+		} else {
+			b.WriteString(", ")
+		}
+		fmt.Fprint(&b, id)
+	}
+	if k.more > 0 {
+		fmt.Fprintf(&b, " and %s more", Grouped(k.more))
+	}
+	return b.String()
+}
+
+// commented returns the options of a packet with a comment before them.
+func commented(rec *packet.Record, text string) []byte {
+	if len(rec.Options) == 0 {
+		rec.OptionsBigEndian = false
+	}
+	order := binary.AppendByteOrder(binary.LittleEndian)
+	if rec.OptionsBigEndian {
+		order = binary.BigEndian
+	}
+	const comment = 1 // opt_comment (pcapng draft, section 3.5)
+	b := order.AppendUint16(nil, comment)
+	b = append(order.AppendUint16(b, uint16(len(text))), text...)
+	b = append(b, "\x00\x00\x00"[:-len(text)&3]...)
+	return append(b, rec.Options...)
+}
+
+// notes says where a limit bit.
+func (r *richness) notes() (out []string) {
+	if r.mute > 0 {
+		out = append(out, fmt.Sprintf("%s without a comment: the first %s have one", Count(r.mute, "connections"), Grouped(maxTalks)))
+	}
+	if r.alike > 0 {
+		out = append(out, fmt.Sprintf("%s of pods without an interface of their own: the first %s have one", Count(r.alike, "packets"), Grouped(maxPodFaces)))
+	}
+	return out
+}
