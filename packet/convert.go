@@ -86,10 +86,11 @@ func carryNull(b []byte) (c carried, ok bool) {
 	if family > 0xffff {
 		family = binary.LittleEndian.Uint32(b)
 	}
-	if family > uint32(maxLength802_3) && family <= 0xffff {
-		return carried{header: 4, kind: uint16(family)}, true
+	switch family {
+	case 2, 10, 23, 24, 28, 30: // IP: see Decoder.null
+		return carryIP(b, 4)
 	}
-	return carryIP(b, 4)
+	return carried{header: 4, kind: uint16(family)}, family > uint32(maxLength802_3) && family <= 0xffff
 }
 
 // carryCooked reads a Linux cooked header: kind of packet, hardware, protocol, and the

@@ -65,8 +65,8 @@ func (s *sheet) extras(x *extras) error {
 
 // use notes that a packet of interface i is written, at a time.
 func (s *sheet) use(i uint32, t int64) {
-	for len(s.used) <= int(i) {
-		s.used = append(s.used, false)
+	if int(i) >= len(s.used) {
+		s.used = append(s.used, make([]bool, int(i)+1-len(s.used))...)
 	}
 	s.used[i] = true
 	if s.packets++; t > s.last || s.packets == 1 {

@@ -155,8 +155,8 @@ func printable(s string) string {
 
 // talks reads connections and calls.
 type talks struct {
-	r                     *richness
-	w                     *Workbench
+	r                      *richness
+	w                      *Workbench
 	names, spaces, process [2]*field.Field // of client and server
 }
 

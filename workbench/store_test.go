@@ -102,8 +102,8 @@ func TestExportOfNodes(t *testing.T) {
 	e := open(t, w, "two")
 	for node, path := range map[string]string{"worker-1": a, "worker-2": b} {
 		for _, kfl := range []string{"", "conn"} {
-			out, _ := export(t, e, Export{Node: node, KFL: kfl})
-			if d := differ(packetsOf(t, out), packetsOf(t, path)); d != "" {
+			out, _ := export(t, e, Export{Node: node, KFL: kfl, Profile: Rich})
+			if d := differ(uncommented(packetsOf(t, out)), packetsOf(t, path)); d != "" {
 				t.Errorf("%s %q: %s", node, kfl, d)
 			}
 			r := must(pcapng.OpenFiles(out))(t)

@@ -25,7 +25,7 @@ func newSnapshot(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newSnapshotImport(a), newSnapshotList(a), newSnapshotShow(a), newSnapshotVerify(a), newSnapshotSign(a), newSnapshotDelete(a),
-		newSnapshotCopy(a), newSnapshotDownload(a), newSnapshotUpload(a),
+		newSnapshotCopy(a), newSnapshotDownload(a), newSnapshotUpload(a), newSnapshotCat(a),
 		newSnapshotHold(a), newSnapshotRelease(a), newSnapshotPrune(a), newSnapshotRepair(a))
 	return cmd
 }
