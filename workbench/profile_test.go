@@ -220,6 +220,11 @@ func TestRich(t *testing.T) {
 		t.Errorf("%d comments for %d connections", len(conns), len(list))
 	}
 	all := strings.Join(strings.Fields(text), " ") + " "
+	for _, id := range ids(t, e, "dns && index == 0") { // of UDP, which begin when their connection does
+		if !strings.Contains(all, fmt.Sprintf("; calls %d", id)) {
+			t.Errorf("no comment begins with call %d", id)
+		}
+	}
 	for _, id := range list {
 		if !strings.Contains(all, fmt.Sprintf("; entry %d; ", id)) && !strings.Contains(all, fmt.Sprintf("; entry %d ", id)) {
 			t.Errorf("no comment names entry %d", id)

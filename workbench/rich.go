@@ -67,18 +67,29 @@ func (e *Evidence) richness(ctx context.Context, window [2]time.Time) (*richness
 	if r.names, err = names(e.identity, window); err != nil {
 		return nil, err
 	}
-	x, plan, err := e.plan(ctx, "!"+dissector.FlowProtocol.Name)
-	if err != nil {
+	t := e.w.newTalks(r)
+	if err := e.eachRow(ctx, dissector.ConnProtocol.Name, t.conn); err != nil {
 		return nil, err
 	}
-	see := e.w.newTalks(r)
+	return r, e.eachRow(ctx, calls, t.call)
+}
+
+// calls selects what is neither a connection nor a flow.
+const calls = "!conn && !flow"
+
+// eachRow calls f with the entries that an expression selects.
+func (e *Evidence) eachRow(ctx context.Context, expr string, f func(*index.Row)) error {
+	x, plan, err := e.plan(ctx, expr)
+	if err != nil {
+		return err
+	}
 	for row, err := range x.db.Query(ctx, plan, index.QueryOptions{}) {
 		if err != nil {
-			return nil, err
+			return err
 		}
-		see.row(row)
+		f(row)
 	}
-	return r, nil
+	return nil
 }
 
 // names lists the addresses that one pod, service or node alone had in a window: pods as
@@ -167,17 +178,20 @@ func (w *Workbench) newTalks(r *richness) *talks {
 	return &talks{r, w, pair("src.name", "dst.name"), pair("src.namespace", "dst.namespace"), pair("local_process_name", "remote_process_name")}
 }
 
-// row takes an entry. A connection's comes before those of its calls: it begins no later.
-func (t *talks) row(row *index.Row) {
-	p := t.w.place(row)
-	if !p.isConn {
-		if k := t.r.known[p.conn]; k != nil && len(k.calls) < maxTalkEntries {
-			k.calls = append(k.calls, row.ID())
-		} else if k != nil {
-			k.more++
-		}
-		return
+// call takes a call.
+func (t *talks) call(row *index.Row) {
+	k := t.r.known[uint64(row.Value(field.ConnID.Field).(int64))]
+	switch {
+	case k == nil:
+	case len(k.calls) < maxTalkEntries:
+		k.calls = append(k.calls, row.ID())
+	default:
+		k.more++
 	}
+}
+
+// conn takes a connection.
+func (t *talks) conn(row *index.Row) {
 	if len(t.r.known) == maxTalks {
 		t.r.mute++
 		return
@@ -186,6 +200,7 @@ func (t *talks) row(row *index.Row) {
 	if !ok {
 		return
 	}
+	p := t.w.place(row)
 	k := &talk{from: p.time.UnixNano(), src: t.end(row, 0), dst: t.end(row, 1), id: row.ID()}
 	t.r.known[p.conn] = k
 	t.r.talks[f] = append(t.r.talks[f], k)
