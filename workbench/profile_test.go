@@ -50,9 +50,9 @@ func linkedFile(t testing.TB, path string, link packet.LinkType, snap uint32) st
 	return write(t, "linked.pcapng", pcapng.Options{}, faces, linked(t, path, link), nil)
 }
 
-// twoNodes is a snapshot of two nodes: node-a with interfaces of two link types, node-b of
+// mixedLinks is a snapshot of two nodes: node-a with interfaces of two link types, node-b of
 // a third, with different snap lengths.
-func twoNodes(t testing.TB, w *Workbench, identity string) *Evidence {
+func mixedLinks(t testing.TB, w *Workbench, identity string) *Evidence {
 	importSnapshot(t, w, snapshot.ImportOptions{Name: "two", Identity: identity, Files: []string{
 		"node-a=" + linkedFile(t, "../testdata/http/server.pcap", ethernet, 65535),
 		"node-a=" + linkedFile(t, "../testdata/redis/basic.pcap", cooked, 262144),
@@ -74,7 +74,7 @@ func insides(list []pkt) (out []string) {
 // libpcap and tshark read to the last packet without a complaint.
 func TestPortable(t *testing.T) {
 	w := newBench(t)
-	e := twoNodes(t, w, "")
+	e := mixedLinks(t, w, "")
 	want := insides(packetsOf(t, "../testdata/http/server.pcap", "../testdata/redis/basic.pcap", "../testdata/dns/records.pcap"))
 	for _, kfl := range []string{"", "conn"} {
 		for _, format := range []pcapng.Format{pcapng.Pcapng, pcapng.Pcap} {
