@@ -480,15 +480,22 @@ func TestExportKeepsWhatIsSaid(t *testing.T) {
 	}
 }
 
-// uncommented takes off the comments that a rich export puts before what options a packet has.
+// uncommented takes off the comments and ids that a rich export puts before what options a
+// packet has.
 func uncommented(list []pkt) []pkt {
 	for i, p := range list {
-		if strings.HasPrefix(p.Options, "\x01\x00") && strings.Contains(p.Options, "; entry ") {
-			n := int(p.Options[2]) | int(p.Options[3])<<8
-			if list[i].Options = p.Options[4+(n+3)&^3:]; list[i].Options == "\x00\x00\x00\x00" {
-				list[i].Options = "" // nothing but the end mark
-			}
+		o := p.Options
+		if strings.HasPrefix(o, "\x01\x00") && strings.Contains(o, "; entry ") {
+			n := int(o[2]) | int(o[3])<<8
+			o = o[4+(n+3)&^3:]
 		}
+		if strings.HasPrefix(o, "\x05\x00\x08\x00") {
+			o = o[12:]
+		}
+		if o == "\x00\x00\x00\x00" {
+			o = "" // nothing but the end mark
+		}
+		list[i].Options = o
 	}
 	return list
 }

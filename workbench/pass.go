@@ -21,6 +21,7 @@ type pass struct {
 	extras    extras
 	faces     faces
 	sheet     *sheet   // the only file; nil until there is something to write
+	dedupe    *dedupe  // nil: nobody asks which packets are sightings of one
 	checked   int      // interfaces whose link type is known to suit the packet filter
 	seen      Coverage // of the packets read
 	span      [2]int64 // first and last time of those
@@ -45,6 +46,9 @@ func (x *exporter) readAll(ctx context.Context) error {
 		return err
 	}
 	defer func() { src.Close() }() // only read from
+	if x.q.Dedupe || x.rich != nil {
+		x.dedupe = x.e.newDedupe(src)
+	}
 	progress := Progress{Task: "exporting", Total: x.e.size()}
 	var b packet.Batch
 	for {
@@ -116,6 +120,11 @@ func (x *exporter) batch(src *selection, recs []packet.Record) error {
 		if r.Time < x.from || r.Time >= x.to && x.to != math.MaxInt64 || !all && !x.selects(r) {
 			continue
 		}
+		id := x.dedupe.first(r)
+		if x.q.Dedupe && id != r.Number {
+			x.result.Dropped++
+			continue
+		}
 		if x.sheet != nil && x.rich == nil && r.Link == x.faces.link { // nearly always
 			x.result.Packets++
 			r.Interface = x.faces.of[r.Interface]
@@ -125,15 +134,15 @@ func (x *exporter) batch(src *selection, recs []packet.Record) error {
 			}
 			continue
 		}
-		if err := x.write(r); err != nil {
+		if err := x.write(r, id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// write writes a packet that is asked for.
-func (x *exporter) write(r *packet.Record) error {
+// write writes a packet that is asked for. All of its sightings have the same id.
+func (x *exporter) write(r *packet.Record, id uint64) error {
 	if !x.faces.settled {
 		if err := x.faces.settle(); err != nil {
 			return err
@@ -143,7 +152,7 @@ func (x *exporter) write(r *packet.Record) error {
 	r.Interface = x.faces.of[in]
 	switch {
 	case x.rich != nil:
-		x.rich.mark(r, in, &x.faces)
+		x.rich.mark(r, in, id, &x.faces)
 	case r.Link != x.faces.link:
 		if !x.convert(r) {
 			return nil
@@ -256,6 +265,9 @@ func (x *exporter) coverage(src *selection) Coverage {
 	c.Packets, c.Bytes = x.seen.Packets, x.seen.Bytes
 	if c.Packets > 0 {
 		c.From, c.To = time.Unix(0, x.span[0]).UTC(), time.Unix(0, x.span[1]).UTC()
+	}
+	if x.q.Dedupe {
+		c.sightings(x.dedupe.seen(x.e))
 	}
 	return c
 }

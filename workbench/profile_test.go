@@ -275,6 +275,31 @@ func TestRichNames(t *testing.T) {
 	}
 }
 
+// TestRichPacketIDs: what two nodes captured of one packet has one id, by tshark's word.
+func TestRichPacketIDs(t *testing.T) {
+	w := newBench(t)
+	const path = "../testdata/http/server.pcap"
+	importSnapshot(t, w, snapshot.ImportOptions{Name: "two", Files: []string{"node-a=" + path, "node-b=" + path}})
+	e := open(t, w, "two")
+	all := len(packetsOf(t, path))
+	out, _ := export(t, e, Export{Profile: Rich})
+	seen := make(map[string]int)
+	for _, row := range tshark(t, out, "", "frame.packet_id") {
+		seen[row[0]]++
+	}
+	for id, n := range seen {
+		if n != 2 || id == "" {
+			t.Errorf("%d packets have the id %q", n, id)
+		}
+	}
+	if len(seen) != all {
+		t.Errorf("%d ids for %d packets", len(seen), all)
+	}
+	if out, x := export(t, e, Export{Profile: Rich, Dedupe: true}); len(packetsOf(t, out)) != all || x.Dropped != int64(all) {
+		t.Errorf("one sighting of each: %+v", x)
+	}
+}
+
 // TestSecretsAreAskedFor: what decrypts the traffic is left out, and said, unless it is
 // asked for; then it comes before all packets.
 func TestSecretsAreAskedFor(t *testing.T) {

@@ -259,12 +259,13 @@ func (r *richness) begin(x *extras) {
 	x.names, x.own = r.names, len(r.names)
 }
 
-// mark puts a packet that came by interface in under that of its pod, and the comment of
-// its connection on it, if none had that yet.
-func (r *richness) mark(rec *packet.Record, in uint32, f *faces) {
+// mark puts a packet that came by interface in under that of its pod, the id of its
+// sightings on it, and the comment of its connection, if no packet had that yet.
+func (r *richness) mark(rec *packet.Record, in uint32, id uint64, f *faces) {
 	if space, name := r.finder.here(rec, f.nodes[in]); name != "" {
 		rec.Interface = r.face(podFace{f.same[in], space, name}, f)
 	}
+	rec.Options = identified(rec, id)
 	p := &r.finder.p
 	if p.Kind != packet.Transport {
 		return
@@ -309,19 +310,47 @@ func (k *talk) text() string {
 	return b.String()
 }
 
-// commented returns the options of a packet with a comment before them.
-func commented(rec *packet.Record, text string) []byte {
+// Options of packets (pcapng draft, sections 3.5 and 4.3).
+const (
+	optionComment  = 1
+	optionPacketID = 5
+)
+
+// optionOrder is the byte order of a packet's options, and of those put before them.
+func optionOrder(rec *packet.Record) binary.AppendByteOrder {
 	if len(rec.Options) == 0 {
 		rec.OptionsBigEndian = false
 	}
-	order := binary.AppendByteOrder(binary.LittleEndian)
 	if rec.OptionsBigEndian {
-		order = binary.BigEndian
+		return binary.BigEndian
 	}
-	const comment = 1 // opt_comment (pcapng draft, section 3.5)
-	b := order.AppendUint16(nil, comment)
+	return binary.LittleEndian
+}
+
+// commented returns the options of a packet with a comment before them.
+func commented(rec *packet.Record, text string) []byte {
+	order := optionOrder(rec)
+	b := order.AppendUint16(nil, optionComment)
 	b = append(order.AppendUint16(b, uint16(len(text))), text...)
 	b = append(b, "\x00\x00\x00"[:-len(text)&3]...)
+	return append(b, rec.Options...)
+}
+
+// identified returns the options of a packet with an id before them, unless they have one.
+func identified(rec *packet.Record, id uint64) []byte {
+	order := optionOrder(rec)
+	read := binary.ByteOrder(binary.LittleEndian)
+	if rec.OptionsBigEndian {
+		read = binary.BigEndian
+	}
+	for b := rec.Options; len(b) >= 4 && read.Uint16(b) != 0; {
+		if read.Uint16(b) == optionPacketID {
+			return rec.Options
+		}
+		b = b[min(4+(int(read.Uint16(b[2:]))+3)&^3, len(b)):]
+	}
+	b := order.AppendUint16(nil, optionPacketID)
+	b = order.AppendUint64(order.AppendUint16(b, 8), id)
 	return append(b, rec.Options...)
 }
 

@@ -177,24 +177,22 @@ func (o ClockOffset) String() string {
 	return b.String()
 }
 
-// dedupe leaves of the packets that are written one sighting of each.
+// dedupe tells which of the packets that are written are sightings of one.
 type dedupe struct {
 	tracker *sighting.Tracker
 	clock   func(iface uint32) int
-	dropped int64
 }
 
 func (e *Evidence) newDedupe(src placed) *dedupe {
 	return &dedupe{tracker: sighting.NewTracker(sighting.Options{}), clock: e.clock(src)}
 }
 
-// further tells whether r is a further sighting of a packet before it.
-func (d *dedupe) further(r *packet.Record) bool {
-	if d == nil || d.tracker.First(r, d.clock(r.Interface)) == r.Number {
-		return false
+// first returns the number of the first sighting of r.
+func (d *dedupe) first(r *packet.Record) uint64 {
+	if d == nil {
+		return r.Number
 	}
-	d.dropped++
-	return true
+	return d.tracker.First(r, d.clock(r.Interface))
 }
 
 // seen is what was left out.

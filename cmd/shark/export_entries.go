@@ -70,8 +70,8 @@ func (o *exportOptions) checkEntries(a *app, form string) error {
 		}
 	}
 	switch {
-	case o.secrets, o.profile == "rich":
-		return usagef("--secrets and --profile go with packets, and %s has none", form)
+	case o.secrets, o.profile == "rich", o.dedupe:
+		return usagef("--secrets, --profile and --dedupe go with packets, and %s has none", form)
 	case len(o.fields) > 0 && (form == "har" || form == "zeek"):
 		return usagef("--fields goes with jsonl, csv and parquet; %s has its own", form)
 	case form == "zeek" && o.file == "-":
