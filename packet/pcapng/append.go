@@ -54,12 +54,15 @@ func AppendInterface(dst []byte, f *packet.Interface, decimals byte) []byte {
 }
 
 // AppendPacket appends an Enhanced Packet Block of the section's interface id, with its time
-// in nanoseconds. A time before 1970 becomes 1970.
+// in nanoseconds. A time before 1970 becomes 1970. It allocates nothing but dst.
 func AppendPacket(dst []byte, id uint32, rec *packet.Record) []byte {
 	if len(rec.Options) == 0 {
 		return appendPacket(dst, id, rec, nil)
 	}
-	return appendPacket(dst, id, rec, appendPacketOptions(nil, rec.Options, rec.OptionsBigEndian))
+	start := len(dst)
+	dst = appendPacket(dst, id, rec, nil)
+	dst = appendPacketOptions(dst[:len(dst)-4], rec.Options, rec.OptionsBigEndian)
+	return endBlock(dst, start)
 }
 
 // PacketSize returns how many bytes AppendPacket appends, or some more where a packet
@@ -83,6 +86,50 @@ func appendPacket(b []byte, id uint32, rec *packet.Record, options []byte) []byt
 	b = appendPadded(b, rec.Data)
 	b = append(b, options...)
 	return binary.LittleEndian.AppendUint32(b, size)
+}
+
+// Statistics are what an Interface Statistics Block says. What is nil or 0 is left out.
+type Statistics struct {
+	At                int64 // time of the block, like the next two in nanoseconds since 1970
+	First, Last       int64 // that it is about
+	Received, Dropped *uint64
+}
+
+// AppendStatistics appends an Interface Statistics Block of the section's interface id.
+func AppendStatistics(dst []byte, id uint32, s *Statistics) []byte {
+	start := len(dst)
+	dst = binary.LittleEndian.AppendUint32(dst, blockStatistics)
+	dst = append(dst, 0, 0, 0, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, id)
+	dst = appendTime(dst, s.At)
+	for _, o := range [...]struct {
+		code  uint16
+		value int64
+	}{{optStart, s.First}, {optLast, s.Last}} {
+		if o.value > 0 {
+			dst = binary.LittleEndian.AppendUint16(dst, o.code)
+			dst = append(dst, 8, 0)
+			dst = appendTime(dst, o.value)
+		}
+	}
+	for _, o := range [...]struct {
+		code  uint16
+		value *uint64
+	}{{optReceived, s.Received}, {optDropped, s.Dropped}} {
+		if o.value != nil {
+			dst = binary.LittleEndian.AppendUint16(dst, o.code)
+			dst = append(dst, 8, 0)
+			dst = binary.LittleEndian.AppendUint64(dst, *o.value)
+		}
+	}
+	return endBlock(append(dst, 0, 0, 0, 0), start)
+}
+
+// appendTime appends a time as blocks have it: its upper half first.
+func appendTime(dst []byte, at int64) []byte {
+	t := uint64(max(at, 0))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(t>>32))
+	return binary.LittleEndian.AppendUint32(dst, uint32(t))
 }
 
 // appendText appends an option, unless it is empty.

@@ -25,7 +25,9 @@ const (
 	optIfSystem    = 12
 	optTimeOffset  = 14
 
-	optReceived = 4 // interface statistics
+	optStart    = 2 // interface statistics
+	optLast     = 3
+	optReceived = 4
 	optDropped  = 5
 )
 

@@ -19,14 +19,7 @@ func (w *Writer) begin(kind uint32) {
 	w.buf = append(w.buf, 0, 0, 0, 0)
 }
 
-func (w *Writer) end() { w.complete(true) }
-
-func (w *Writer) complete(early bool) {
-	w.buf = endBlock(w.buf, 0)
-	if w.err == nil {
-		w.err = w.hold.block(w.buf, early)
-	}
-}
+func (w *Writer) end() { w.whole(endBlock(w.buf, 0)) }
 
 func (w *Writer) endOptions() { w.buf = append(w.buf, 0, 0, 0, 0) }
 
@@ -112,21 +105,10 @@ func (w *Writer) WriteStatistics(i uint32, interfaces []packet.Interface, at int
 			return w.err
 		}
 	}
-	w.begin(blockStatistics)
-	t := uint64(max(at, 0))
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, id)
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(t>>32))
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(t))
-	for _, o := range []struct {
-		code  uint16
-		value *uint64
-	}{{optReceived, desc.Received}, {optDropped, desc.Dropped}} {
-		if o.value != nil {
-			w.buf = appendOption(w.buf, o.code, binary.LittleEndian.AppendUint64(nil, *o.value))
-		}
+	w.buf = AppendStatistics(w.buf[:0], id, &Statistics{At: at, Received: desc.Received, Dropped: desc.Dropped})
+	if w.err == nil {
+		w.err = w.hold.block(w.buf, false) // it counts packets before it
 	}
-	w.endOptions()
-	w.complete(false) // it counts packets before it
 	return w.err
 }
 

@@ -1,0 +1,204 @@
+package ring
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+
+	"shark/packet"
+	"shark/packet/pcapng"
+)
+
+// Source is a packet.Source of the packets of a window that is pinned, in the order they were
+// recorded. An interface is the same in all segments; what it received and dropped is of
+// the window, where nothing says more exactly of the segments' parts about it.
+type Source struct {
+	p       *Pinned
+	next    int // segment
+	f       *os.File
+	in      *pcapng.Reader
+	damage  []packet.Damage
+	number  uint64
+	read    int64 // bytes of the segments before
+	before  int64 // time up to which the segment was read
+	ids     []uint32
+	states  []tally // by the segment's interface, so far
+	all     []packet.Interface
+	counted []tally
+	known   map[packet.Interface]uint32
+}
+
+// Open begins to read the packets. The caller closes the Source, and then may read anew.
+func (p *Pinned) Open() *Source {
+	return &Source{p: p, known: make(map[packet.Interface]uint32)}
+}
+
+// ReadBatch implements packet.Source.
+func (s *Source) ReadBatch(b *packet.Batch) error {
+	for {
+		if s.in == nil {
+			if s.next == len(s.p.segments) {
+				b.Records = b.Records[:0]
+				return io.EOF
+			}
+			if err := s.open(&s.p.segments[s.next]); err != nil {
+				return err
+			}
+			s.next++
+		}
+		err := s.in.ReadBatch(b)
+		s.adopt()
+		s.count(b, err != nil)
+		s.pick(b)
+		switch {
+		case errors.Is(err, io.EOF):
+			if err := s.closeSegment(); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		case len(b.Records) > 0:
+			return nil
+		}
+	}
+}
+
+// open opens a segment up to where it is written.
+func (s *Source) open(g *segment) error {
+	path := filepath.Join(s.p.dir, g.String())
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("ring: %w", err)
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	end := info.Size()
+	if g.live {
+		c, err := walk(f, end)
+		if err != nil {
+			return errors.Join(fmt.Errorf("ring: %w", err), f.Close())
+		}
+		if end = c.end; c.damaged() {
+			s.damage = append(s.damage, packet.Damage{File: g.String(), Offset: end, Lost: info.Size() - end, Reason: "the segment is cut or damaged"})
+		}
+	}
+	in, err := pcapng.NewReader(io.NewSectionReader(f, 0, end), g.String())
+	if errors.Is(err, pcapng.ErrFormat) {
+		s.damage = append(s.damage, packet.Damage{File: g.String(), Lost: end, Reason: err.Error()})
+		in, err = pcapng.NewReader(bytes.NewReader(pcapng.AppendSection(nil, &pcapng.Options{})), g.String())
+	}
+	if err != nil {
+		return errors.Join(err, f.Close())
+	}
+	s.f, s.in, s.before = f, in, g.name.first
+	s.ids, s.states = s.ids[:0], s.states[:0]
+	return nil
+}
+
+func (s *Source) closeSegment() error {
+	s.damage = append(s.damage, s.in.Damage()...)
+	s.read += s.p.segments[s.next-1].size
+	err := errors.Join(s.in.Close(), s.f.Close())
+	s.in, s.f = nil, nil
+	return err
+}
+
+// adopt finds the interfaces that the segment describes among those of all.
+func (s *Source) adopt() {
+	own := s.in.Interfaces()
+	for len(s.ids) < len(own) {
+		desc := own[len(s.ids)]
+		desc.Received, desc.Dropped = nil, nil
+		id, ok := s.known[desc]
+		if !ok {
+			id = uint32(len(s.all))
+			s.known[desc] = id
+			s.all, s.counted = append(s.all, desc), append(s.counted, tally{})
+		}
+		s.ids, s.states = append(s.ids, id), append(s.states, tally{})
+	}
+}
+
+// count takes down what was dropped since the last batch, if that may be in the window.
+func (s *Source) count(b *packet.Batch, end bool) {
+	from, to := s.before, s.before
+	for i := range b.Records {
+		t := b.Records[i].Time
+		from, to = min(from, t), max(to, t)
+	}
+	if s.before = to; end {
+		to = max(to, s.p.segments[s.next-1].last)
+		if s.p.segments[s.next-1].live {
+			to = math.MaxInt64
+		}
+	}
+	for i, desc := range s.in.Interfaces() {
+		if desc.Dropped == nil || *desc.Dropped <= s.states[i].dropped {
+			continue
+		}
+		if from <= s.p.to && to >= s.p.from {
+			s.counted[s.ids[i]].dropped += *desc.Dropped - s.states[i].dropped
+		}
+		s.states[i].dropped = *desc.Dropped
+	}
+}
+
+// pick leaves in b what is of the window.
+func (s *Source) pick(b *packet.Batch) {
+	kept := b.Records[:0]
+	for i := range b.Records {
+		r := &b.Records[i]
+		if r.Time < s.p.from || r.Time > s.p.to {
+			continue
+		}
+		s.number++
+		r.Number = s.number
+		r.Interface = s.ids[r.Interface]
+		s.counted[r.Interface].packets++
+		if len(kept) < i {
+			kept = append(kept, *r)
+			continue
+		}
+		kept = kept[:i+1]
+	}
+	b.Records = kept
+}
+
+// Interfaces implements packet.Source. Each tells what was received and dropped so far.
+func (s *Source) Interfaces() []packet.Interface {
+	out := make([]packet.Interface, len(s.all))
+	copy(out, s.all)
+	for i := range out {
+		c := s.counted[i]
+		received := c.packets + c.dropped
+		out[i].Received, out[i].Dropped = &received, &c.dropped
+	}
+	return out
+}
+
+// Damage implements packet.Source.
+func (s *Source) Damage() []packet.Damage {
+	if s.in == nil {
+		return s.damage
+	}
+	return append(s.damage[:len(s.damage):len(s.damage)], s.in.Damage()...)
+}
+
+// Read returns how many bytes of the segments were read, those of which all was.
+func (s *Source) Read() int64 { return s.read }
+
+// Close implements packet.Source.
+func (s *Source) Close() error {
+	if s.in == nil {
+		return nil
+	}
+	return s.closeSegment()
+}
+
+var _ packet.Source = (*Source)(nil)
