@@ -2,20 +2,21 @@ package snapshot
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
-
-	"shark/snapshot/bucket"
-	"shark/snapshot/identity"
+	"shark/packet"
+	"shark/packet/pcapng"
 )
 
 // ImportOptions say what becomes a snapshot.
@@ -32,42 +33,42 @@ type ImportOptions struct {
 	Created  time.Time // zero: now
 }
 
-// ImportProgress is how far an import has come.
-type ImportProgress struct {
-	Node    string // being read
-	Packets uint64 // so far
-	Bytes   int64  // of the files, so far
-	Total   int64  // bytes they have
-}
-
 // Import makes a snapshot of capture files and puts it into the store. It is
 // there when Import returns, and before that, or after an error, it is not.
 // Damage of the files is no error: it stands in the manifest's coverage. Progress
 // may be nil.
-func (s *Store) Import(ctx context.Context, o ImportOptions, progress func(ImportProgress)) (*Manifest, error) {
+func (s *Store) Import(ctx context.Context, o ImportOptions, progress func(Progress)) (*Manifest, error) {
 	nodes, total, err := gather(o.Files)
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
-	if o.Created.IsZero() {
-		o.Created = time.Now()
-	}
-	if progress == nil {
-		progress = func(ImportProgress) {}
-	}
-	id := newID(o.Created)
-	files := s.files.Sub(id)
 	if o.Name == "" {
 		o.Name = nodes[0].name
 	}
-	x := &importer{ctx: ctx, files: files, progress: progress, total: total, manifest: &Manifest{
-		Format: FormatVersion, ID: id, Name: o.Name, Note: o.Note, Creator: o.Creator, Cluster: o.Cluster, Created: o.Created.UTC(),
-		Nodes: []Node{}, Objects: []Object{}, Coverage: []Note{},
-	}}
-	if err := x.run(nodes, o.Identity); err != nil {
-		return nil, errors.Join(fmt.Errorf("import: %w", err), remove(context.WithoutCancel(ctx), files))
+	x := s.build(ctx, Manifest{Name: o.Name, Note: o.Note, Creator: o.Creator, Cluster: o.Cluster, Created: o.Created}, total, progress)
+	err = x.imported(nodes, o.Identity)
+	return x.end("import", err)
+}
+
+// imported writes what the files hold.
+func (x *builder) imported(nodes []nodeFiles, log string) error {
+	for _, n := range nodes {
+		src, err := x.open(n)
+		if err == nil {
+			err = errors.Join(x.node(n.name, src), src.Close())
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return x.manifest, nil
+	if log == "" {
+		return nil
+	}
+	open := func() (io.ReadCloser, error) { return os.Open(log) }
+	if err := x.identity(open, nodes[0].name, "import"); err != nil { // it is that of all nodes
+		return fmt.Errorf("identity log %s: %w", log, err)
+	}
+	return nil
 }
 
 // nodeFiles are the capture files of one node.
@@ -136,113 +137,80 @@ func stem(path string) string {
 	}
 }
 
-// importer writes one snapshot.
-type importer struct {
-	ctx      context.Context
-	files    bucket.Bucket
-	manifest *Manifest
-	progress func(ImportProgress)
-	packets  uint64
-	read     int64 // bytes of the files of the nodes before
-	total    int64
+// captures are the capture files of a node, merged by time.
+type captures struct {
+	*pcapng.Merged
+	ctx    context.Context
+	inputs []*inputFile
 }
 
-// run writes data, then the manifest.
-func (x *importer) run(nodes []nodeFiles, log string) error {
-	for _, n := range nodes {
-		if err := x.node(n); err != nil {
-			return err
+// inputFile is a capture file being read.
+type inputFile struct {
+	file   *os.File
+	reader *pcapng.Reader
+	sum    hash.Hash
+	bytes  atomic.Int64
+}
+
+// Read implements io.Reader for the reader, which may do so in a goroutine.
+func (in *inputFile) Read(p []byte) (int, error) {
+	n, err := in.file.Read(p)
+	in.sum.Write(p[:n])
+	in.bytes.Add(int64(n))
+	return n, err
+}
+
+// open opens the files of a node.
+func (x *builder) open(n nodeFiles) (*captures, error) {
+	c := &captures{ctx: x.ctx}
+	var sources []packet.Source
+	for _, path := range n.paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
 		}
-	}
-	if log != "" {
-		if err := x.identity(log, nodes[0].name); err != nil {
-			return fmt.Errorf("identity log %s: %w", log, err)
+		in := &inputFile{file: f, sum: sha256.New()}
+		c.inputs = append(c.inputs, in)
+		if in.reader, err = pcapng.NewReader(in, path); err != nil {
+			return nil, errors.Join(err, c.Close())
 		}
+		sources = append(sources, in.reader)
 	}
-	if err := x.ctx.Err(); err != nil {
-		return err
-	}
-	data, err := x.manifest.encode()
-	if err != nil {
-		return err
-	}
-	return x.files.Publish(x.ctx, manifestName, data)
+	c.Merged = pcapng.Merge(sources...)
+	return c, nil
 }
 
-// create begins an object of a node.
-func (x *importer) create(kind ObjectKind, node, file string) (*object, error) {
-	return createObject(x.ctx, x.files, Object{Path: "nodes/" + PathPart(node) + "/" + file, Kind: kind, Node: node})
-}
-
-func (x *importer) note(kind NoteKind, node, format string, args ...any) {
-	x.manifest.Coverage = append(x.manifest.Coverage, Note{kind, node, fmt.Sprintf(format, args...)})
-}
-
-// identity copies an identity log, which is that of all nodes, to the first: the
-// logs of a snapshot are read together.
-func (x *importer) identity(path, node string) (err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	log, err := identity.Read(f)
-	if err != nil {
-		return err
-	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	damage := log.Damage()
-	for i, d := range damage[:min(len(damage), maxNotes)] {
-		if i == maxNotes-1 && len(damage) > maxNotes {
-			x.note(NoteIdentity, "", "%d or more lines of the identity log more", len(damage)-i)
-			break
+// Close implements packet.Source.
+func (c *captures) Close() error {
+	for _, in := range c.inputs {
+		if in.reader != nil {
+			in.reader.Close()
 		}
-		x.note(NoteIdentity, "", "%s", d)
+		_ = in.file.Close() // it was only read from
 	}
-	out, err := x.create(KindIdentity, node, "identity.jsonl.zst")
-	if err != nil {
-		return err
-	}
-	out.Records = log.Records()
-	if err := out.close(x.copyLog(out, f, log.Until())); err != nil {
-		return err
-	}
-	x.manifest.Objects = append(x.manifest.Objects, out.Object)
 	return nil
 }
 
-// copyLog packs a log anew. Where it was cut it says so itself from now on.
-func (x *importer) copyLog(w io.Writer, in io.Reader, until int64) error {
-	r, err := identity.Unpack(in)
-	if err != nil {
-		return err
+// Read returns how many bytes of the files were read.
+func (c *captures) Read() (n int64) {
+	for _, in := range c.inputs {
+		n += in.bytes.Load()
 	}
-	defer r.Close()
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(z, cancelled{x.ctx, r})
-	if until < math.MaxInt64 && x.ctx.Err() == nil { // what is wrong with the packing is known by now
-		_, err = z.Write([]byte("\n"))
-		if err == nil {
-			err = identity.NewWriter(z).Write(&identity.Record{Time: time.Unix(0, until), Op: identity.Upsert, Kind: identity.Cut, Name: "import"})
+	return n
+}
+
+// describe says in the manifest what the files were.
+func (c *captures) describe(n *Node) error {
+	for _, in := range c.inputs {
+		// The reader must not read any more. It may have stopped at damage: the sum
+		// is that of the whole file.
+		if err := in.reader.Close(); err != nil {
+			return err
 		}
+		if _, err := io.Copy(io.Discard, cancelled{c.ctx, in}); err != nil {
+			return fmt.Errorf("%s: %w", in.file.Name(), err)
+		}
+		n.Inputs = append(n.Inputs, Input{filepath.Base(in.file.Name()), in.bytes.Load(), hex.EncodeToString(in.sum.Sum(nil))})
 	}
-	return errors.Join(err, z.Close())
-}
-
-// cancelled is a reader that ends with its context.
-type cancelled struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (c cancelled) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
+	return nil
 }

@@ -26,10 +26,10 @@ func TestImport(t *testing.T) {
 	a, b, c := capture(t, "a.pcapng", 9000, 700, 0), capture(t, "b.pcapng", 100, 60, 2*time.Second), capture(t, "My Laptop.pcapng.gz", 50, 60, time.Hour)
 	log := writeLog(t, identity.Record{Time: began, Op: identity.Upsert, Kind: identity.Pod, Namespace: "shop", Name: "cart-1", Addresses: []string{"10.0.0.1"}})
 	store := openStore(t)
-	var seen []ImportProgress
+	var seen []Progress
 	m, err := store.Import(t.Context(), ImportOptions{
 		Files: []string{"n1=" + a, c, "n1=" + b}, Identity: log, Name: "outage", Note: "two nodes", Creator: "me", Cluster: "prod", Created: began,
-	}, func(p ImportProgress) { seen = append(seen, p) })
+	}, func(p Progress) { seen = append(seen, p) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestImportInterrupted(t *testing.T) {
 		store := openStore(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		calls := 0
-		_, err := store.Import(ctx, ImportOptions{Files: []string{a, b}, Identity: log}, func(ImportProgress) {
+		_, err := store.Import(ctx, ImportOptions{Files: []string{a, b}, Identity: log}, func(Progress) {
 			if calls++; calls > stop*4 {
 				cancel()
 			}

@@ -33,7 +33,8 @@ type Manifest struct {
 	Creator string    `json:"creator,omitempty"`
 	Cluster string    `json:"cluster,omitempty"`
 	Created time.Time `json:"created"`
-	Asked   *Window   `json:"asked,omitempty"` // for; nil: for all there was
+	Asked   *Window   `json:"asked,omitempty"`  // for; nil: for all there was
+	Filter  *Filter   `json:"filter,omitempty"` // of what was taken; nil: all was
 	Nodes   []Node    `json:"nodes"`
 	Objects []Object  `json:"objects"`
 	// Coverage says what is missing, as far as it is known.
@@ -53,6 +54,7 @@ type Node struct {
 	Packets    uint64      `json:"packets"`
 	Bytes      uint64      `json:"bytes"`                // on the wire
 	CutPackets uint64      `json:"cut_packets"`          // that the capture did not take whole
+	Filtered   uint64      `json:"filtered,omitempty"`   // packets of the window that the filter left out
 	Interfaces []Interface `json:"interfaces,omitempty"` // in the order met
 	Inputs     []Input     `json:"inputs,omitempty"`     // files it was imported from
 }
@@ -114,6 +116,7 @@ const (
 	NoteCut      NoteKind = "cut"      // packets were not captured whole
 	NoteTimes    NoteKind = "times"    // times could not be kept
 	NoteIdentity NoteKind = "identity" // the identity log could not be read in full
+	NoteWindow   NoteKind = "window"   // not all of the window was recorded
 )
 
 // Note is one thing that is missing.

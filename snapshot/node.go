@@ -1,16 +1,11 @@
 package snapshot
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"runtime"
-	"sync/atomic"
 	"time"
 
 	"shark/packet"
@@ -18,77 +13,44 @@ import (
 	"shark/snapshot/block"
 )
 
+// source is the packets of a node on their way into a snapshot. It may have names, secrets
+// and comments beside them, as a pcapng.Merged has.
+type source interface {
+	packet.Source
+	Read() int64            // bytes, so far
+	describe(n *Node) error // says in the manifest what was read, when all is
+}
+
+// What a source may have.
+type (
+	named     interface{ Names() []pcapng.Name }
+	keyed     interface{ Secrets() []pcapng.Secret }
+	commented interface{ Comments() []string }
+)
+
 // node writes what one node contributed.
-func (x *importer) node(n nodeFiles) error {
-	w := &nodeWriter{x: x, name: n.name, first: math.MaxInt64, last: math.MinInt64}
-	defer w.close()
-	for _, path := range n.paths {
-		if err := w.open(path); err != nil {
-			return err
-		}
-	}
-	sources := make([]packet.Source, len(w.inputs))
-	for i, in := range w.inputs {
-		sources[i] = in.reader
-	}
-	w.source = pcapng.Merge(sources...)
+func (x *builder) node(name string, src source) error {
+	w := &nodeWriter{x: x, name: name, source: src, first: math.MaxInt64, last: math.MinInt64}
 	if err := w.blocks(); err != nil {
-		return fmt.Errorf("node %s: %w", n.name, err)
+		return fmt.Errorf("node %s: %w", name, err)
 	}
 	if err := w.secrets(); err != nil {
-		return fmt.Errorf("node %s: %w", n.name, err)
+		return fmt.Errorf("node %s: %w", name, err)
 	}
 	return w.finish()
 }
 
-// nodeWriter merges the files of one node into blocks.
+// nodeWriter puts the packets of one node into blocks.
 type nodeWriter struct {
-	x      *importer
+	x      *builder
 	name   string
-	inputs []*inputFile
-	source *pcapng.Merged
+	source source
 
 	count, bytes uint64
 	cut          uint64   // packets not whole
 	early        uint64   // packets from before 1970
 	perInterface []uint64 // packets
 	first, last  int64
-}
-
-// inputFile is a capture file being read.
-type inputFile struct {
-	file   *os.File
-	reader *pcapng.Reader
-	sum    hash.Hash
-	read   atomic.Int64
-}
-
-// Read implements io.Reader for the reader, which may do so in a goroutine.
-func (in *inputFile) Read(p []byte) (int, error) {
-	n, err := in.file.Read(p)
-	in.sum.Write(p[:n])
-	in.read.Add(int64(n))
-	return n, err
-}
-
-func (w *nodeWriter) open(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	in := &inputFile{file: f, sum: sha256.New()}
-	if in.reader, err = pcapng.NewReader(in, path); err != nil {
-		_ = f.Close() // it was only read from
-		return err
-	}
-	w.inputs = append(w.inputs, in)
-	return nil
-}
-
-func (w *nodeWriter) close() {
-	for _, in := range w.inputs {
-		_, _ = in.reader.Close(), in.file.Close() // they were only read from
-	}
 }
 
 // blocks writes all packets, and the index of their blocks.
@@ -125,7 +87,14 @@ func (w *nodeWriter) packets(out io.Writer) (*block.Index, error) {
 		return nil, err
 	}
 	err = w.copy(blocks)
-	index, end := blocks.Close(block.Extras{Interfaces: w.source.Interfaces(), Names: w.source.Names(), Comments: w.source.Comments()})
+	extras := block.Extras{Interfaces: w.source.Interfaces()}
+	if s, ok := w.source.(named); ok {
+		extras.Names = s.Names()
+	}
+	if s, ok := w.source.(commented); ok {
+		extras.Comments = s.Comments()
+	}
+	index, end := blocks.Close(extras)
 	if err == nil {
 		err = end
 	}
@@ -182,14 +151,10 @@ func (w *nodeWriter) window() *Window {
 }
 
 func (w *nodeWriter) report() {
-	p := ImportProgress{Node: w.name, Packets: w.x.packets + w.count, Bytes: w.x.read, Total: w.x.total}
-	for _, in := range w.inputs {
-		p.Bytes += in.read.Load()
-	}
-	w.x.progress(p)
+	w.x.progress(Progress{Node: w.name, Packets: w.x.packets + w.count, Bytes: w.x.read + w.source.Read(), Total: w.x.total})
 }
 
-// secrets writes the TLS session secrets of all files, once each.
+// secrets writes the TLS session secrets of the source, once each.
 func (w *nodeWriter) secrets() error {
 	type key struct {
 		kind uint32
@@ -197,7 +162,11 @@ func (w *nodeWriter) secrets() error {
 	}
 	seen := make(map[key]bool)
 	var all []pcapng.Secret
-	for _, s := range w.source.Secrets() {
+	keys, ok := w.source.(keyed)
+	if !ok {
+		return nil
+	}
+	for _, s := range keys.Secrets() {
 		if k := (key{s.Type, string(s.Data)}); !seen[k] {
 			seen[k] = true
 			all = append(all, s)
@@ -228,19 +197,10 @@ func (w *nodeWriter) secrets() error {
 func (w *nodeWriter) finish() error {
 	n := Node{Name: w.name, Got: w.window(), Packets: w.count, Bytes: w.bytes, CutPackets: w.cut}
 	w.cover(&n)
-	for _, in := range w.inputs {
-		// The reader must not read any more. It may have stopped at damage: the sum
-		// is that of the whole file.
-		if err := in.reader.Close(); err != nil {
-			return err
-		}
-		if _, err := io.Copy(io.Discard, cancelled{w.x.ctx, in}); err != nil {
-			return fmt.Errorf("%s: %w", in.file.Name(), err)
-		}
-		size := in.read.Load()
-		n.Inputs = append(n.Inputs, Input{filepath.Base(in.file.Name()), size, hex.EncodeToString(in.sum.Sum(nil))})
-		w.x.read += size
+	if err := w.source.describe(&n); err != nil {
+		return err
 	}
+	w.x.read += w.source.Read()
 	w.x.packets += w.count
 	w.x.manifest.Nodes = append(w.x.manifest.Nodes, n)
 	return nil

@@ -3,11 +3,13 @@ package workbench
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"shark/snapshot"
 )
@@ -21,9 +23,67 @@ func (w *Workbench) ImportSnapshot(ctx context.Context, o snapshot.ImportOptions
 	if o.Creator == "" {
 		o.Creator = "shark " + w.cfg.Version
 	}
-	return s.Import(ctx, o, func(p snapshot.ImportProgress) {
+	return s.Import(ctx, o, func(p snapshot.Progress) {
 		w.cfg.Progress(Progress{Task: "importing", Packets: int64(p.Packets), Bytes: p.Bytes, Total: p.Total})
 	})
+}
+
+// CreateSnapshot keeps a window of recordings as a snapshot of the store. Times that are
+// relative are so to the end of what was recorded, on the node that recorded last; zero ones
+// are its beginning and its end. Both ends are included.
+func (w *Workbench) CreateSnapshot(ctx context.Context, o snapshot.CreateOptions, from, to When) (*snapshot.Manifest, error) {
+	s, err := snapshot.OpenStore(ctx, w.cfg.Store)
+	if err != nil {
+		return nil, err
+	}
+	if o.From, o.To, err = recordedWindow(o.Recordings, from, to); err != nil {
+		return nil, err
+	}
+	if o.Creator == "" {
+		o.Creator = "shark " + w.cfg.Version
+	}
+	m, err := s.Create(ctx, o, func(p snapshot.Progress) {
+		w.cfg.Progress(Progress{Task: "creating", Packets: int64(p.Packets), Bytes: p.Bytes, Total: p.Total})
+	})
+	if errors.Is(err, snapshot.ErrFilter) {
+		err = usage("%w", err)
+	}
+	return m, err
+}
+
+// recordedWindow turns the limits of a window into times and checks them against what was
+// recorded.
+func recordedWindow(list []snapshot.Recording, from, to When) (a, b time.Time, err error) {
+	var first, last time.Time
+	for _, r := range list {
+		f, l, err := r.Span()
+		if err != nil {
+			return a, b, err
+		}
+		if !f.IsZero() && (first.IsZero() || f.Before(first)) {
+			first = f
+		}
+		if l.After(last) {
+			last = l
+		}
+	}
+	if first.IsZero() {
+		return a, b, fmt.Errorf("%w: nothing is recorded", ErrOutside)
+	}
+	a, b = from.in(first, last, first), to.in(first, last, last)
+	if a.IsZero() {
+		a = first
+	}
+	if b.IsZero() {
+		b = last
+	}
+	switch {
+	case b.Before(a):
+		return a, b, usage("the window ends at %s, before it begins at %s", text(b.UTC()), text(a.UTC()))
+	case a.After(last) || b.Before(first):
+		return a, b, fmt.Errorf("%w: recorded is from %s to %s", ErrOutside, text(first.UTC()), text(last.UTC()))
+	}
+	return a, b, nil
 }
 
 // Snapshots lists the snapshots of the store, from oldest to newest.

@@ -17,14 +17,14 @@ import (
 func newSnapshot(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "snapshot",
-		Short: "Keep captured traffic: import, list, show, copy, sign, verify, hold, prune",
+		Short: "Keep captured traffic: create, import, list, show, copy, sign, verify, hold, prune",
 		Example: `  shark snapshot import outage.pcap --name outage
   shark snapshot list
   shark query outage 'http && failed'`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newSnapshotImport(a), newSnapshotList(a), newSnapshotShow(a), newSnapshotVerify(a), newSnapshotSign(a), newSnapshotDelete(a),
+	cmd.AddCommand(newSnapshotCreate(a), newSnapshotImport(a), newSnapshotList(a), newSnapshotShow(a), newSnapshotVerify(a), newSnapshotSign(a), newSnapshotDelete(a),
 		newSnapshotCopy(a), newSnapshotDownload(a), newSnapshotUpload(a), newSnapshotCat(a),
 		newSnapshotHold(a), newSnapshotRelease(a), newSnapshotPrune(a), newSnapshotRepair(a))
 	return cmd
@@ -65,6 +65,11 @@ func runSnapshotImport(ctx context.Context, a *app, o snapshot.ImportOptions) er
 	if err != nil {
 		return err
 	}
+	return a.made(ctx, w, m)
+}
+
+// made tells which snapshot was made, and what it misses.
+func (a *app) made(ctx context.Context, w *workbench.Workbench, m *snapshot.Manifest) error {
 	a.bar.clear()
 	if _, err := fmt.Fprintln(a.out, m.ID); err != nil {
 		return err

@@ -115,7 +115,7 @@ type tally struct{ packets, received, dropped uint64 }
 type contents struct {
 	end         int64 // of the last whole block
 	stated      int64 // the size that a sealed segment has; -1 when it is none
-	torn        bool // what is behind it is neither the end of the file nor a filler
+	torn        bool  // what is behind it is neither the end of the file nor a filler
 	interfaces  []tally
 	packets     uint64
 	first, last int64 // times of the packets

@@ -33,7 +33,7 @@ type Source struct {
 }
 
 // Open begins to read the packets. The caller closes the Source, and then may read anew.
-func (p *Pinned) Open() *Source {
+func (p *Pinned) Open() packet.Source {
 	return &Source{p: p, known: make(map[packet.Interface]uint32)}
 }
 

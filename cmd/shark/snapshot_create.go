@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"shark/recorder/freeze"
+	"shark/snapshot"
+	"shark/workbench"
+)
+
+type snapshotCreateOptions struct {
+	snapshot.CreateOptions
+	windowOptions
+	rings []string
+	last  time.Duration
+}
+
+func newSnapshotCreate(a *app) *cobra.Command {
+	var o snapshotCreateOptions
+	cmd := &cobra.Command{
+		Use:   "create --ring DIR... (--last 15m | --from T --to T)",
+		Short: "Keep a window of what recorders hold as a snapshot",
+		Long: `Keep a window of what recorders hold as a snapshot. Each --ring is the ring of one node, which
+may be recording meanwhile. What is asked for cannot be overwritten from the first
+moment on. A packet is taken when it suits each kind of condition that is given: by
+one of the nodes, and at either end one of the namespaces, of the workloads, of the
+addresses. What was not recorded is written down in the snapshot.`,
+		Example: `  shark snapshot create --ring /var/lib/shark/ring --last 15m --name outage
+  shark snapshot create --ring a --ring b --from 22:00 --to 22:10 --namespace shop --bpf 'tcp port 8080'`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return runSnapshotCreate(cmd.Context(), a, o) },
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.rings, "ring", nil, "folder of the ring of a node; may be given for several")
+	f.DurationVar(&o.last, "last", 0, "so long before the end of what was recorded, such as 15m")
+	f.Var(&o.from, "from", "from this time on: RFC 3339, local (2026-03-14 22:00, or 22:00), or -15m before the end (default: all that is held)")
+	f.Var(&o.to, "to", "up to this time, in the same forms")
+	f.StringArrayVar(&o.Filter.Nodes, "node", nil, "only of this node; this and the next three may be given several times")
+	f.StringArrayVar(&o.Filter.Namespaces, "namespace", nil, "only what a pod or service of this namespace says or hears")
+	f.StringArrayVar(&o.Filter.Workloads, "workload", nil, "pod, service or workload at either end, as name or namespace/name")
+	f.StringArrayVar(&o.Filter.Addresses, "ip", nil, "address or CIDR block at either end")
+	f.StringVar(&o.Filter.Expression, "bpf", "", "pcap-filter(7) expression")
+	f.StringVar(&o.Name, "name", "", "name of the snapshot, best one that no other has (default: that of the first node)")
+	f.StringVar(&o.Note, "note", "", "a note to keep with it")
+	f.StringVar(&o.Cluster, "cluster", "", "cluster that the traffic is from")
+	_ = cmd.MarkFlagDirname("ring") // fails only if the flag is missing
+	return cmd
+}
+
+// window returns the limits that the flags set.
+func (o *snapshotCreateOptions) window() (from, to workbench.When, err error) {
+	switch {
+	case len(o.rings) == 0:
+		return from, to, usagef("of what? name the folder of a ring with --ring")
+	case o.last < 0:
+		return from, to, usagef("--last %s: a time such as 15m", o.last)
+	case o.last > 0 && !(o.from.IsZero() && o.to.IsZero()):
+		return from, to, usagef("--last is in place of --from and --to")
+	case o.last > 0:
+		return workbench.When{BeforeEnd: o.last}, to, nil
+	}
+	return o.from.When, o.to.When, nil
+}
+
+func runSnapshotCreate(ctx context.Context, a *app, o snapshotCreateOptions) error {
+	from, to, err := o.window()
+	if err != nil {
+		return err
+	}
+	if err := checkFiles(o.rings); err != nil {
+		return err
+	}
+	if o.Recordings, err = freeze.Rings(o.rings...); err != nil {
+		return err
+	}
+	w, err := a.workbench()
+	if err != nil {
+		return err
+	}
+	m, err := w.CreateSnapshot(ctx, o.CreateOptions, from, to)
+	if err != nil {
+		return err
+	}
+	if err = a.made(ctx, w, m); m.Filter != nil && !a.quiet {
+		left := int64(0)
+		for _, n := range m.Nodes {
+			left += int64(n.Filtered)
+		}
+		fmt.Fprintf(a.err, "  %s of the window are left out by the filter\n", workbench.Count(left, "packets"))
+	}
+	return err
+}

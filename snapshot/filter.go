@@ -1,0 +1,141 @@
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"shark/packet"
+	"shark/packet/filter"
+	"shark/snapshot/identity"
+)
+
+// ErrFilter says that a filter asks for what there cannot be.
+var ErrFilter = errors.New("wrong filter")
+
+// Filter says which packets of recordings are taken. A packet must suit each list that is
+// not empty, which it does when it suits one thing in it, at either end, outside or inside
+// of a tunnel.
+type Filter struct {
+	Nodes      []string `json:"nodes,omitempty"`
+	Namespaces []string `json:"namespaces,omitempty"` // of a pod or service
+	Workloads  []string `json:"workloads,omitempty"`  // names of pods, services or workloads, or namespace/name
+	Addresses  []string `json:"addresses,omitempty"`  // or CIDR blocks
+	Expression string   `json:"expression,omitempty"` // of pcap-filter(7)
+}
+
+func (f *Filter) empty() bool {
+	return len(f.Nodes)+len(f.Namespaces)+len(f.Workloads)+len(f.Addresses) == 0 && f.Expression == ""
+}
+
+// selector is a Filter that is ready to be used.
+type selector struct {
+	f          *Filter
+	log        *identity.Log // with namespaces or workloads
+	prefixes   []netip.Prefix
+	expression *filter.Filter
+	dec        *packet.Decoder
+	p          packet.Packet
+}
+
+func newSelector(f *Filter) (*selector, error) {
+	s := &selector{f: f, dec: packet.NewDecoder()}
+	for _, text := range f.Addresses {
+		p, err := netip.ParsePrefix(text)
+		if a, bad := netip.ParseAddr(text); bad == nil {
+			p, err = netip.PrefixFrom(a.WithZone(""), a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%w: %q is neither an address nor a CIDR block", ErrFilter, text)
+		}
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+		s.prefixes = append(s.prefixes, p)
+	}
+	if f.Expression != "" {
+		var err error
+		if s.expression, err = filter.Compile(f.Expression); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrFilter, err)
+		}
+	}
+	return s, nil
+}
+
+// byOwner tells whether it takes an identity log to select.
+func (s *selector) byOwner() bool { return len(s.f.Namespaces)+len(s.f.Workloads) > 0 }
+
+// all tells whether all packets are selected.
+func (s *selector) all() bool { return s.expression == nil && len(s.prefixes) == 0 && !s.byOwner() }
+
+// check tells whether the expression can be applied to the packets of some interfaces.
+func (s *selector) check(interfaces []packet.Interface) error {
+	for i := range interfaces {
+		if s.expression == nil {
+			return nil
+		}
+		if err := s.expression.Check(interfaces[i].Link); err != nil {
+			return fmt.Errorf("%w: interface %q: %w", ErrFilter, interfaces[i].Name, err)
+		}
+	}
+	return nil
+}
+
+// match tells whether a packet is selected.
+func (s *selector) match(r *packet.Record) bool {
+	if s.expression != nil && !s.expression.Match(r.Link, r.Data, r.OrigLen) {
+		return false
+	}
+	if len(s.prefixes) == 0 && !s.byOwner() {
+		return true
+	}
+	p := &s.p
+	s.dec.Decode(r, p)
+	address, space, name := len(s.prefixes) == 0, len(s.f.Namespaces) == 0, len(s.f.Workloads) == 0
+	for _, a := range [...]packet.Addr{p.Src, p.Dst, p.Tunnel.Src, p.Tunnel.Dst} {
+		if a == (packet.Addr{}) {
+			continue
+		}
+		address = address || s.contains(a)
+		if !space || !name {
+			o := s.log.Lookup(a, r.Time)
+			space, name = space || s.inSpace(&o), name || s.ofWorkload(&o)
+		}
+	}
+	return address && space && name
+}
+
+func (s *selector) contains(a packet.Addr) bool {
+	ip := a.IP()
+	for _, p := range s.prefixes {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *selector) inSpace(o *identity.Owner) bool {
+	for _, n := range s.f.Namespaces {
+		if n == o.PodNamespace || n == o.ServiceNamespace {
+			return true
+		}
+	}
+	return false
+}
+
+// ofWorkload tells whether an owner is a pod, a service or of a workload that is named.
+func (s *selector) ofWorkload(o *identity.Owner) bool {
+	for _, w := range s.f.Workloads {
+		space, name, spaced := strings.Cut(w, "/")
+		if !spaced {
+			space, name = "", w
+		}
+		is := func(s, n string) bool { return n == name && (space == "" || s == space) }
+		if is(o.PodNamespace, o.Pod) || is(o.PodNamespace, o.Workload) || is(o.ServiceNamespace, o.Service) {
+			return true
+		}
+	}
+	return false
+}
