@@ -50,7 +50,7 @@ var floors = map[string][]string{
 	"traffic": {"traffic", "snapshot", "packet"},
 
 	// Programs for those who work on shark.
-	"bench": {"bench", "traffic", "workbench", "kfl", "dissector", "snapshot", "packet"},
+	"bench": {"bench", "traffic", "recorder", "workbench", "kfl", "dissector", "snapshot", "packet"},
 	"docs":  {"docs", "workbench", "kfl", "dissector"},
 	"tools": {"tools"},
 }

@@ -10,9 +10,13 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
+	"shark/packet"
+	"shark/packet/pcapng"
+	"shark/recorder/ring"
 	"shark/workbench/index"
 )
 
@@ -62,9 +66,9 @@ func packPieces(f io.Reader, reading *sync.Mutex) error {
 
 // kept is what a snapshot of a capture took, and what came of it.
 type kept struct {
-	capture                                  *capture
-	create, pack, dissect, plain, zstd, open series
-	size, other                              int64 // bytes of its packets, and of the capture packed by zstd -3
+	capture                                          *capture
+	create, pack, dissect, plain, zstd, open, frozen series
+	size, other, frozenSize                          int64 // bytes of its packets, of the capture packed by zstd -3, and of what is made of a ring
 }
 
 // snapshots measures snapshots: what they take to be made and dissected, and their size.
@@ -89,6 +93,7 @@ func (b *bench) snapshots(ctx context.Context, captures []*capture, rounds int) 
 		t.row(name, seconds(s.cpu()), seconds(s.wall()), fixed(mb/s.cpu(), 0), mebibytes(s.peak()), text)
 	}
 	row("snapshot import", k.create, k.size)
+	row("snapshot create from a ring", k.frozen, k.frozenSize)
 	row("packing alone, the same library", k.pack, 0)
 	row("zstd -3", k.zstd, k.other)
 	row("dissect the snapshot", k.dissect, 0)
@@ -98,6 +103,9 @@ func (b *bench) snapshots(ctx context.Context, captures []*capture, rounds int) 
 	b.report.limit("snapshot import", snapshotCost, paired(k.create, k.pack, cpuSeconds))
 	b.report.limit("snapshot import", snapshotSize, float64(k.size)/float64(k.other))
 	b.report.limit("snapshot import", snapshotPeak, float64(k.create.peak())/(1<<20))
+	b.report.limit("snapshot create", snapshotCost, paired(k.frozen, k.pack, cpuSeconds))
+	b.report.limit("snapshot create", snapshotSize, float64(k.frozenSize)/float64(k.other))
+	b.report.limit("snapshot create", snapshotPeak, float64(k.frozen.peak())/(1<<20))
 	b.report.limit("dissect the snapshot", snapshotDissect, k.dissect.cpu()/(k.plain.cpu()+k.open.cpu()))
 	return nil
 }
@@ -113,6 +121,10 @@ func (b *bench) keep(ctx context.Context, k *kept) (err error) {
 	if err != nil {
 		return err
 	}
+	kept, rings := filepath.Join(dir, "created"), filepath.Join(dir, "ring")
+	if err := fillRing(ctx, k.capture, rings); err != nil {
+		return err
+	}
 	steps := []struct {
 		to   *series
 		name string
@@ -120,6 +132,7 @@ func (b *bench) keep(ctx context.Context, k *kept) (err error) {
 	}{
 		{&k.create, b.shark, func() []string { return []string{"--store", dir, "snapshot", "import", "--quiet", k.capture.path} }},
 		{&k.pack, self, func() []string { return []string{"-stage", "pack", "-dir", b.tmp, k.capture.path} }},
+		{&k.frozen, b.shark, func() []string { return []string{"--store", kept, "snapshot", "create", "--quiet", "--ring", rings} }},
 		{&k.zstd, "zstd", func() []string {
 			return []string{"-3", "-T1", "-q", k.capture.path, "-o", filepath.Join(dir, "whole.zst")}
 		}},
@@ -139,7 +152,7 @@ func (b *bench) keep(ctx context.Context, k *kept) (err error) {
 		}
 		*s.to = append(*s.to, u)
 	}
-	for path, size := range map[string]*int64{packetsOf(dir): &k.size, filepath.Join(dir, "whole.zst"): &k.other} {
+	for path, size := range map[string]*int64{packetsOf(dir): &k.size, packetsOf(kept): &k.frozenSize, filepath.Join(dir, "whole.zst"): &k.other} {
 		info, err := os.Stat(path)
 		if err != nil {
 			return err
@@ -147,6 +160,34 @@ func (b *bench) keep(ctx context.Context, k *kept) (err error) {
 		*size = info.Size()
 	}
 	return nil
+}
+
+// fillRing records a capture in a ring that has room for all of it.
+func fillRing(ctx context.Context, c *capture, dir string) (err error) {
+	in, err := pcapng.Open(c.path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	w, err := ring.Create(dir, ring.Options{Node: "bench", Bytes: 2*c.bytes + 256<<20, SegmentBytes: 64 << 20, Flush: time.Hour})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	var batch packet.Batch
+	for {
+		err := in.ReadBatch(&batch)
+		w.Write(batch.Records, in.Interfaces())
+		if e := w.Flush(ctx); e != nil { // faster than the disk, packets would be dropped
+			return e
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // packetsOf returns the packets of the only node of the only snapshot of a store.

@@ -4,14 +4,20 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"shark/packet"
+	"shark/packet/pcapng"
+	"shark/recorder/ring"
 )
 
 // raceOptions keep the race detector, where it is built in, from waiting a second at
@@ -47,7 +53,7 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "cut": cut, "patch": patch, "times": times, "empty": empty,
+			"exits": exits, "cut": cut, "patch": patch, "times": times, "empty": empty, "record": record,
 		},
 	})
 }
@@ -99,6 +105,27 @@ func patch(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("%s has no %q of the length of %q", path, old, replacement)
 	}
 	ts.Check(os.WriteFile(path, bytes.ReplaceAll(b, []byte(old), []byte(replacement)), 0o600))
+}
+
+// record NODE FILE DIR records a capture in a ring, as if its time were now.
+func record(ts *testscript.TestScript, _ bool, args []string) {
+	in, err := pcapng.Open(ts.MkAbs(args[1]))
+	ts.Check(err)
+	defer in.Close()
+	var last int64
+	w, err := ring.Create(ts.MkAbs(args[2]), ring.Options{
+		Node: args[0], Bytes: 16 << 20, Flush: time.Hour, Now: func() time.Time { return time.Unix(0, last) },
+	})
+	ts.Check(err)
+	var b packet.Batch
+	for !errors.Is(err, io.EOF) {
+		err = in.ReadBatch(&b)
+		for i := range b.Records {
+			last = max(last, b.Records[i].Time)
+		}
+		w.Write(b.Records, in.Interfaces())
+	}
+	ts.Check(w.Close())
 }
 
 // times N PATTERN wants N lines with a text on standard output.
