@@ -23,8 +23,9 @@
 // segments can be added: packets there + packets dropped = packets received.
 //
 // After a crash every sealed segment is whole. The one being written has all that was given
-// to the kernel; the next Writer seals it. What a power cut leaves of it is found by whoever
-// reads, as damage.
+// to the kernel; the next Writer seals it. (Killed between two writes that make a filler
+// shorter, its filler has two lengths until then, which some programs remark on behind the last
+// packet.) What a power cut leaves of it is found by whoever reads, as damage.
 package ring
 
 import (
