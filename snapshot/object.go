@@ -1,15 +1,18 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
+	"io"
 	"io/fs"
 
 	"shark/snapshot/bucket"
+	"shark/snapshot/cache"
 )
 
 // object is an object being written.
@@ -49,17 +52,44 @@ func (s *Snapshot) readObject(ctx context.Context, o *Object, most int64) ([]byt
 	if o.Size > most {
 		return nil, fmt.Errorf("%w: %s has %d bytes, more than the %d that there can be", ErrIntegrity, o.Path, o.Size, most)
 	}
-	data, err := bucket.ReadAll(ctx, s.files, o.Path, o.Size)
+	data, sound, err := s.readWhole(ctx, o)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s is missing", ErrIntegrity, o.Path)
 	}
-	if err != nil {
-		return nil, err
+	if err == nil && !sound {
+		err = fmt.Errorf("%w: %s is not what the manifest says it was", ErrIntegrity, o.Path)
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != o.SHA256 {
-		return nil, fmt.Errorf("%w: %s is not what the manifest says it was", ErrIntegrity, o.Path)
+	return data, err
+}
+
+// readWhole reads an object, from the cache if that has it. It is sound if it is what the
+// manifest says, and kept then.
+func (s *Snapshot) readWhole(ctx context.Context, o *Object) (data []byte, sound bool, err error) {
+	key, _ := cache.ParseSum(o.SHA256) // the manifest was checked
+	if data := s.cache.Get(key, o.Size); data != nil {
+		return data, true, nil
 	}
-	return data, nil
+	if data, err = bucket.ReadAll(ctx, s.files, o.Path, o.Size); err != nil {
+		return nil, false, err
+	}
+	sum := sha256.Sum256(data)
+	if sound = hex.EncodeToString(sum[:]) == o.SHA256; sound {
+		s.cache.Put(key, data)
+	}
+	return data, sound, nil
+}
+
+// maxKept is how large what could be read piece by piece may be to be kept in the cache,
+// in bytes: it is in memory meanwhile.
+const maxKept = 64 << 20
+
+// openObject opens an object to be read from its beginning, damaged or not.
+func (s *Snapshot) openObject(ctx context.Context, o *Object) (io.ReadCloser, error) {
+	if s.cache == nil || o.Size > maxKept {
+		return s.files.Open(ctx, o.Path, 0, -1)
+	}
+	data, _, err := s.readWhole(ctx, o)
+	return io.NopCloser(bytes.NewReader(data)), err
 }
 
 // put writes a small object, whatever is there.

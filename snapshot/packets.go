@@ -28,6 +28,7 @@ const (
 type Selection struct {
 	block.Selection
 	Node string // empty: of all nodes
+	Once bool   // they are not going to be read again: the cache need not keep them
 }
 
 // Packets is a packet.Source of a snapshot: packets of its nodes, merged by time. It gives
@@ -85,7 +86,9 @@ func (s *Snapshot) Packets(ctx context.Context, sel Selection) (*Packets, error)
 	base := uint64(0)
 	for _, f := range files {
 		if sel.takes(f.node) {
-			src, err := f.Source(ctx, f.Index.Select(sel.of(base, f.Index.Packets())))
+			file := f.File
+			file.Once = sel.Once
+			src, err := file.Source(ctx, f.Index.Select(sel.of(base, f.Index.Packets())))
 			if err != nil {
 				return fail(err)
 			}
@@ -181,7 +184,7 @@ func (s *Snapshot) openPackets(ctx context.Context, o *Object, f *nodePackets) e
 	if x.Size() != o.Size || x.Packets() != o.Packets || len(x.Blocks) != o.Blocks {
 		return fmt.Errorf("%w: %s is not of %s", ErrIntegrity, o.Index, o.Path)
 	}
-	f.File = block.File{Name: o.Path, Index: x, Fetch: func(ctx context.Context, from, n int64) (io.ReadCloser, error) {
+	f.File = block.File{Name: o.Path, Index: x, Cache: s.cache, Fetch: func(ctx context.Context, from, n int64) (io.ReadCloser, error) {
 		in, err := s.files.Open(ctx, o.Path, from, n)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = fmt.Errorf("%w: %w", ErrIntegrity, err)

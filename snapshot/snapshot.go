@@ -25,6 +25,7 @@ import (
 	"sync"
 
 	"shark/snapshot/bucket"
+	"shark/snapshot/cache"
 	"shark/snapshot/identity"
 )
 
@@ -47,6 +48,7 @@ type Snapshot struct {
 	Manifest *Manifest
 	Digest   string // SHA-256 of the manifest, in hex: of the same content, since it has those of all objects
 	files    bucket.Bucket
+	cache    *cache.Cache // nil: none
 
 	mu      sync.Mutex
 	packets []*nodePackets // nil until somebody asks for them
@@ -107,6 +109,14 @@ func load(ctx context.Context, files bucket.Bucket) (*Snapshot, error) {
 	return &Snapshot{Manifest: m, Digest: hex.EncodeToString(digest[:]), files: files}, nil
 }
 
+// Keep has what is read of the snapshot kept in a cache, and looked for there first,
+// unless it is in a folder, where it costs nothing to read. Verify reads everything anew.
+func (s *Snapshot) Keep(c *cache.Cache) {
+	if !bucket.IsFolder(s.files) {
+		s.cache = c
+	}
+}
+
 // check compares what is there with the manifest as far as that takes no reading.
 func (s *Snapshot) check(ctx context.Context) error {
 	sizes := make(map[string]int64)
@@ -138,7 +148,7 @@ func (s *Snapshot) Identity(ctx context.Context) (*identity.Log, error) {
 		if o.Kind != KindIdentity {
 			continue
 		}
-		f, err := s.files.Open(ctx, o.Path, 0, -1)
+		f, err := s.openObject(ctx, &o)
 		if err != nil {
 			return nil, fmt.Errorf("snapshot %s: %w", s.Manifest.ID, err)
 		}

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/zeebo/blake3"
+
+	"shark/snapshot/cache"
 )
 
 // digest returns a digest of what the answers depend on: the content of the inputs
@@ -263,7 +265,7 @@ func (w *Workbench) remember(full string, info os.FileInfo, by algorithm, sum st
 		s.Digest = sum
 	}
 	if b, err := json.Marshal(s); err == nil {
-		_ = writeFile(w.stampPath(full, info.Size(), by), b) // a cache: without it the file is read again
+		_ = cache.Write(w.stampPath(full, info.Size(), by), b) // a cache: without it the file is read again
 	}
 	return nil
 }
@@ -330,23 +332,4 @@ func readDigest(ctx context.Context, path string, from int64, h hash.Hash) (stri
 			return "", err
 		}
 	}
-}
-
-// writeFile writes a small file so that it appears whole or not at all.
-func writeFile(path string, b []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(b)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }

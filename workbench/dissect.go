@@ -22,6 +22,7 @@ import (
 	"shark/packet/sighting"
 	"shark/snapshot"
 	"shark/snapshot/block"
+	"shark/snapshot/cache"
 	"shark/workbench/index"
 )
 
@@ -234,6 +235,9 @@ func (e *Evidence) open(path, source string) error {
 	if err != nil {
 		return err
 	}
+	if source != "" {
+		e.w.cache.Used(path)
+	}
 	m := db.Meta()
 	if source != "" && (m.Source != source || m.Version != e.w.build() || m.Options != e.w.optionsText()) {
 		return errors.Join(fmt.Errorf("%s: %w", path, index.ErrStale), db.Close())
@@ -330,6 +334,9 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 	if err := out.Finish(ctx, path, meta); err != nil {
 		return err
 	}
+	if info, err := os.Stat(path); err == nil && o.Output == "" {
+		e.w.cache.Grown(info.Size())
+	}
 	e.w.cfg.Progress(Progress{Task: "indexing", Packets: report.Packets, Bytes: report.Bytes, Total: progress.Total, Done: true})
 	return nil
 }
@@ -357,7 +364,7 @@ func (e *Evidence) run(ctx context.Context, src source, o dissector.Options, sin
 	}
 	parts := make([]*part, block.Partitions)
 	report, err := dissector.RunParts(ctx, len(parts), func(ctx context.Context, i int) (packet.Source, error) {
-		var sel snapshot.Selection
+		sel := snapshot.Selection{Once: true}
 		sel.Partition = func(p int) bool { return p == i }
 		packets, err := e.snapshot.Packets(ctx, sel)
 		if err != nil {
@@ -447,5 +454,5 @@ func (w *Workbench) cachePath(source string) (string, error) {
 		return "", usage("there is no folder to keep the index in: name one with --cache or say with -o where to put it")
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", source, w.build(), w.catalogue.Hash(), w.optionsText()))
-	return filepath.Join(w.cfg.Cache, "index", hex.EncodeToString(sum[:16])+".db"), nil
+	return filepath.Join(w.cfg.Cache, cache.Indexes, hex.EncodeToString(sum[:16])+".db"), nil
 }

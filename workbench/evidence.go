@@ -159,6 +159,7 @@ func (e *Evidence) addSnapshot(ctx context.Context, ref string, alone bool) erro
 		return err
 	}
 	e.Name, e.snapshot = s.Manifest.Name, s
+	s.Keep(e.w.cache)
 	e.identity, err = s.Identity(ctx)
 	return err
 }

@@ -11,6 +11,7 @@
 package workbench
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"shark/dissector/field"
 	"shark/dissector/protocol"
 	"shark/kfl"
+	"shark/snapshot/cache"
 	"shark/workbench/index"
 )
 
@@ -38,15 +40,21 @@ var (
 	ErrNoPackets = errors.New("the packets are not at hand")
 )
 
+// DefaultCacheSize is how many bytes the cache may have.
+const DefaultCacheSize = 10e9
+
 // Config is what a Workbench works with. The zero value of everything but
 // Version is usable.
 type Config struct {
 	Version string // of the program
 	Build   string // of the program: another build dissects anew; empty: the Version tells
 	Store   string // folder or URL of the snapshot store; empty: none
-	Cache   string // folder of index databases; empty: "shark" in the user's cache folder, if there is one
-	Workers int    // 0: one for each CPU
-	Memory  int64  // bytes that a dissection may keep; 0: dissector.DefaultMemory
+	Cache   string // folder of index databases and of what was read of buckets; empty: "shark" in the user's cache folder, if there is one
+	// CacheSize is how many bytes the cache may have: index databases and what was read of
+	// buckets. What is in use may be more. 0: DefaultCacheSize.
+	CacheSize int64
+	Workers   int   // 0: one for each CPU
+	Memory    int64 // bytes that a dissection may keep; 0: dissector.DefaultMemory
 	// Protocols are the names of those to look for, +name to add one to the usual ones,
 	// -name to leave one out; nil: the usual ones.
 	Protocols []string
@@ -67,6 +75,7 @@ type Progress struct {
 // Workbench answers questions. It may be used by several goroutines.
 type Workbench struct {
 	cfg       Config
+	cache     *cache.Cache
 	protocols []*dissector.Protocol // that there are
 	choice    choice                // those to look for
 	catalogue *field.Catalogue
@@ -95,7 +104,7 @@ func New(cfg Config) (*Workbench, error) {
 			cfg.Cache = filepath.Join(dir, "shark")
 		}
 	}
-	w := &Workbench{cfg: cfg, protocols: append(slices.Concat(protocol.All(), protocol.Transports()), dissector.ConnProtocol, dissector.FlowProtocol)}
+	w := &Workbench{cfg: cfg, cache: cache.New(cfg.Cache, cmp.Or(cfg.CacheSize, DefaultCacheSize)), protocols: append(slices.Concat(protocol.All(), protocol.Transports()), dissector.ConnProtocol, dissector.FlowProtocol)}
 	var err error
 	if w.choice, err = choose(cfg.Protocols); err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ type app struct {
 	terminal  bool // out is one
 	store     string
 	cache     string
+	cacheSize byteSize
 	workers   int
 	memory    byteSize
 	protocols []string
@@ -117,7 +118,8 @@ Exit codes:
 	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.StringVar(&a.store, "store", envOr("SHARK_STORE", defaultStore()), "folder of the snapshot store (default: SHARK_STORE, else in the user's data folder)")
-	f.StringVar(&a.cache, "cache", os.Getenv("SHARK_CACHE"), "folder of index databases (default: SHARK_CACHE, else in the user's cache folder)")
+	f.StringVar(&a.cache, "cache", os.Getenv("SHARK_CACHE"), "folder of index databases and of what was read of buckets (default: SHARK_CACHE, else in the user's cache folder)")
+	f.Var(&a.cacheSize, "cache-size", "how large the cache may get, such as 50GiB (default: SHARK_CACHE_SIZE, else 10GB)")
 	f.IntVar(&a.workers, "workers", 0, "processors to dissect with; 0 for all")
 	f.Var(&a.memory, "memory", "memory that a dissection's connections may take, such as 512M (default 256M)")
 	f.StringSliceVar(&a.protocols, "protocols", nil, "protocols to look for: `names` for these alone, +name to add one (+tcp,+udp: packets of no protocol), -name to leave one out")
@@ -141,7 +143,7 @@ Exit codes:
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newDissect(a), newQuery(a), newShow(a), newStats(a), newFollow(a),
-		newWorkloads(a), newIPs(a), newExport(a), newFields(a), newSnapshot(a), newVersion(a),
+		newWorkloads(a), newIPs(a), newExport(a), newFields(a), newSnapshot(a), newCache(a), newVersion(a),
 	}
 }
 
@@ -183,6 +185,11 @@ func (a *app) workbench() (*workbench.Workbench, error) {
 	if a.workers < 0 {
 		return nil, usagef("--workers %d: it is how many, or 0 for all", a.workers)
 	}
+	if size := os.Getenv("SHARK_CACHE_SIZE"); size != "" && a.cacheSize == 0 {
+		if err := a.cacheSize.Set(size); err != nil {
+			return nil, usagef("SHARK_CACHE_SIZE: %w", err)
+		}
+	}
 	a.bar = newProgressBar(a.err, a.quiet)
 	memory := cmp.Or(int64(a.memory), dissector.DefaultMemory)
 	gc := newCollector()
@@ -190,7 +197,7 @@ func (a *app) workbench() (*workbench.Workbench, error) {
 		runtime.GOMAXPROCS(min(a.workers, runtime.NumCPU())) // reading, hashing and writing run beside the workers
 	}
 	return workbench.New(workbench.Config{
-		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, Workers: a.workers, Memory: memory, Protocols: a.protocols,
+		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, CacheSize: int64(a.cacheSize), Workers: a.workers, Memory: memory, Protocols: a.protocols,
 		Progress: func(p workbench.Progress) {
 			gc.read(p.Bytes)
 			a.bar.update(p)

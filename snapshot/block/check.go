@@ -132,7 +132,7 @@ func (c *Checker) work() {
 // read, which may be nil, how many bytes of them came. An error says that not all could be
 // read.
 func (f *File) Check(ctx context.Context, blocks []int, workers int, read func(n int)) (found Found, err error) {
-	from := newFetcher(ctx, f.Index, blocks, f.Fetch)
+	from := newFetcher(ctx, f, blocks)
 	defer from.close()
 	c := f.Index.Checker(workers)
 	for _, i := range blocks {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+
+	"shark/snapshot/cache"
 )
 
 // Fetch reads n bytes of the file from byte from on. The caller closes what it returns,
@@ -30,6 +32,8 @@ type fetcher struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	fetch  Fetch
+	cache  *cache.Cache // where blocks are looked for first; nil: nowhere
+	keep   bool         // what is read is put there
 	wait   sync.WaitGroup
 	slots  map[int]*slot // by block
 
@@ -49,14 +53,14 @@ type slot struct {
 	err   error
 }
 
-// newFetcher starts to read blocks of x. close ends it.
-func newFetcher(ctx context.Context, x *Index, blocks []int, fetch Fetch) *fetcher {
-	f := &fetcher{fetch: fetch, slots: make(map[int]*slot, len(blocks))}
+// newFetcher starts to read blocks of a file. close ends it.
+func newFetcher(ctx context.Context, file *File, blocks []int) *fetcher {
+	f := &fetcher{fetch: file.Fetch, cache: file.Cache, keep: file.keeps(blocks), slots: make(map[int]*slot, len(blocks))}
 	f.freed.L = &f.mu
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	var ranges [][]*slot
 	for _, i := range blocks {
-		s := &slot{block: &x.Blocks[i], done: make(chan struct{})}
+		s := &slot{block: &file.Index.Blocks[i], done: make(chan struct{})}
 		f.slots[i] = s
 		if n := len(ranges); n > 0 && adjoins(ranges[n-1], s.block) {
 			ranges[n-1] = append(ranges[n-1], s)
@@ -112,8 +116,28 @@ func (f *fetcher) read(r []*slot) {
 	}
 }
 
-// load reads blocks that lie one behind the other.
+// load reads blocks that lie one behind the other: those that the cache has from there,
+// the others together as far as they still adjoin.
 func (f *fetcher) load(r []*slot) {
+	var missing []*slot
+	for _, s := range r {
+		if s.data = f.cache.Get(cache.Sum(s.block.Sum), int64(s.block.Packed)); s.data != nil {
+			close(s.done)
+			continue
+		}
+		if len(missing) > 0 && !adjoins(missing, s.block) {
+			f.request(missing)
+			missing = missing[:0]
+		}
+		missing = append(missing, s)
+	}
+	if len(missing) > 0 {
+		f.request(missing)
+	}
+}
+
+// request reads blocks that lie one behind the other with one request.
+func (f *fetcher) request(r []*slot) {
 	first, last := r[0].block, r[len(r)-1].block
 	n := last.Offset + int64(last.Packed) - first.Offset
 	f.requests.Add(1)
@@ -129,8 +153,12 @@ func (f *fetcher) load(r []*slot) {
 			_, err = io.ReadFull(in, s.data)
 			at = s.block.Offset + int64(s.block.Packed)
 		}
-		if s.err = err; err == nil && sumOf(s.data) != s.block.Sum {
+		switch s.err = err; {
+		case err != nil:
+		case sumOf(s.data) != s.block.Sum:
 			s.err = fmt.Errorf("the block is %w: its sum is another than the index says", ErrFormat)
+		case f.keep:
+			f.cache.Put(cache.Sum(s.block.Sum), s.data)
 		}
 		close(s.done)
 	}

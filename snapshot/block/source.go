@@ -14,6 +14,7 @@ import (
 
 	"shark/packet"
 	"shark/packet/pcapng"
+	"shark/snapshot/cache"
 )
 
 // File is a file of blocks that is read where it lies.
@@ -21,6 +22,21 @@ type File struct {
 	Name  string // for messages
 	Index *Index
 	Fetch Fetch
+	Cache *cache.Cache // of blocks that were read before; nil: none
+	Once  bool         // what is read is not going to be read again: it is not kept there
+}
+
+// keeps tells whether blocks that are read are put into the cache: not so many that they
+// would drive out most of what it has.
+func (f *File) keeps(blocks []int) bool {
+	if f.Cache == nil || f.Once {
+		return false
+	}
+	total := int64(0)
+	for _, i := range blocks {
+		total += int64(f.Index.Blocks[i].Packed)
+	}
+	return total <= f.Cache.Size()/4
 }
 
 // Source is a packet.Source of some blocks of a file: their packets in order of time, as
@@ -60,7 +76,7 @@ func (f *File) Source(ctx context.Context, blocks []int) (*Source, error) {
 	}
 	order := slices.Clone(blocks)
 	slices.SortStableFunc(order, func(a, b int) int { return int(min(max(f.Index.Blocks[a].First-f.Index.Blocks[b].First, -1), 1)) })
-	s := &Source{file: f, zstd: z, fetcher: newFetcher(ctx, f.Index, order, f.Fetch)}
+	s := &Source{file: f, zstd: z, fetcher: newFetcher(ctx, f, order)}
 	var byPartition [Partitions]*lane
 	for _, i := range blocks {
 		b := &f.Index.Blocks[i]

@@ -35,6 +35,12 @@ type folder struct {
 
 func newFolder(dir string) *folder { return &folder{dir: dir, link: (*os.Root).Link} }
 
+// IsFolder tells whether a bucket is a folder of this machine.
+func IsFolder(b Bucket) bool {
+	_, ok := b.(*folder)
+	return ok
+}
+
 func (f *folder) Sub(prefix string) Bucket {
 	return &folder{f.dir, join(f.prefix, prefix), f.link}
 }
