@@ -68,6 +68,11 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	if a.Choice != "" {
 		c.note(a.Choice)
 	}
+	for _, note := range []string{x.note, e.unusable} {
+		if note != "" {
+			c.note(note)
+		}
+	}
 	if !a.Named {
 		c.note("no identity log: addresses are not known as pods or services")
 	}

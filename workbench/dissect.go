@@ -49,6 +49,7 @@ type opened struct {
 	db      *index.DB
 	account account
 	points  func() []pcapng.Point // restart places, worked out when first asked for
+	note    string                // where it is from, unless it was made here
 }
 
 // DissectOptions say how to dissect.
@@ -61,6 +62,7 @@ type DissectOptions struct {
 type Dissected struct {
 	Path     string
 	Cached   bool // it had been done before
+	Fetched  bool // it was published with the snapshot: Path is its location there
 	Entries  int64
 	Coverage Coverage
 }
@@ -113,6 +115,9 @@ func (e *Evidence) dissected(ctx context.Context, o DissectOptions) (*Dissected,
 			return d, err
 		}
 		known = true
+	}
+	if found, err := e.fetch(ctx, sum, o, d); found || err != nil {
+		return d, err
 	}
 	err := e.dissect(ctx, o, sum, known)
 	if errors.Is(err, errDissected) {
@@ -238,11 +243,16 @@ func (e *Evidence) open(path, source string) error {
 	if source != "" {
 		e.w.cache.Used(path)
 	}
+	return e.use(db, path, source, "")
+}
+
+// use answers from an index database that was opened, if it is the right one.
+func (e *Evidence) use(db *index.DB, path, source, note string) error {
 	m := db.Meta()
 	if source != "" && (m.Source != source || m.Version != e.w.build() || m.Options != e.w.optionsText()) {
 		return errors.Join(fmt.Errorf("%s: %w", path, index.ErrStale), db.Close())
 	}
-	x := &opened{db: db}
+	x := &opened{db: db, note: note}
 	if err := json.Unmarshal(m.Coverage, &x.account); err != nil {
 		return errors.Join(fmt.Errorf("index %s: %w: coverage: %w", path, index.ErrNotIndex, err), db.Close())
 	}
@@ -453,6 +463,12 @@ func (w *Workbench) cachePath(source string) (string, error) {
 	if w.cfg.Cache == "" {
 		return "", usage("there is no folder to keep the index in: name one with --cache or say with -o where to put it")
 	}
+	return filepath.Join(w.cfg.Cache, cache.Indexes, w.indexName(source)+".db"), nil
+}
+
+// indexName tells the index of an input, made by this version with these options, from
+// others.
+func (w *Workbench) indexName(source string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%s", source, w.build(), w.catalogue.Hash(), w.optionsText()))
-	return filepath.Join(w.cfg.Cache, cache.Indexes, hex.EncodeToString(sum[:16])+".db"), nil
+	return hex.EncodeToString(sum[:16])
 }

@@ -31,6 +31,7 @@ type Evidence struct {
 	identitySum string             // digest of the file that identity was read from; empty for the snapshot's own
 	altered     []string           // notes on inputs that are not what the manifest says, or change
 	scratch     []string           // index databases that are of no use to anybody else
+	unusable    string             // note on a published index database that could not be used
 	snapshot    *snapshot.Snapshot // nil: capture files or an index database
 	given       string             // path of the index database that was given instead of packets
 	spool       string             // copy of standard input, removed by Close

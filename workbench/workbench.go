@@ -58,6 +58,7 @@ type Config struct {
 	// Protocols are the names of those to look for, +name to add one to the usual ones,
 	// -name to leave one out; nil: the usual ones.
 	Protocols []string
+	NoFetch   bool // do not use index databases that are published with snapshots
 	// Progress is told how far a long piece of work has come; it may be nil.
 	Progress func(Progress)
 	Now      func() time.Time // nil: time.Now

@@ -36,6 +36,7 @@ type app struct {
 	workers   int
 	memory    byteSize
 	protocols []string
+	noFetch   bool
 	quiet     bool
 	bar       *progressBar
 }
@@ -123,6 +124,7 @@ Exit codes:
 	f.IntVar(&a.workers, "workers", 0, "processors to dissect with; 0 for all")
 	f.Var(&a.memory, "memory", "memory that a dissection's connections may take, such as 512M (default 256M)")
 	f.StringSliceVar(&a.protocols, "protocols", nil, "protocols to look for: `names` for these alone, +name to add one (+tcp,+udp: packets of no protocol), -name to leave one out")
+	f.BoolVar(&a.noFetch, "no-fetch", false, "do not use an index database that is published with a snapshot: dissect its packets")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, except on what is missing from an answer")
 	for _, name := range []string{"store", "cache"} {
 		f.Lookup(name).DefValue = "" // the help reads the same for everybody
@@ -197,7 +199,7 @@ func (a *app) workbench() (*workbench.Workbench, error) {
 		runtime.GOMAXPROCS(min(a.workers, runtime.NumCPU())) // reading, hashing and writing run beside the workers
 	}
 	return workbench.New(workbench.Config{
-		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, CacheSize: int64(a.cacheSize), Workers: a.workers, Memory: memory, Protocols: a.protocols,
+		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, CacheSize: int64(a.cacheSize), Workers: a.workers, Memory: memory, Protocols: a.protocols, NoFetch: a.noFetch,
 		Progress: func(p workbench.Progress) {
 			gc.read(p.Bytes)
 			a.bar.update(p)

@@ -15,6 +15,7 @@ type dissectOptions struct {
 	file     string
 	identity string
 	force    bool
+	publish  bool
 }
 
 func newDissect(a *app) *cobra.Command {
@@ -25,9 +26,14 @@ func newDissect(a *app) *cobra.Command {
 		Long: `Turn packets into an index database, which every question is then answered from.
 Other commands do so by themselves on first use; the database is kept in the cache
 by the content of what it was made from. With -o it is written to a file, which
-any SQLite reads: SELECT path, status_code FROM http.`,
+any SQLite reads: SELECT path, status_code FROM http.
+
+With --publish the database is put beside the snapshot. Whoever asks the same version of
+shark about it, wherever, is then answered from there, and reads no more of it than the
+question needs; --no-fetch dissects the packets all the same.`,
 		Example: `  shark dissect outage.pcap
-  shark dissect node-a.pcapng node-b.pcapng --identity identity.jsonl -o outage.db`,
+  shark dissect node-a.pcapng node-b.pcapng --identity identity.jsonl -o outage.db
+  shark dissect outage --store s3://evidence/2026 --publish`,
 		Args:              argsAtLeast(1),
 		ValidArgsFunction: a.completeSnapshot,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runDissect(cmd.Context(), a, args, o) },
@@ -36,10 +42,14 @@ any SQLite reads: SELECT path, status_code FROM http.`,
 	f.StringVarP(&o.file, "output", "o", "", "write the database to this file")
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
 	f.BoolVar(&o.force, "force", false, "dissect even if it has been done")
+	f.BoolVar(&o.publish, "publish", false, "put the database beside the snapshot, for others to ask")
 	return cmd
 }
 
 func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) error {
+	if o.publish && (o.file != "" || o.force) {
+		return usagef("--publish: what is published is the database of the cache: it goes without --output and --force")
+	}
 	if err := checkDatabase(o.file); err != nil {
 		return err
 	}
@@ -48,7 +58,7 @@ func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) er
 		return err
 	}
 	defer e.Close()
-	d, err := e.Dissect(ctx, workbench.DissectOptions{Output: o.file, Force: o.force})
+	d, published, err := o.dissect(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -56,10 +66,24 @@ func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) er
 		return err
 	}
 	what := workbench.Count(d.Entries, "entries")
-	if d.Cached {
+	switch {
+	case published:
+		what += ", published with the snapshot"
+	case d.Fetched || o.publish:
+		what += ", published before"
+	case d.Cached:
 		what += ", dissected before"
 	}
 	return a.footer(what, d.Coverage, nil)
+}
+
+// dissect makes the index, and publishes it if it should.
+func (o *dissectOptions) dissect(ctx context.Context, e *workbench.Evidence) (d *workbench.Dissected, published bool, err error) {
+	if o.publish {
+		return e.Publish(ctx)
+	}
+	d, err = e.Dissect(ctx, workbench.DissectOptions{Output: o.file, Force: o.force})
+	return d, false, err
 }
 
 // checkDatabase refuses to write a database over what is none, such as a capture

@@ -201,3 +201,13 @@ func Write(path string, data []byte) error {
 	}
 	return err
 }
+
+// Has tells whether something is there that should have a sum. Get may still find that it
+// does not.
+func (c *Cache) Has(sum Sum) bool {
+	if c == nil {
+		return false
+	}
+	_, err := os.Lstat(c.path(sum))
+	return err == nil
+}

@@ -50,7 +50,9 @@ const (
 // DB reads one database. It may be used by several goroutines.
 type DB struct {
 	path   string
-	uri    string
+	uri    string // of a file of this machine
+	file   File   // that lies elsewhere, which SQLite reads by vfs; else nil
+	vfs    string
 	schema *Schema
 	meta   *Meta
 
@@ -79,8 +81,19 @@ func checkHeader(path string) error {
 		return err
 	}
 	defer f.Close()
-	var h [100]byte
-	if _, err := io.ReadFull(f, h[:]); err != nil || string(h[:16]) != "SQLite format 3\x00" || binary.BigEndian.Uint32(h[68:]) != applicationID {
+	var h [headerSize]byte
+	if _, err := io.ReadFull(f, h[:]); err != nil {
+		return ErrNotIndex
+	}
+	return checkMarks(&h)
+}
+
+// headerSize is that of the database header.
+const headerSize = 100
+
+// checkMarks looks at a database header.
+func checkMarks(h *[headerSize]byte) error {
+	if string(h[:16]) != "SQLite format 3\x00" || binary.BigEndian.Uint32(h[68:]) != applicationID {
 		return ErrNotIndex
 	}
 	if v := binary.BigEndian.Uint32(h[60:]); v != formatVersion {
@@ -129,15 +142,23 @@ func open(path string, schema *Schema, check bool) (*DB, error) {
 	// journal that somebody may have put beside it.
 	uri := url.URL{Scheme: "file", Path: abs, RawQuery: "mode=ro&immutable=1"}
 	db := &DB{path: path, uri: uri.String(), schema: schema}
-	s, err := db.session()
+	return db, db.begin(context.Background(), check)
+}
+
+// begin opens a first connection and looks at what the file says of itself.
+func (db *DB) begin(ctx context.Context, check bool) error {
+	s, err := db.session(ctx)
+	if err != nil && db.file != nil {
+		return err
+	}
 	if err != nil {
-		return nil, damaged(err) // the header is sound, the rest is not
+		return damaged(err) // the header is sound, the rest is not
 	}
 	if err := db.inspect(s.conn, check); err != nil {
-		return nil, errors.Join(err, s.close())
+		return errors.Join(s.told(err), s.close())
 	}
 	db.release(s)
-	return db, nil
+	return nil
 }
 
 // inspect checks the schema and reads what the file says of itself. Only a meta
@@ -240,6 +261,9 @@ func (s *Schema) matches(conn *sqlite.Conn) (same, meta bool, err error) {
 // fields SQL can tell.
 func (db *DB) Schema() *Schema { return db.schema }
 
+// Path is where the database is.
+func (db *DB) Path() string { return db.path }
+
 // Columns returns what the query language plans by.
 func (db *DB) Columns() kfl.Columns { return db.schema }
 
@@ -267,14 +291,38 @@ func (db *DB) Close() error {
 // session is one connection and its statements, for one query at a time.
 type session struct {
 	conn     *sqlite.Conn
+	handle   *handle          // of a file that lies elsewhere; else nil
 	sections map[int]*section // by table
 	memos    map[memoKey]any
 }
 
-func (s *session) close() error { return s.conn.Close() }
+func (s *session) close() error {
+	err := s.conn.Close()
+	if s.handle != nil {
+		remotes.remove(s.handle)
+	}
+	return err
+}
 
-// session takes an idle connection or opens one.
-func (db *DB) session() (*session, error) {
+// use has the end of ctx end what the connection does.
+func (s *session) use(ctx context.Context) *session {
+	s.conn.SetInterrupt(ctx.Done())
+	if s.handle != nil {
+		s.handle.ctx, s.handle.err = ctx, nil
+	}
+	return s
+}
+
+// told says of an error why reading failed, which SQLite does not pass on.
+func (s *session) told(err error) error {
+	if err == nil || s.handle == nil || s.handle.err == nil {
+		return err
+	}
+	return s.handle.err
+}
+
+// session takes an idle connection or opens one, for work that ctx ends.
+func (db *DB) session(ctx context.Context) (*session, error) {
 	db.mu.Lock()
 	if db.closed {
 		db.mu.Unlock()
@@ -284,23 +332,46 @@ func (db *DB) session() (*session, error) {
 		s := db.idle[last]
 		db.idle = db.idle[:last]
 		db.mu.Unlock()
-		return s, nil
+		return s.use(ctx), nil
 	}
 	db.mu.Unlock()
-	conn, err := sqlite.OpenConn(db.uri, sqlite.OpenReadOnly|sqlite.OpenURI)
-	if err != nil {
+	s := &session{sections: make(map[int]*section), memos: make(map[memoKey]any)}
+	uri := db.uri
+	if db.file != nil {
+		s.handle = remotes.add(ctx, db.file)
+		uri = "file:" + s.handle.name + "?mode=ro&immutable=1&vfs=" + db.vfs
+	}
+	if err := s.connect(uri); err != nil {
+		err = s.told(err)
+		if s.handle != nil {
+			remotes.remove(s.handle)
+		}
 		return nil, err
 	}
+	return s.use(ctx), nil
+}
+
+// connect opens the connection.
+func (s *session) connect(uri string) error {
+	conn, err := sqlite.OpenConn(uri, sqlite.OpenReadOnly|sqlite.OpenURI)
+	if err != nil {
+		return err
+	}
 	conn.Limit(sqlite.LimitLength, maxValue)
-	for _, sql := range []string{
+	settings := []string{
 		`PRAGMA trusted_schema=off`, `PRAGMA cell_size_check=on`, `PRAGMA query_only=on`, `PRAGMA mmap_size=0`,
 		fmt.Sprintf(`PRAGMA cache_size=-%d`, readCache),
-	} {
+	}
+	if s.handle != nil {
+		settings = append(settings, `PRAGMA temp_store=memory`) // what it sorts has no place there
+	}
+	for _, sql := range settings {
 		if err := query(conn, sql, func(*sqlite.Stmt) error { return nil }); err != nil {
-			return nil, errors.Join(err, conn.Close())
+			return errors.Join(err, conn.Close())
 		}
 	}
-	return &session{conn: conn, sections: make(map[int]*section), memos: make(map[memoKey]any)}, nil
+	s.conn = conn
+	return nil
 }
 
 // release gives a connection back.
@@ -376,12 +447,11 @@ func columnBytes(r *sqlite.Stmt, col int) []byte {
 // Packets returns the numbers of all packets of connections, ascending and each
 // once. An id that no connection has adds nothing.
 func (db *DB) Packets(ctx context.Context, conns ...uint64) ([]uint64, error) {
-	s, err := db.session()
+	s, err := db.session(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("index %s: %w", db.path, err)
 	}
 	defer db.release(s)
-	s.conn.SetInterrupt(ctx.Done())
 	var out []uint64
 	for _, c := range conns {
 		err := query(s.conn, `SELECT packets FROM connections WHERE conn = ?`, func(r *sqlite.Stmt) error {
@@ -390,7 +460,7 @@ func (db *DB) Packets(ctx context.Context, conns ...uint64) ([]uint64, error) {
 			return err
 		}, int64(c))
 		if err != nil {
-			return nil, fmt.Errorf("index %s: packets of connection %d: %w", db.path, c, err)
+			return nil, fmt.Errorf("index %s: packets of connection %d: %w", db.path, c, s.told(err))
 		}
 	}
 	slices.Sort(out)

@@ -48,17 +48,16 @@ func (db *DB) query(ctx context.Context, plan *kfl.Plan, opts QueryOptions, yiel
 	if plan == nil {
 		plan = new(kfl.Plan)
 	}
-	s, err := db.session()
+	s, err := db.session(ctx)
 	if err != nil {
 		return err
 	}
 	defer db.release(s)
 	defer func() {
-		if err != nil && ctx.Err() != nil {
+		if err = s.told(err); err != nil && ctx.Err() != nil {
 			err = ctx.Err()
 		}
 	}()
-	s.conn.SetInterrupt(ctx.Done())
 	q, err := db.statement(s, plan, opts)
 	if err != nil {
 		return err
@@ -258,12 +257,11 @@ func (db *DB) count(ctx context.Context, plan *kfl.Plan, opts QueryOptions) (n i
 	if plan == nil {
 		plan = new(kfl.Plan)
 	}
-	s, err := db.session()
+	s, err := db.session(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("index %s: %w", db.path, err)
 	}
 	defer db.release(s)
-	s.conn.SetInterrupt(ctx.Done())
 	opts.Fields = []*field.Field{}
 	q, err := db.statement(s, plan, opts)
 	if err == nil {
@@ -272,7 +270,7 @@ func (db *DB) count(ctx context.Context, plan *kfl.Plan, opts QueryOptions) (n i
 			return nil
 		}, q.args...)
 	}
-	if err != nil {
+	if err = s.told(err); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}

@@ -1,0 +1,216 @@
+package snapshot
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"shark/snapshot/bucket"
+	"shark/snapshot/cache"
+)
+
+const (
+	// dissectionFormat is the version of a dissection's description.
+	dissectionFormat = 1
+	// dissectionName is the name of the description, which is written last.
+	dissectionName = "dissection.json"
+	// pieceSize is how much of a published file has a sum of its own, in bytes. It is what
+	// is read of it at least: as much as comes in a tenth of the time that a request
+	// waits for its first byte.
+	pieceSize = 256 << 10
+	// maxDissection and maxSums are how large a description and the sums of a file may be,
+	// in bytes: those of a file of a terabyte.
+	maxDissection = 1 << 20
+	maxSums       = 64 << 20
+)
+
+// Dissection describes an index database that is published with a snapshot. It is not
+// part of the evidence: no signature covers it.
+type Dissection struct {
+	Format   int       `json:"format"`
+	Snapshot string    `json:"snapshot"` // SHA-256 of the manifest of what was dissected
+	Creator  string    `json:"creator"`
+	Created  time.Time `json:"created"`
+	Shards   []Shard   `json:"shards"` // one, so far
+}
+
+// Shard is one database of a dissection.
+type Shard struct {
+	Path string `json:"path"` // relative to the description
+	Size int64  `json:"size"`
+	Sums string `json:"sums"`   // path of the sums of its pieces, 16 bytes each
+	SHA  string `json:"sha256"` // of the sums
+}
+
+// dissectionPath is where the parts of a dissection are.
+func dissectionPath(name string) string { return "dissections/" + name + "/" }
+
+// Published tells whether there is a dissection of a name.
+func (s *Snapshot) Published(ctx context.Context, name string) (bool, error) {
+	_, err := s.files.Stat(ctx, dissectionPath(name)+dissectionName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Publish puts the index database at a path into the snapshot, as the dissection of a
+// name, which is lower-case letters and digits. It is there as a whole or not at all: its
+// parts have names that tell their content, so what an interrupted try has left serves the
+// next, and two that publish at a time do each other no harm. What is published under the
+// name already stays; then published is false.
+func (s *Snapshot) Publish(ctx context.Context, name, creator, file string, progress func(done, total int64)) (published bool, err error) {
+	fail := func(err error) (bool, error) {
+		return false, fmt.Errorf("publish the index of snapshot %s: %w", s.Manifest.ID, err)
+	}
+	if there, err := s.Published(ctx, name); err != nil || there {
+		if err != nil {
+			return fail(err)
+		}
+		return false, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return fail(err)
+	}
+	defer f.Close()
+	sums, shard, err := sumPieces(ctx, f)
+	if err != nil {
+		return fail(err)
+	}
+	to := s.files.Sub(strings.TrimSuffix(dissectionPath(name), "/"))
+	if err := s.upload(ctx, to, shard, f, progress); err != nil {
+		return fail(err)
+	}
+	if err := to.Publish(ctx, shard.Sums, sums); err != nil {
+		return fail(err)
+	}
+	text, err := json.MarshalIndent(Dissection{dissectionFormat, s.Digest, creator, time.Now().UTC().Truncate(time.Second), []Shard{shard}}, "", "  ")
+	if err != nil {
+		return fail(err)
+	}
+	err = to.Publish(ctx, dissectionName, append(text, '\n'))
+	if errors.Is(err, fs.ErrExist) { // somebody was faster
+		return false, nil
+	}
+	if err != nil {
+		return fail(err)
+	}
+	return true, nil
+}
+
+// sumPieces reads a file through.
+func sumPieces(ctx context.Context, f io.Reader) (sums []byte, shard Shard, err error) {
+	piece := make([]byte, pieceSize)
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, shard, err
+		}
+		n, err := io.ReadFull(f, piece)
+		if n > 0 {
+			sum := cache.SumOf(piece[:n])
+			sums, shard.Size = append(sums, sum[:]...), shard.Size+int64(n)
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			break
+		}
+		if err != nil {
+			return nil, shard, err
+		}
+	}
+	if len(sums) > maxSums {
+		return nil, shard, fmt.Errorf("it has %d bytes, too many to be read in place", shard.Size)
+	}
+	whole := sha256.Sum256(sums)
+	shard.SHA = hex.EncodeToString(whole[:])
+	shard.Path = "shard-000-" + shard.SHA[:16] + ".db"
+	shard.Sums = strings.TrimSuffix(shard.Path, ".db") + ".sums"
+	return sums, shard, nil
+}
+
+// upload writes the file, unless it is there.
+func (s *Snapshot) upload(ctx context.Context, to bucket.Bucket, shard Shard, f io.ReadSeeker, progress func(done, total int64)) error {
+	there, err := to.Stat(ctx, shard.Path)
+	if err == nil && there.Size == shard.Size {
+		return nil
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	w, err := to.Create(ctx, shard.Path)
+	if err != nil {
+		return err
+	}
+	buf := make([]byte, copyBuffer)
+	for done := int64(0); ; {
+		n, err := f.Read(buf)
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				w.Abort()
+				return err
+			}
+			done += int64(n)
+			progress(done, shard.Size)
+		}
+		if errors.Is(err, io.EOF) {
+			return w.Close()
+		}
+		if err != nil {
+			w.Abort()
+			return err
+		}
+	}
+}
+
+// Dissection opens the index database that was published under a name. Without one the
+// error is fs.ErrNotExist. It may come from a stranger: what it says is checked, and what
+// is read of it compared with its sums.
+func (s *Snapshot) Dissection(ctx context.Context, name string) (*Remote, error) {
+	dir := dissectionPath(name)
+	fail := func(err error) (*Remote, error) {
+		return nil, fmt.Errorf("%s%s: %w", dir, dissectionName, err)
+	}
+	text, err := bucket.ReadAll(ctx, s.files, dir+dissectionName, maxDissection)
+	if err != nil {
+		return nil, err
+	}
+	d := new(Dissection)
+	if err := json.Unmarshal(text, d); err != nil {
+		return fail(fmt.Errorf("%w: %w", ErrIntegrity, err))
+	}
+	switch {
+	case d.Format != dissectionFormat:
+		return fail(fmt.Errorf("it has format %d, and this program reads %d", d.Format, dissectionFormat))
+	case d.Snapshot != s.Digest:
+		return fail(fmt.Errorf("%w: it is of another snapshot", ErrIntegrity))
+	case len(d.Shards) != 1:
+		return fail(fmt.Errorf("it has %d databases, and this program reads one", len(d.Shards)))
+	}
+	shard := d.Shards[0]
+	pieces := (shard.Size + pieceSize - 1) / pieceSize
+	if shard.Size <= 0 || pieces > maxSums/int64(len(cache.Sum{})) || !validKey(dir+shard.Path) || !validKey(dir+shard.Sums) ||
+		path.Dir(shard.Path) != "." || path.Dir(shard.Sums) != "." || !validSum(shard.SHA) {
+		return fail(fmt.Errorf("%w: it cannot be so", ErrIntegrity))
+	}
+	sums, err := s.readObject(ctx, &Object{Path: dir + shard.Sums, Size: pieces * int64(len(cache.Sum{})), SHA256: shard.SHA}, maxSums)
+	if err != nil {
+		return nil, err
+	}
+	r := &Remote{Dissection: *d, files: s.files, path: dir + shard.Path, size: shard.Size, cache: s.cache, turn: make(chan struct{}, 1), held: make(map[int64]*held)}
+	for at := 0; at < len(sums); at += len(cache.Sum{}) {
+		r.sums = append(r.sums, cache.Sum(sums[at:]))
+	}
+	return r, nil
+}

@@ -1,0 +1,74 @@
+package workbench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"shark/workbench/index"
+)
+
+// Publish puts the index of a snapshot beside it, dissecting first if need be: whoever asks
+// the same version of shark about the snapshot is answered from there. Nothing is done when
+// one is there already; published is false then.
+func (e *Evidence) Publish(ctx context.Context) (d *Dissected, published bool, err error) {
+	if e.snapshot == nil {
+		return nil, false, usage("%s is no snapshot: an index database is published with one", e.Name)
+	}
+	d, err = e.Dissect(ctx, DissectOptions{})
+	if err != nil || d.Fetched {
+		return d, false, err
+	}
+	if len(e.scratch) > 0 {
+		return d, false, fmt.Errorf("%s: some of its packets could not be read: the index is not published", e.Name)
+	}
+	source, err := e.digest(ctx)
+	if err != nil {
+		return d, false, err
+	}
+	published, err = e.snapshot.Publish(ctx, e.w.indexName(source), "shark "+e.w.cfg.Version, d.Path, func(done, total int64) {
+		e.w.cfg.Progress(Progress{Task: "publishing", Bytes: done, Total: total, Done: done == total})
+	})
+	return d, published, err
+}
+
+// fetch opens the index that was published with the snapshot by this version with these
+// options, if there is one. One that cannot be used is noted.
+func (e *Evidence) fetch(ctx context.Context, sum *digesting, o DissectOptions, d *Dissected) (found bool, err error) {
+	if e.snapshot == nil || e.w.cfg.NoFetch || o.Force || o.Output != "" {
+		return false, nil
+	}
+	if err := sum.wait(); err != nil {
+		return false, err
+	}
+	err = e.openPublished(ctx, sum.text)
+	switch {
+	case ctx.Err() != nil:
+		return false, ctx.Err()
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		e.unusable = fmt.Sprintf("the index database that is published with it was not used: %v", err)
+		return false, nil
+	}
+	d.Path, d.Cached, d.Fetched = e.opened.db.Path(), true, true
+	e.account(d)
+	return true, nil
+}
+
+// openPublished opens what was published.
+func (e *Evidence) openPublished(ctx context.Context, source string) error {
+	r, err := e.snapshot.Dissection(ctx, e.w.indexName(source))
+	if err != nil {
+		return err
+	}
+	db, err := index.OpenAt(ctx, r, e.w.schema)
+	if err != nil {
+		return err
+	}
+	note := fmt.Sprintf("answered from the index database that %s published with it on %s, which no signature covers; --no-fetch dissects the packets",
+		r.Dissection.Creator, r.Dissection.Created.UTC().Format(time.DateOnly))
+	return e.use(db, r.String(), source, note)
+}
