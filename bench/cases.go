@@ -34,6 +34,14 @@ var cases = []benchCase{
 		what: "snapshots made, dissected and packed, beside zstd", run: (*bench).snapshots,
 	},
 	{
+		name: "far", rounds: 1, recipes: []recipe{once(recipe{
+			name: "500 pods", percent: 400,
+			given: []string{"--pods", "500", "--concurrency", "8"},
+			own:   with(func(o *traffic.Options) { o.Pods, o.Concurrency = 500, 8 }),
+		})},
+		what: "a snapshot in a store far away (SHARK_S3_URL), beside tcpdump over the whole", run: (*bench).farAway,
+	},
+	{
 		name: "stages", short: true, recipes: []recipe{mixed("mix", 100)},
 		what: "what each stage costs, beside its budget", run: (*bench).stages,
 	},

@@ -38,6 +38,11 @@ var (
 	snapshotPeak    = limit{"MiB of memory at the peak", 256, true}
 	snapshotDissect = limit{"times the CPU time of dissecting the capture and unpacking the snapshot", 1.1, true}
 
+	farBytes  = limit{"percent of the packets' bytes read to export a pod's minute", 2, true}
+	farExport = limit{"s to export a pod's minute from 50 ms away, for the first time", 5, true}
+	farCold   = limit{"s to ask a published index from 50 ms away, for the first time", 2, true}
+	farWarm   = limit{"s to ask it again", 0.3, true}
+
 	exportFilter = limit{"times shark's CPU time for tcpdump", 2, false}
 	exportRange  = limit{"times shark's CPU time for editcap", 3, false}
 	exportMerge  = limit{"times shark's CPU time for mergecap", 2.5, false}

@@ -17,6 +17,7 @@ import (
 	"shark/packet"
 	"shark/packet/pcapng"
 	"shark/recorder/ring"
+	"shark/snapshot"
 	"shark/workbench/index"
 )
 
@@ -197,4 +198,18 @@ func packetsOf(dir string) string {
 		return ""
 	}
 	return list[0]
+}
+
+// packetBytes returns how many bytes the packets of a snapshot have, by its manifest.
+func packetBytes(manifest []byte) (n int64, err error) {
+	m, err := snapshot.ParseManifest(manifest)
+	if err != nil {
+		return 0, err
+	}
+	for _, o := range m.Objects {
+		if o.Kind == snapshot.KindPackets {
+			n += o.Size
+		}
+	}
+	return n, nil
 }
