@@ -24,7 +24,7 @@ func (e *Evidence) Publish(ctx context.Context) (d *Dissected, published bool, e
 	if len(e.scratch) > 0 {
 		return d, false, fmt.Errorf("%s: some of its packets could not be read: the index is not published", e.Name)
 	}
-	source, err := e.digest(ctx)
+	source, err := e.digest(ctx, nil)
 	if err != nil {
 		return d, false, err
 	}

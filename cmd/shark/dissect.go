@@ -16,6 +16,7 @@ type dissectOptions struct {
 	identity string
 	force    bool
 	publish  bool
+	estimate bool
 }
 
 func newDissect(a *app) *cobra.Command {
@@ -43,6 +44,7 @@ question needs; --no-fetch dissects the packets all the same.`,
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
 	f.BoolVar(&o.force, "force", false, "dissect even if it has been done")
 	f.BoolVar(&o.publish, "publish", false, "put the database beside the snapshot, for others to ask")
+	estimateFlag(cmd, &o.estimate)
 	return cmd
 }
 
@@ -58,6 +60,9 @@ func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) er
 		return err
 	}
 	defer e.Close()
+	if o.estimate {
+		return a.printEstimate(e.EstimateDissect(ctx))
+	}
 	d, published, err := o.dissect(ctx, e)
 	if err != nil {
 		return err

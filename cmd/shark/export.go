@@ -33,6 +33,7 @@ type exportOptions struct {
 	splitTime time.Duration
 	dedupe    bool
 	force     bool
+	estimate  bool
 }
 
 // exportFormats are the formats of export: of packets, then of entries.
@@ -74,6 +75,7 @@ these are calls and messages; of zeek, connections too.`,
   shark export mysnapshot --profile rich --secrets -w everything.pcapng
   shark export mysnapshot --split-by pod -w pods/out.pcapng
   shark export mysnapshot 'http && failed' -w failed.har
+  shark export mysnapshot --workload shop/cart --from -5m --estimate
   shark export mysnapshot --format zeek -w logs`,
 		Args:              argsAtLeast(1),
 		ValidArgsFunction: a.completeQuery,
@@ -96,6 +98,7 @@ these are calls and messages; of zeek, connections too.`,
 	f.DurationVar(&o.splitTime, "split-time", 5*time.Minute, "with --split-by time: length of a file")
 	f.BoolVar(&o.dedupe, "dedupe", false, "write one sighting of each packet that several nodes or interfaces captured")
 	f.BoolVar(&o.force, "force", false, "replace the file if it is there already")
+	estimateFlag(cmd, &o.estimate)
 	for flag, values := range map[string][]string{"format": exportFormats, "split-by": {"pod", "node", "size", "time"}} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
 	}
@@ -124,7 +127,7 @@ func (o *exportOptions) formatOf() (string, error) {
 }
 
 func runExport(ctx context.Context, a *app, args []string, o exportOptions) error {
-	if o.file == "" {
+	if o.file == "" && !o.estimate {
 		return usagef("where to? name a file with -w, or - for standard output")
 	}
 	form, err := o.formatOf()
@@ -132,13 +135,16 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 		return err
 	}
 	if form != "pcapng" && form != "pcap" {
+		if o.estimate {
+			return usagef("entries are read of an index: shark dissect --estimate says what it takes to make one")
+		}
 		return exportEntries(ctx, a, args, form, o)
 	}
 	q, err := o.packets(form)
 	if err != nil {
 		return err
 	}
-	if o.file == "-" && a.terminal {
+	if o.file == "-" && a.terminal && !o.estimate {
 		return usagef("packets are not for a terminal: send standard output to a file or a program")
 	}
 	var refs []string
@@ -146,7 +152,7 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 		return err
 	}
 	read := append(slices.Clone(refs), o.identity)
-	if o.splitBy == "" {
+	if o.splitBy == "" && !o.estimate {
 		if err := checkTarget(o.file, read, o.force); err != nil {
 			return err
 		}
@@ -156,6 +162,9 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 		return err
 	}
 	defer e.Close()
+	if o.estimate {
+		return a.printEstimate(e.EstimateExport(ctx, q))
+	}
 	var done *workbench.Exported
 	if o.splitBy != "" {
 		done, err = exportSplit(ctx, a, e, q, o, read)

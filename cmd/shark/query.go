@@ -79,9 +79,10 @@ func (o *questionOptions) open(ctx context.Context, a *app, args, fields []strin
 
 type queryOptions struct {
 	questionOptions
-	newest  bool
-	fields  []string
-	explain bool
+	newest   bool
+	fields   []string
+	explain  bool
+	estimate bool
 }
 
 func newQuery(a *app) *cobra.Command {
@@ -115,6 +116,7 @@ fields lists, with the functions of shark fields --functions.`,
 	f := cmd.Flags()
 	f.BoolVar(&o.newest, "newest", false, "newest first")
 	f.StringSliceVar(&o.fields, "fields", nil, "only these fields, such as timestamp,src.name,path")
+	estimateFlag(cmd, &o.estimate)
 	f.BoolVar(&o.explain, "explain", false, "tell how KFL, the last argument, is answered, instead of answering it")
 	_ = cmd.RegisterFlagCompletionFunc("fields", a.completeField) // fails only if the flag is missing
 	return cmd
@@ -129,6 +131,9 @@ func runQuery(ctx context.Context, a *app, args []string, o queryOptions) error 
 		return err
 	}
 	defer q.e.Close()
+	if o.estimate {
+		return a.printEstimate(q.e.EstimateDissect(ctx))
+	}
 	q.Newest = o.newest
 	if o.limit > 0 {
 		q.Limit = o.limit + 1 // one more, to know whether there are more

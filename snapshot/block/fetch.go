@@ -58,14 +58,12 @@ func newFetcher(ctx context.Context, file *File, blocks []int) *fetcher {
 	f := &fetcher{fetch: file.Fetch, cache: file.Cache, keep: file.keeps(blocks), slots: make(map[int]*slot, len(blocks))}
 	f.freed.L = &f.mu
 	f.ctx, f.cancel = context.WithCancel(ctx)
-	var ranges [][]*slot
-	for _, i := range blocks {
-		s := &slot{block: &file.Index.Blocks[i], done: make(chan struct{})}
-		f.slots[i] = s
-		if n := len(ranges); n > 0 && adjoins(ranges[n-1], s.block) {
-			ranges[n-1] = append(ranges[n-1], s)
-		} else {
-			ranges = append(ranges, []*slot{s})
+	ranges := file.ranges(blocks)
+	n := 0
+	for _, r := range ranges {
+		for _, s := range r {
+			f.slots[blocks[n]] = s
+			n++
 		}
 	}
 	next := make(chan []*slot)
@@ -88,6 +86,46 @@ func newFetcher(ctx context.Context, file *File, blocks []int) *fetcher {
 	}
 	context.AfterFunc(f.ctx, f.freed.Broadcast)
 	return f
+}
+
+// ranges puts blocks together that are asked for at once.
+func (f *File) ranges(blocks []int) (ranges [][]*slot) {
+	for _, i := range blocks {
+		s := &slot{block: &f.Index.Blocks[i], done: make(chan struct{})}
+		if n := len(ranges); n > 0 && adjoins(ranges[n-1], s.block) {
+			ranges[n-1] = append(ranges[n-1], s)
+		} else {
+			ranges = append(ranges, []*slot{s})
+		}
+	}
+	return ranges
+}
+
+// Cost tells how many requests it takes to read blocks, for how many bytes, and how many
+// the cache has already.
+func (f *File) Cost(blocks []int) (requests, bytes, cached int64) {
+	for _, r := range f.ranges(inTime(f.Index, blocks)) {
+		var missing []*slot
+		end := func() {
+			if len(missing) > 0 {
+				last := missing[len(missing)-1].block
+				requests, bytes = requests+1, bytes+last.Offset+int64(last.Packed)-missing[0].block.Offset
+				missing = missing[:0]
+			}
+		}
+		for _, s := range r {
+			if f.Cache.Has(cache.Sum(s.block.Sum)) {
+				cached += int64(s.block.Packed)
+				continue
+			}
+			if len(missing) > 0 && !adjoins(missing, s.block) {
+				end()
+			}
+			missing = append(missing, s)
+		}
+		end()
+	}
+	return requests, bytes, cached
 }
 
 // adjoins tells whether a block is to be read together with those of a range.

@@ -74,9 +74,7 @@ func (f *File) Source(ctx context.Context, blocks []int) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	order := slices.Clone(blocks)
-	slices.SortStableFunc(order, func(a, b int) int { return int(min(max(f.Index.Blocks[a].First-f.Index.Blocks[b].First, -1), 1)) })
-	s := &Source{file: f, zstd: z, fetcher: newFetcher(ctx, f, order)}
+	s := &Source{file: f, zstd: z, fetcher: newFetcher(ctx, f, inTime(f.Index, blocks))}
 	var byPartition [Partitions]*lane
 	for _, i := range blocks {
 		b := &f.Index.Blocks[i]
@@ -94,6 +92,13 @@ func (f *File) Source(ctx context.Context, blocks []int) (*Source, error) {
 	}
 	heap.Init(&s.lanes)
 	return s, nil
+}
+
+// inTime returns blocks in the order in which they are needed.
+func inTime(x *Index, blocks []int) []int {
+	order := slices.Clone(blocks)
+	slices.SortStableFunc(order, func(a, b int) int { return int(min(max(x.Blocks[a].First-x.Blocks[b].First, -1), 1)) })
+	return order
 }
 
 // ReadBatch implements packet.Source. A block that is not what the index says is damage:

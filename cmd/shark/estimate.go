@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"shark/workbench"
+)
+
+// estimateFlag adds --estimate to a command.
+func estimateFlag(cmd *cobra.Command, on *bool) {
+	cmd.Flags().BoolVar(on, "estimate", false, "only say what would be read, and about how long it would take")
+}
+
+// printEstimate prints what an answer would take.
+func (a *app) printEstimate(x *workbench.Estimate, err error) error {
+	if err != nil {
+		return err
+	}
+	if x.Ready {
+		_, err := fmt.Fprintln(a.out, "packets   none: there is an index database that answers")
+		return err
+	}
+	if x.AllBlocks > 0 {
+		fmt.Fprintf(a.out, "packets   %s, in %s of %s\n", workbench.Grouped(int64(x.Packets)), workbench.Grouped(int64(x.Blocks)), workbench.Count(int64(x.AllBlocks), "blocks"))
+	}
+	fmt.Fprintf(a.out, "bytes     %s", byteText(x.Bytes))
+	if x.Cached > 0 {
+		fmt.Fprintf(a.out, ", and %s in the cache", byteText(x.Cached))
+	}
+	fmt.Fprintln(a.out)
+	if x.Latency > 0 {
+		fmt.Fprintf(a.out, "requests  %s, of %s each (measured)\n", workbench.Grouped(x.Requests), x.Latency.Round(time.Millisecond))
+	}
+	_, err = fmt.Fprintf(a.out, "time      about %s (%s)\n", x.Time.Round(10*time.Millisecond), x.Assumed)
+	return err
+}
