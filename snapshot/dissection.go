@@ -60,23 +60,20 @@ func (s *Snapshot) Published(ctx context.Context, name string) (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil, err
+	if err != nil {
+		return false, fmt.Errorf("published indexes of snapshot %s: %w", s.Manifest.ID, err)
+	}
+	return true, nil
 }
 
 // Publish puts the index database at a path into the snapshot, as the dissection of a
 // name, which is lower-case letters and digits. It is there as a whole or not at all: its
 // parts have names that tell their content, so what an interrupted try has left serves the
-// next, and two that publish at a time do each other no harm. What is published under the
-// name already stays; then published is false.
+// next, and two that publish at a time do each other no harm. What somebody else has
+// published under the name meanwhile stays; then published is false.
 func (s *Snapshot) Publish(ctx context.Context, name, creator, file string, progress func(done, total int64)) (published bool, err error) {
 	fail := func(err error) (bool, error) {
 		return false, fmt.Errorf("publish the index of snapshot %s: %w", s.Manifest.ID, err)
-	}
-	if there, err := s.Published(ctx, name); err != nil || there {
-		if err != nil {
-			return fail(err)
-		}
-		return false, nil
 	}
 	f, err := os.Open(file)
 	if err != nil {
@@ -204,13 +201,17 @@ func (s *Snapshot) Dissection(ctx context.Context, name string) (*Remote, error)
 		path.Dir(shard.Path) != "." || path.Dir(shard.Sums) != "." || !validSum(shard.SHA) {
 		return fail(fmt.Errorf("%w: it cannot be so", ErrIntegrity))
 	}
-	sums, err := s.readObject(ctx, &Object{Path: dir + shard.Sums, Size: pieces * int64(len(cache.Sum{})), SHA256: shard.SHA}, maxSums)
+	o := Object{Path: dir + shard.Sums, Size: pieces * int64(len(cache.Sum{})), SHA256: shard.SHA}
+	sums, err := s.readObject(ctx, &o, maxSums)
 	if err != nil {
 		return nil, err
+	}
+	if int64(len(sums)) != o.Size {
+		return fail(fmt.Errorf("%w: %s is not of %s", ErrIntegrity, shard.Sums, shard.Path))
 	}
 	r := &Remote{Dissection: *d, files: s.files, path: dir + shard.Path, size: shard.Size, cache: s.cache, turn: make(chan struct{}, 1), held: make(map[int64]*held)}
 	for at := 0; at < len(sums); at += len(cache.Sum{}) {
 		r.sums = append(r.sums, cache.Sum(sums[at:]))
 	}
-	return r, nil
+	return r, r.begin(ctx)
 }

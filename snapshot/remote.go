@@ -111,14 +111,42 @@ func (r *Remote) piece(ctx context.Context, i int64) ([]byte, error) {
 	return r.held[i].data, nil
 }
 
-// window tells how many pieces are to be read from one on: twice as many as before if it
+// The first and the last pieces of an index database are read at once when it is opened:
+// its tables begin in the first, and the smallest are in both.
+const headPieces, tailPieces = 4, 2
+
+// begin reads the ends of the file, unless the cache has them.
+func (r *Remote) begin(ctx context.Context) error {
+	n := int64(len(r.sums))
+	head := min(n, headPieces)
+	tail := min(n-head, tailPieces)
+	if r.cache.Has(r.sums[0]) && r.cache.Has(r.sums[n-1]) {
+		return nil
+	}
+	var last sync.WaitGroup
+	data, failed := make([][]byte, tail), error(nil)
+	if tail > 0 {
+		r.requests++
+		last.Go(func() { failed = r.request(ctx, n-tail, data) })
+	}
+	err := r.fetch(ctx, 0, head)
+	if last.Wait(); err == nil && failed != nil {
+		err = fmt.Errorf("%s: %w", r.path, failed)
+	}
+	if err == nil {
+		r.take(n-tail, data)
+	}
+	return err
+}
+
+// window tells how many pieces are to be read from one on: four times as many as before if it
 // comes next where somebody reads in order.
 func (r *Remote) window(i int64) int64 {
 	t := trail{window: 1}
 	for k, old := range r.trails {
 		// What is held or in the cache may have been passed over.
 		if i >= old.next && i <= old.next+old.window {
-			t.window = min(2*old.window, maxWindow)
+			t.window = min(4*old.window, maxWindow)
 			r.trails = append(r.trails[:k], r.trails[k+1:]...)
 			break
 		}
@@ -148,11 +176,16 @@ func (r *Remote) fetch(ctx context.Context, i, n int64) error {
 			return fmt.Errorf("%s: %w", r.path, errs[k])
 		}
 	}
-	for k, d := range data {
-		r.bytes += int64(len(d))
-		r.hold(i+int64(k), d)
-	}
+	r.take(i, data)
 	return nil
+}
+
+// take keeps pieces that were read, from i on, in memory.
+func (r *Remote) take(i int64, pieces [][]byte) {
+	for k, data := range pieces {
+		r.bytes += int64(len(data))
+		r.hold(i+int64(k), data)
+	}
 }
 
 // request reads pieces from i on and keeps them in the cache.

@@ -79,14 +79,33 @@ func openAt(ctx context.Context, location string) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := load(ctx, files)
-	if err == nil {
-		err = s.check(ctx)
-	}
+	s, err := loadChecked(ctx, files)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", files, err)
 	}
 	return s, nil
+}
+
+// loadChecked is load and check. What takes two requests to a bucket is done at once.
+func loadChecked(ctx context.Context, files bucket.Bucket) (*Snapshot, error) {
+	var sizes map[string]int64
+	var failed error
+	var listing sync.WaitGroup
+	list, cancel := context.WithCancel(ctx)
+	defer cancel()
+	listing.Go(func() { sizes, failed = sizesIn(list, files) })
+	s, err := load(ctx, files)
+	if err != nil {
+		cancel()
+	}
+	listing.Wait()
+	switch {
+	case err != nil:
+		return nil, err
+	case failed != nil:
+		return nil, failed
+	}
+	return s, s.compare(sizes)
 }
 
 // load reads the manifest of a snapshot.
@@ -112,20 +131,37 @@ func load(ctx context.Context, files bucket.Bucket) (*Snapshot, error) {
 // Keep has what is read of the snapshot kept in a cache, and looked for there first,
 // unless it is in a folder, where it costs nothing to read. Verify reads everything anew.
 func (s *Snapshot) Keep(c *cache.Cache) {
-	if !bucket.IsFolder(s.files) {
+	if s.Far() {
 		s.cache = c
 	}
 }
 
+// Far tells whether the snapshot is in a bucket, not in a folder of this machine.
+func (s *Snapshot) Far() bool { return !bucket.IsFolder(s.files) }
+
 // check compares what is there with the manifest as far as that takes no reading.
 func (s *Snapshot) check(ctx context.Context) error {
+	sizes, err := sizesIn(ctx, s.files)
+	if err != nil {
+		return err
+	}
+	return s.compare(sizes)
+}
+
+// sizesIn lists the evidence that there is.
+func sizesIn(ctx context.Context, files bucket.Bucket) (map[string]int64, error) {
 	sizes := make(map[string]int64)
-	for o, err := range s.files.List(ctx, "nodes/") {
+	for o, err := range files.List(ctx, "nodes/") {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		sizes[o.Key] = o.Size
 	}
+	return sizes, nil
+}
+
+// compare compares the sizes of what is there with the manifest.
+func (s *Snapshot) compare(sizes map[string]int64) error {
 	for i := range s.Manifest.Objects {
 		o := &s.Manifest.Objects[i]
 		size, ok := sizes[o.Path]

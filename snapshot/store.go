@@ -87,7 +87,12 @@ func (s *Store) look(ctx context.Context, l *Listed, holds bool) {
 
 // load reads the manifest of the snapshot with an id.
 func (s *Store) load(ctx context.Context, id string) (*Snapshot, error) {
-	x, err := load(ctx, s.files.Sub(id))
+	return s.loadWith(ctx, id, load)
+}
+
+// loadWith has do open the snapshot with an id.
+func (s *Store) loadWith(ctx context.Context, id string, do func(context.Context, bucket.Bucket) (*Snapshot, error)) (*Snapshot, error) {
+	x, err := do(ctx, s.files.Sub(id))
 	if err == nil && x.Manifest.ID != id {
 		err = fmt.Errorf("%w: its manifest is that of %s", ErrIntegrity, x.Manifest.ID)
 	}
@@ -100,14 +105,16 @@ func (s *Store) load(ctx context.Context, id string) (*Snapshot, error) {
 // Get opens the snapshot that ref names: its id, its name when no other has the
 // same, or the beginning of its id when no other begins so.
 func (s *Store) Get(ctx context.Context, ref string) (*Snapshot, error) {
-	x, err := s.getDamaged(ctx, ref)
+	if validID(ref) { // mostly it is one
+		if x, err := s.loadWith(ctx, ref, loadChecked); !errors.Is(err, ErrNotFound) {
+			return x, err
+		}
+	}
+	id, err := s.resolve(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	if err := x.check(ctx); err != nil {
-		return nil, fmt.Errorf("snapshot %s: %w", x.Manifest.ID, err)
-	}
-	return x, nil
+	return s.loadWith(ctx, id, loadChecked)
 }
 
 // maxNamed is how many snapshots an error names.

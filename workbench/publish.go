@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"shark/workbench/index"
@@ -28,10 +30,28 @@ func (e *Evidence) Publish(ctx context.Context) (d *Dissected, published bool, e
 	if err != nil {
 		return d, false, err
 	}
-	published, err = e.snapshot.Publish(ctx, e.w.indexName(source), "shark "+e.w.cfg.Version, d.Path, func(done, total int64) {
+	name := e.w.indexName(source)
+	if there, err := e.snapshot.Published(ctx, name); err != nil || there {
+		return d, false, err
+	}
+	published, err = e.publish(ctx, name, d.Path)
+	return d, published, err
+}
+
+// publish puts the index at a path beside the snapshot, its tables in order.
+func (e *Evidence) publish(ctx context.Context, name, path string) (published bool, err error) {
+	dir, err := os.MkdirTemp(filepath.Dir(path), index.Draft)
+	if err != nil {
+		return false, fmt.Errorf("publishing the index: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	ordered := filepath.Join(dir, "index.db")
+	if err := index.Gather(ctx, path, ordered); err != nil {
+		return false, err
+	}
+	return e.snapshot.Publish(ctx, name, "shark "+e.w.cfg.Version, ordered, func(done, total int64) {
 		e.w.cfg.Progress(Progress{Task: "publishing", Bytes: done, Total: total, Done: done == total})
 	})
-	return d, published, err
 }
 
 // fetch opens the index that was published with the snapshot by this version with these

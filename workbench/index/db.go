@@ -7,11 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
-	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"zombiezen.com/go/sqlite"
@@ -130,18 +127,11 @@ func open(path string, schema *Schema, check bool) (*DB, error) {
 		}
 		check = !sealed // then SQLite does
 	}
-	abs, err := filepath.Abs(path)
+	uri, err := fileURI(path)
 	if err != nil {
 		return nil, err
 	}
-	abs = filepath.ToSlash(abs)
-	if !strings.HasPrefix(abs, "/") {
-		abs = "/" + abs // a drive letter
-	}
-	// A finished file never changes: without locks, and without looking for a
-	// journal that somebody may have put beside it.
-	uri := url.URL{Scheme: "file", Path: abs, RawQuery: "mode=ro&immutable=1"}
-	db := &DB{path: path, uri: uri.String(), schema: schema}
+	db := &DB{path: path, uri: uri, schema: schema}
 	return db, db.begin(context.Background(), check)
 }
 

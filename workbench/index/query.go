@@ -177,12 +177,12 @@ func (db *DB) wanted(plan *kfl.Plan, opts QueryOptions) []spot {
 func (db *DB) bounds(s *session, opts QueryOptions) (lo, hi int64, err error) {
 	lo, hi = 1, db.meta.Entries
 	if opts.From != 0 {
-		if lo, err = firstAt(s.conn, hi, opts.From); err != nil {
+		if lo, err = db.firstAt(s.conn, opts.From); err != nil {
 			return 0, 0, err
 		}
 	}
 	if opts.To != 0 {
-		n, err := firstAt(s.conn, hi, opts.To)
+		n, err := db.firstAt(s.conn, opts.To)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -196,12 +196,24 @@ func (db *DB) bounds(s *session, opts QueryOptions) (lo, hi int64, err error) {
 	return lo, hi, nil
 }
 
-// firstAt returns the id of the first of n entries that begins at t or later,
-// n+1 when there is none.
-func firstAt(conn *sqlite.Conn, n, t int64) (int64, error) {
-	lo, hi := int64(1), n+1
-	for lo < hi {
+// firstAt returns the id of the first entry that begins at t or later, one above all when
+// there is none. From afar each look may be a request, so it looks three times where t
+// should be if entries came equally fast, then ever farther from the end that is nearer in
+// time, until it halves what is left.
+func (db *DB) firstAt(conn *sqlite.Conn, t int64) (int64, error) {
+	lo, hi := int64(1), db.meta.Entries+1 // it is one of these or between them
+	before, after := db.meta.First, db.meta.Last
+	for n, step := 0, int64(16); lo < hi; n++ {
 		mid := lo + (hi-lo)/2
+		switch {
+		case n < 3 && before < t && t < after:
+			share := float64(t-before) / float64(after-before)
+			mid = min(lo+int64(share*float64(hi-lo)), hi-1)
+		case t-before < after-t:
+			mid, step = min(mid, lo+step), 4*step
+		default:
+			mid, step = max(mid, hi-1-step), 4*step
+		}
 		var ts int64
 		if err := query(conn, `SELECT ts FROM entries WHERE id = ?`, func(r *sqlite.Stmt) error {
 			ts = r.ColumnInt64(0)
@@ -210,9 +222,9 @@ func firstAt(conn *sqlite.Conn, n, t int64) (int64, error) {
 			return 0, err
 		}
 		if ts < t {
-			lo = mid + 1
+			lo, before = mid+1, ts
 		} else {
-			hi = mid
+			hi, after = mid, ts
 		}
 	}
 	return lo, nil

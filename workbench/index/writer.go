@@ -37,6 +37,9 @@ type Writer struct {
 	runs   []string
 }
 
+// Draft is how the names of folders begin in which databases are made.
+const Draft = ".index.tmp-"
+
 // Create begins a database. Until Finish gives it its name everything stands in a
 // folder of its own in dir.
 func Create(dir string, opts Options) (*Writer, error) {
@@ -44,7 +47,7 @@ func Create(dir string, opts Options) (*Writer, error) {
 		return nil, errors.New("an index without a schema")
 	}
 	opts.Memory = cmp.Or(opts.Memory, defaultMemory)
-	tmp, err := os.MkdirTemp(dir, ".index.tmp-")
+	tmp, err := os.MkdirTemp(dir, Draft)
 	if err != nil {
 		return nil, fmt.Errorf("folder of the index: %w", err)
 	}

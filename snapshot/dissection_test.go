@@ -1,0 +1,301 @@
+package snapshot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"shark/snapshot/cache"
+)
+
+// database is a file of n bytes that could be an index database, and its bytes.
+func database(t *testing.T, n int) (string, []byte) {
+	t.Helper()
+	data := make([]byte, n)
+	rng := rand.New(rand.NewPCG(uint64(n), 1))
+	for i := range data {
+		data[i] = byte(rng.Uint32())
+	}
+	path := filepath.Join(t.TempDir(), "index.db")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, data
+}
+
+// published makes a snapshot with a published file.
+func published(t *testing.T, n int) (far counted, s *Snapshot, data []byte) {
+	t.Helper()
+	far, store, id := farStore(t)
+	s, err := store.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, data := database(t, n)
+	done := int64(0)
+	ok, err := s.Publish(t.Context(), "abc", "shark", path, func(now, total int64) {
+		if now <= done || total != int64(n) {
+			t.Errorf("%d of %d after %d", now, total, done)
+		}
+		done = now
+	})
+	if err != nil || !ok || done != int64(n) {
+		t.Fatal(ok, err, done)
+	}
+	return far, s, data
+}
+
+func remote(t *testing.T, s *Snapshot) *Remote {
+	t.Helper()
+	r, err := s.Dissection(t.Context(), "abc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// What is published is read as it was, wherever one begins, by several at a time.
+func TestPublished(t *testing.T) {
+	for _, n := range []int{1, pieceSize - 1, pieceSize, pieceSize + 1, 20*pieceSize + 77} {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			_, s, data := published(t, n)
+			s.Keep(cache.New(t.TempDir(), 1<<30))
+			if there, err := s.Published(t.Context(), "abc"); !there || err != nil {
+				t.Error(there, err)
+			}
+			r := remote(t, s)
+			if r.Size() != int64(n) {
+				t.Errorf("has %d bytes", r.Size())
+			}
+			var all sync.WaitGroup
+			for g := range uint64(4) {
+				all.Go(func() {
+					rng := rand.New(rand.NewPCG(g, 2))
+					for range 50 {
+						p := make([]byte, rng.IntN(2*pieceSize))
+						at := rng.IntN(n + 10)
+						got, err := r.ReadAt(t.Context(), p, int64(at))
+						want := data[min(at, n):min(at+len(p), n)]
+						if (err == nil) != (len(want) == len(p)) || err != nil && err != io.EOF || !bytes.Equal(p[:got], want) {
+							t.Errorf("%d bytes from %d: %d, %v", len(p), at, got, err)
+						}
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
+}
+
+// Who reads in order makes few requests, who reads here and there reads little, and what
+// was read before is not read again.
+func TestReadAhead(t *testing.T) {
+	const pieces = 200
+	far, s, data := published(t, pieces*pieceSize)
+	s.Keep(cache.New(t.TempDir(), 1<<30))
+	page := make([]byte, 16<<10)
+	r := remote(t, s)
+	for at := int64(0); at < r.Size(); at += int64(len(page)) {
+		if _, err := r.ReadAt(t.Context(), page, at); err != nil || !bytes.Equal(page, data[at:at+int64(len(page))]) {
+			t.Fatal(at, err)
+		}
+	}
+	if requests, n := r.Fetched(); requests > pieces/perRequest+10 || n != int64(len(data)) {
+		t.Errorf("%d requests for %d bytes of %d", requests, n, len(data))
+	}
+	far.take()
+	r = remote(t, s)
+	if _, err := r.ReadAt(t.Context(), make([]byte, len(data)), 0); err != nil {
+		t.Fatal(err)
+	}
+	if requests, n := r.Fetched(); requests != 0 || n != 0 {
+		t.Errorf("again %d requests for %d bytes", requests, n)
+	}
+
+	s.Keep(nil)
+	r = remote(t, s)
+	before, _ := r.Fetched()
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 10 {
+		if _, err := r.ReadAt(t.Context(), page, rng.Int64N(pieces-1)*pieceSize); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if requests, n := r.Fetched(); n > (headPieces+tailPieces+10+8)*pieceSize || requests-before > 10 {
+		t.Errorf("%d requests and %d bytes for 10 pages", requests-before, n)
+	}
+	if len(r.held) > maxHeld {
+		t.Errorf("%d pieces are held", len(r.held))
+	}
+}
+
+// Half a publication is none; a second one completes it, and one that is there stays.
+func TestPublishIsWholeOrNot(t *testing.T) {
+	far, store, id := farStore(t)
+	s, err := store.Get(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, data := database(t, 5*pieceSize)
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := s.Publish(ctx, "abc", "shark", path, func(done, _ int64) {
+		if done > 2*pieceSize {
+			cancel()
+		}
+	}); !errors.Is(err, context.Canceled) {
+		t.Fatalf("interrupted: %v", err)
+	}
+	if there, err := s.Published(t.Context(), "abc"); there || err != nil {
+		t.Error(there, err)
+	}
+	if _, err := s.Dissection(t.Context(), "abc"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("half of it: %v", err)
+	}
+	if ok, err := s.Publish(t.Context(), "abc", "shark", path, func(int64, int64) {}); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	// All but the description is there.
+	if err := far.Remove(t.Context(), id+"/dissections/abc/"+dissectionName); err != nil {
+		t.Fatal(err)
+	}
+	if ok, err := s.Publish(t.Context(), "abc", "shark", path, func(done, _ int64) { t.Errorf("%d bytes are written again", done) }); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	other, _ := database(t, 3*pieceSize)
+	if ok, err := s.Publish(t.Context(), "abc", "shark", other, func(int64, int64) {}); ok || err != nil {
+		t.Errorf("over another: %v, %v", ok, err)
+	}
+	p := make([]byte, len(data))
+	if _, err := remote(t, s).ReadAt(t.Context(), p, 0); err != nil || !bytes.Equal(p, data) {
+		t.Errorf("what was there first has changed: %v", err)
+	}
+}
+
+// Whatever was done to what is published, no wrong byte is handed out.
+func TestPublishedDamage(t *testing.T) {
+	const n = 12*pieceSize + 5
+	far, s, data := published(t, n)
+	object := func(suffix string) string {
+		t.Helper()
+		for o, err := range far.List(t.Context(), s.Manifest.ID+"/dissections/") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(o.Key, suffix) {
+				return filepath.Join(far.String(), filepath.FromSlash(o.Key))
+			}
+		}
+		t.Fatal("no " + suffix)
+		return ""
+	}
+	for _, suffix := range []string{".db", ".sums"} {
+		path := object(suffix)
+		sound, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rng := rand.New(rand.NewPCG(3, 3))
+		for range 40 {
+			bad := bytes.Clone(sound)
+			if rng.IntN(4) == 0 {
+				bad = bad[:rng.IntN(len(bad))]
+			} else {
+				bad[rng.IntN(len(bad))] ^= 1 << rng.IntN(8)
+			}
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			r, err := s.Dissection(t.Context(), "abc")
+			got := make([]byte, n)
+			read := 0
+			if err == nil {
+				read, err = r.ReadAt(t.Context(), got, 0)
+			}
+			if err == nil || !bytes.Equal(got[:read], data[:read]) {
+				t.Fatalf("%s: %d bytes, %v", suffix, read, err)
+			}
+		}
+		if err := os.WriteFile(path, sound, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A description that cannot be is refused, and leads nowhere else.
+func TestHostileDissection(t *testing.T) {
+	far, s, _ := published(t, 3*pieceSize)
+	path := filepath.Join(far.String(), s.Manifest.ID, "dissections", "abc", dissectionName)
+	sound, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*Dissection){
+		"newer":           func(d *Dissection) { d.Format = 2 },
+		"other snapshot":  func(d *Dissection) { d.Snapshot = strings.Repeat("0", 64) },
+		"no shard":        func(d *Dissection) { d.Shards = nil },
+		"two":             func(d *Dissection) { d.Shards = append(d.Shards, d.Shards[0]) },
+		"size below 0":    func(d *Dissection) { d.Shards[0].Size = -1 },
+		"empty":           func(d *Dissection) { d.Shards[0].Size = 0 },
+		"endless":         func(d *Dissection) { d.Shards[0].Size = 1<<63 - 1 },
+		"larger":          func(d *Dissection) { d.Shards[0].Size += pieceSize },
+		"smaller":         func(d *Dissection) { d.Shards[0].Size -= pieceSize },
+		"out of it":       func(d *Dissection) { d.Shards[0].Path = "../../manifest.json" },
+		"elsewhere":       func(d *Dissection) { d.Shards[0].Sums = "/etc/passwd" },
+		"below":           func(d *Dissection) { d.Shards[0].Path = "x/" + d.Shards[0].Path },
+		"no sum":          func(d *Dissection) { d.Shards[0].SHA = "" },
+		"other sum":       func(d *Dissection) { d.Shards[0].SHA = strings.Repeat("a", 64) },
+		"not there":       func(d *Dissection) { d.Shards[0].Path = "shard-000-0.db" },
+		"sums not there":  func(d *Dissection) { d.Shards[0].Sums = "shard-000-0.sums" },
+		"sums are itself": func(d *Dissection) { d.Shards[0].Sums = dissectionName },
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := new(Dissection)
+			if err := json.Unmarshal(sound, d); err != nil {
+				t.Fatal(err)
+			}
+			change(d)
+			text, err := json.Marshal(d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Dissection(t.Context(), "abc"); err == nil {
+				t.Error("it was taken")
+			}
+		})
+	}
+	for _, text := range []string{"", "{", "[]", `{"format":1}`, strings.Repeat(" ", maxDissection+1)} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Dissection(t.Context(), "abc"); err == nil {
+			t.Errorf("%.10q was taken", text)
+		}
+	}
+}
+
+// The end of the context ends a read that waits.
+func TestRemoteEnds(t *testing.T) {
+	_, s, _ := published(t, 20*pieceSize)
+	r := remote(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.ReadAt(ctx, make([]byte, 10), 10*pieceSize); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	if _, err := r.ReadAt(t.Context(), make([]byte, 10), 10*pieceSize); err != nil {
+		t.Errorf("the next one: %v", err)
+	}
+}
