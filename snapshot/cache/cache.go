@@ -40,11 +40,13 @@ func ParseSum(digits string) (Sum, bool) {
 	return Sum(b[:len(Sum{})]), true
 }
 
+// Indexes is the folder of index databases, which others make and which count here: one
+// folder has one bound.
+const Indexes = "index"
+
 const (
-	// parts is the folder of what was read of buckets; Indexes that of index databases,
-	// which others make and which count here: one folder has one bound.
-	parts   = "parts"
-	Indexes = "index"
+	// parts is the folder of what was read of buckets.
+	parts = "parts"
 	// indexSuffix and draftPrefix are how index databases are called, and what is to
 	// become one.
 	indexSuffix, draftPrefix = ".db", ".index.tmp-"
