@@ -1,6 +1,10 @@
 package workbench
 
-import "shark/snapshot/cache"
+import (
+	"os"
+
+	"shark/snapshot/cache"
+)
 
 // CacheState is what the cache holds, and where.
 type CacheState struct {
@@ -24,4 +28,14 @@ func (w *Workbench) ClearCache() (CacheState, error) {
 		s.Usage, err = w.cache.Clear()
 	}
 	return s, err
+}
+
+// grown has the cache make room for an index that was made in it.
+func (w *Workbench) grown(o DissectOptions, path string) {
+	if o.Output != "" {
+		return
+	}
+	if info, err := os.Stat(path); err == nil {
+		w.cache.Grown(info.Size())
+	}
 }

@@ -344,9 +344,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 	if err := out.Finish(ctx, path, meta); err != nil {
 		return err
 	}
-	if info, err := os.Stat(path); err == nil && o.Output == "" {
-		e.w.cache.Grown(info.Size())
-	}
+	e.w.grown(o, path)
 	e.w.cfg.Progress(Progress{Task: "indexing", Packets: report.Packets, Bytes: report.Bytes, Total: progress.Total, Done: true})
 	return nil
 }
