@@ -155,6 +155,10 @@ func (p *partition) packet(pk *packet.Packet, key *connKey, hash uint64) {
 	if c.key != *key {
 		c = p.find(hash, key)
 	}
+	if c != nil && c.closed && pk.Time >= c.last+closedLinger { // whether or not others made the partition tidy up since
+		p.remove(c, false)
+		c = nil
+	}
 	if c != nil && (pk.Proto == packet.TCP && c.tcp.health.Reused(c.dirOf(pk), pk) || pk.Proto == packet.SCTP && c.sctp.Restarted(c.dirOf(pk), pk)) {
 		p.remove(c, false)
 		c = nil

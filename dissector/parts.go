@@ -11,11 +11,19 @@ import (
 	"shark/packet"
 )
 
+// Selector is a source that gives other packets besides those that are asked for.
+type Selector interface {
+	// Wants tells whether a packet is asked for. Either all packets of a conversation are, or
+	// none. It is called for what fragments are put together to, not for them.
+	Wants(p *packet.Packet) bool
+}
+
 // RunParts dissects an input that is partitioned already: all packets between two
 // addresses, and all fragments, are in one part, in their order. open is asked for each of
 // up to Partitions parts once, by one worker at a time; nil has no packets. Each worker
 // reads a part to its end before it takes the next, so that no more connections are kept
-// than those of one part for each. Else it is like Run. The report is the same for any
+// than those of one part for each. Of a part that is a Selector it dissects what that wants; the
+// report counts all packets that were read. Else it is like Run. The report is the same for any
 // number of workers.
 func RunParts(ctx context.Context, parts int, open func(ctx context.Context, part int) (packet.Source, error), opts Options, sink func(worker int) Sink) (*Report, error) {
 	if parts > Partitions {
@@ -68,6 +76,10 @@ func (r *partsRun) part(ctx context.Context, number int, s Sink) (err error) {
 	p.sink = s
 	report := &p.report
 	defer func() { r.reports[number] = *report }()
+	wants := func(*packet.Packet) bool { return true }
+	if some, ok := src.(Selector); ok {
+		wants = some.Wants
+	}
 	dec := packet.NewDecoder()
 	var u unit
 	for {
@@ -78,7 +90,7 @@ func (r *partsRun) part(ctx context.Context, number int, s Sink) (err error) {
 		}
 		list := u.lists[0][:0]
 		for i := range u.packets {
-			if u.packets[i].Kind == packet.Transport {
+			if u.packets[i].Kind == packet.Transport && wants(&u.packets[i]) {
 				list = append(list, uint32(i))
 			}
 		}

@@ -25,6 +25,7 @@ type Plan struct {
 	sql     []*field.Field
 	rest    *program // nil when Where says it all
 	whole   *program // nil when every row matches
+	planner *planner // nil when every row matches
 	explain []step
 }
 
@@ -39,7 +40,7 @@ type step struct {
 func (e *Env) plan(expr string, tree *ast.AST, now ref.Val) (*Plan, error) {
 	p := &planner{env: e, tree: tree, now: now, fixed: make(map[int64]bool)}
 	p.markFixed(tree.Expr())
-	plan := &Plan{expr: expr}
+	plan := &Plan{expr: expr, planner: p}
 	var err error
 	if plan.whole, err = e.newProgram(tree, now); err != nil {
 		return nil, err

@@ -346,11 +346,14 @@ func octets(prefix netip.Prefix) string {
 }
 
 // conjuncts returns the parts that && joins at the top, in order.
-func conjuncts(x ast.Expr) []ast.Expr {
-	if x.Kind() == ast.CallKind && x.AsCall().FunctionName() == operators.LogicalAnd {
+func conjuncts(x ast.Expr) []ast.Expr { return joined(x, operators.LogicalAnd) }
+
+// joined returns the parts that an operator joins at the top, in order.
+func joined(x ast.Expr, by string) []ast.Expr {
+	if x.Kind() == ast.CallKind && x.AsCall().FunctionName() == by {
 		var out []ast.Expr
 		for _, a := range x.AsCall().Args() {
-			out = append(out, conjuncts(a)...)
+			out = append(out, joined(a, by)...)
 		}
 		return out
 	}

@@ -119,3 +119,23 @@ func (l *Log) Until() int64 {
 	}
 	return l.until
 }
+
+// Owners returns everybody who had an address at some time from one to another, both in ns
+// since 1970: whatever Lookup says of it then, but for NodeIP.
+func (l *Log) Owners(a packet.Addr, from, to int64) []Owner {
+	out := []Owner{l.Lookup(a, from)}
+	if l == nil {
+		return out
+	}
+	if i, known := l.addrOf[a]; known {
+		for _, s := range l.timelines[i] {
+			if s.from > from && s.from <= min(to, l.until) {
+				out = append(out, l.owners[s.owner].Owner)
+			}
+		}
+		if to > l.until {
+			out = append(out, l.cut)
+		}
+	}
+	return out
+}

@@ -3,6 +3,7 @@ package identity
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
@@ -271,6 +272,36 @@ func TestLookupAgainstModel(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestOwners: they are those that Lookup names at some time, no others and none left out.
+func TestOwners(t *testing.T) {
+	web, cart := pod(10, "web-1", "n1", "10.0.0.1"), pod(30, "cart-1", "n2", "10.0.0.1")
+	l := logOf(t, node(0, "n1", "192.168.0.1"), web, gone(20, web), cart, Record{Time: at(50), Op: Upsert, Kind: Cut, Name: "cut"})
+	for _, a := range []string{"10.0.0.1", "192.168.0.1", "10.0.0.9", "127.0.0.1"} {
+		for from := -5; from < 60; from += 5 {
+			for to := from; to < 60; to += 5 {
+				want := make(map[string]bool)
+				for s := from; s <= to; s++ {
+					o := l.Lookup(addr(a), at(s).UnixNano())
+					o.NodeIP = ""
+					want[short(o)] = true
+				}
+				got := make(map[string]bool)
+				for _, o := range l.Owners(addr(a), at(from).UnixNano(), at(to).UnixNano()) {
+					o.NodeIP = ""
+					got[short(o)] = true
+				}
+				if !maps.Equal(got, want) {
+					t.Errorf("%s from %d to %d: %v, want %v", a, from, to, got, want)
+				}
+			}
+		}
+	}
+	var none *Log
+	if o := none.Owners(addr("10.0.0.1"), 0, 1); len(o) != 1 || o[0].Unknown == "" {
+		t.Errorf("without a log: %v", o)
 	}
 }
 
