@@ -15,13 +15,14 @@ func (w *Writer) fill(ctx context.Context, rows *tables, m *Meta) error {
 		return err
 	}
 	f := newFiller(w.opts.Schema, w.opts.Resolver, rows)
+	f.id = m.Before
 	if err := mergeAhead(ctx, sources, f.row); err != nil {
 		return err
 	}
 	if err := w.fillWords(rows); err != nil {
 		return err
 	}
-	m.Entries, m.First, m.Last = f.id, f.first, f.last
+	m.Entries, m.First, m.Last = f.count, f.first, f.last
 	return w.opts.Schema.writeMeta(rows, m)
 }
 
@@ -50,7 +51,7 @@ type filler struct {
 	rows        *tables
 	ends        *endpoints
 	routes      *routes
-	id          int64
+	id, count   int64
 	first, last int64
 }
 
@@ -65,7 +66,8 @@ func (f *filler) row(row []byte) error {
 		return errRow
 	}
 	time, conn := int64(binary.BigEndian.Uint64(row)^1<<63), binary.BigEndian.Uint64(row[16:])
-	if f.id++; f.id == 1 {
+	f.id++
+	if f.count++; f.count == 1 {
 		f.first = time
 	}
 	f.last = time

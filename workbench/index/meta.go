@@ -18,6 +18,7 @@ type Meta struct {
 	Coverage   json.RawMessage // what is missing and why; may be nil
 	Interfaces []packet.Interface
 	Points     []Point
+	Before     int64 // ids begin after it
 
 	// The writer sets what follows.
 	Entries     int64
@@ -41,6 +42,7 @@ const (
 	keyOptions  = "options"
 	keyCoverage = "coverage"
 	keySchema   = "schema"
+	keyBefore   = "before"
 	keyEntries  = "entries"
 	keyFirst    = "first"
 	keyLast     = "last"
@@ -76,6 +78,7 @@ func (s *Schema) writeMeta(rows *tables, m *Meta) error {
 		{keyOptions, m.Options},
 		{keyCoverage, string(m.Coverage)},
 		{keySchema, s.hash},
+		{keyBefore, strconv.FormatInt(m.Before, 10)},
 		{keyEntries, strconv.FormatInt(m.Entries, 10)},
 		{keyFirst, strconv.FormatInt(m.First, 10)},
 		{keyLast, strconv.FormatInt(m.Last, 10)},
@@ -142,6 +145,7 @@ func (s *Schema) readMeta(conn *sqlite.Conn) (*Meta, error) {
 	if c := kv[keyCoverage]; json.Valid([]byte(c)) {
 		m.Coverage = json.RawMessage(c)
 	}
+	m.Before, _ = strconv.ParseInt(kv[keyBefore], 10, 64)
 	m.Entries, _ = strconv.ParseInt(kv[keyEntries], 10, 64)
 	m.First, _ = strconv.ParseInt(kv[keyFirst], 10, 64)
 	m.Last, _ = strconv.ParseInt(kv[keyLast], 10, 64)

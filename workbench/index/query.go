@@ -175,7 +175,7 @@ func (db *DB) wanted(plan *kfl.Plan, opts QueryOptions) []spot {
 
 // bounds turns times into ids, which are in the order of time.
 func (db *DB) bounds(s *session, opts QueryOptions) (lo, hi int64, err error) {
-	lo, hi = 1, db.meta.Entries
+	lo, hi = db.meta.Before+1, db.meta.Before+db.meta.Entries
 	if opts.From != 0 {
 		if lo, err = db.firstAt(s.conn, opts.From); err != nil {
 			return 0, 0, err
@@ -196,12 +196,17 @@ func (db *DB) bounds(s *session, opts QueryOptions) (lo, hi int64, err error) {
 	return lo, hi, nil
 }
 
+// Has tells whether an entry's id is one of the database's.
+func (db *DB) Has(id int64) bool {
+	return id > db.meta.Before && id <= db.meta.Before+db.meta.Entries
+}
+
 // firstAt returns the id of the first entry that begins at t or later, one above all when
 // there is none. From afar each look may be a request, so it looks three times where t
 // should be if entries came equally fast, then ever farther from the end that is nearer in
 // time, until it halves what is left.
 func (db *DB) firstAt(conn *sqlite.Conn, t int64) (int64, error) {
-	lo, hi := int64(1), db.meta.Entries+1 // it is one of these or between them
+	lo, hi := db.meta.Before+1, db.meta.Before+db.meta.Entries+1 // it is one of these or between them
 	before, after := db.meta.First, db.meta.Last
 	for n, step := 0, int64(16); lo < hi; n++ {
 		mid := lo + (hi-lo)/2

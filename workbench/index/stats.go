@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/bits"
 	"slices"
 	"strings"
@@ -35,15 +36,30 @@ type Group struct {
 // Stats groups the entries of a query by the values of fields; by none, it is one
 // group of all. The largest groups come first.
 func (db *DB) Stats(ctx context.Context, plan *kfl.Plan, opts QueryOptions, by ...*field.Field) ([]Group, error) {
-	elapsed, failed := spot{tableEntries, db.schema.byName["elapsed_time"]}, spot{tableEntries, db.schema.byName["failed"]}
-	opts.Fields = append(slices.Clone(by), db.schema.catalogue.Lookup("elapsed_time"), dissector.Failed.Field)
-	opts.Fields = slices.DeleteFunc(opts.Fields, func(f *field.Field) bool { return f == nil })
+	opts.Fields = db.schema.StatsFields(by...)
+	groups, err := Aggregate(db.Query(ctx, plan, opts), by...)
+	if errors.Is(err, ErrGroups) {
+		err = fmt.Errorf("index %s: %w", db.path, err)
+	}
+	return groups, err
+}
+
+// StatsFields are the fields that Aggregate reads of every row.
+func (s *Schema) StatsFields(by ...*field.Field) []*field.Field {
+	list := append(slices.Clone(by), s.catalogue.Lookup("elapsed_time"), dissector.Failed.Field)
+	return slices.DeleteFunc(list, func(f *field.Field) bool { return f == nil })
+}
+
+// Aggregate is Stats for rows that come from anywhere.
+func Aggregate(rows iter.Seq2[*Row, error], by ...*field.Field) ([]Group, error) {
 	groups := make(map[string]*group)
 	var key []byte
-	for row, err := range db.Query(ctx, plan, opts) {
+	for row, err := range rows {
 		if err != nil {
 			return nil, err
 		}
+		s := row.db.schema
+		elapsed, failed := spot{tableEntries, s.byName["elapsed_time"]}, spot{tableEntries, s.byName["failed"]}
 		key = key[:0]
 		values := make([]any, len(by))
 		for i, x := range by {
@@ -53,7 +69,7 @@ func (db *DB) Stats(ctx context.Context, plan *kfl.Plan, opts QueryOptions, by .
 		g := groups[string(key)]
 		if g == nil {
 			if len(groups) == maxGroups {
-				return nil, fmt.Errorf("index %s: %w: more than %d", db.path, ErrGroups, maxGroups)
+				return nil, fmt.Errorf("%w: more than %d", ErrGroups, maxGroups)
 			}
 			g = &group{Group: Group{Key: values}, times: make(histogram)}
 			groups[string(key)] = g
