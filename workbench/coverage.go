@@ -78,6 +78,15 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	}
 	c.recorded(a.Identity, len(a.Identity) > 0)
 	c.Partial = c.Partial || r.Evicted > 0
+	if a.Excerpt != nil {
+		if first, last, ok := e.stated(); ok {
+			c.From, c.To = first, last
+		}
+		a.Excerpt.describe(&c, e.snapshot.PacketBytes())
+	}
+	if a.Chosen != "" {
+		c.Notes = append([]string{a.Chosen}, c.Notes...)
+	}
 	return c
 }
 

@@ -40,6 +40,8 @@ type account struct {
 	Partial  bool             `json:"partial,omitempty"`  // some of that was recorded
 	Extras   bool             `json:"extras,omitempty"`   // the input holds secrets, names or comments
 	Choice   string           `json:"choice,omitempty"`   // which protocols were not looked for
+	Excerpt  *excerpt         `json:"excerpt,omitempty"`  // what of the input was dissected; nil: all
+	Chosen   string           `json:"chosen,omitempty"`   // which packets were dissected; empty: all
 
 	Sightings *seenTwice `json:"sightings,omitempty"` // nil: each packet was captured once
 }
@@ -56,6 +58,9 @@ type opened struct {
 type DissectOptions struct {
 	Output string // path of the index database; empty: in the cache
 	Force  bool   // dissect even if it has been done
+	// Packets says which packets to dissect, if not all: such an index is not for the cache. It
+	// has no KFL.
+	Packets Export
 }
 
 // Dissected is what Dissect did.
@@ -75,6 +80,9 @@ func (e *Evidence) Dissect(ctx context.Context, o DissectOptions) (*Dissected, e
 	}
 	if err := checkOutput(o.Output); err != nil {
 		return nil, err
+	}
+	if o.Packets != (Export{}) {
+		return e.dissectChosen(ctx, o)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -232,13 +240,22 @@ func (e *Evidence) ready() *opened {
 // open opens an index database and its account. It must be of the input source
 // and made as this Workbench would, unless source is empty.
 func (e *Evidence) open(path, source string) error {
+	x, err := e.load(path, source)
+	if err == nil {
+		e.opened = x
+	}
+	return err
+}
+
+// load is open without making it the index of all.
+func (e *Evidence) load(path, source string) (*opened, error) {
 	open := index.Open
 	if source != "" {
 		open = index.OpenOwn
 	}
 	db, err := open(path, e.w.schema)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if source != "" {
 		e.w.cache.Used(path)
@@ -246,20 +263,19 @@ func (e *Evidence) open(path, source string) error {
 	return e.use(db, path, source, "")
 }
 
-// use answers from an index database that was opened, if it is the right one.
-func (e *Evidence) use(db *index.DB, path, source, note string) error {
+// use makes an index of a database that was opened, if it is the right one.
+func (e *Evidence) use(db *index.DB, path, source, note string) (*opened, error) {
 	m := db.Meta()
 	if source != "" && (m.Source != source || m.Version != e.w.build() || m.Options != e.w.optionsText()) {
-		return errors.Join(fmt.Errorf("%s: %w", path, index.ErrStale), db.Close())
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, index.ErrStale), db.Close())
 	}
 	x := &opened{db: db, note: note}
 	if err := json.Unmarshal(m.Coverage, &x.account); err != nil {
-		return errors.Join(fmt.Errorf("index %s: %w: coverage: %w", path, index.ErrNotIndex, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("index %s: %w: coverage: %w", path, index.ErrNotIndex, err), db.Close())
 	}
 	x.points = sync.OnceValue(x.readPoints)
-	e.opened = x
 	e.dbs = append(e.dbs, db) // those before may still be read from
-	return nil
+	return x, nil
 }
 
 // errDissected ends a dissection of what turns out to have been dissected before.
@@ -304,7 +320,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 			}
 		})
 	}
-	damage, report, twice, err := e.run(run, src, dissector.Options{
+	damage, report, twice, err := e.run(run, src, nil, dissector.Options{
 		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
@@ -337,8 +353,8 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 			e.scratch = append(e.scratch, path)
 		}
 	}
-	meta, err := e.meta(src, damage, report, twice, sum.text)
-	if err != nil {
+	meta := index.Meta{Source: sum.text}
+	if err := e.describe(&meta, src, nil, damage, report, twice); err != nil {
 		return err
 	}
 	if err := out.Finish(ctx, path, meta); err != nil {
@@ -352,12 +368,13 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 // beside selects of a snapshot what it holds beside packets.
 var beside = snapshot.Selection{Selection: block.Selection{Extras: true, Partition: func(int) bool { return false }}}
 
-// run dissects: capture files as src has them, a snapshot partition by partition. It
-// returns what of the packets was damaged, and what was captured more than once.
-func (e *Evidence) run(ctx context.Context, src source, o dissector.Options, sink func(int) dissector.Sink) ([]packet.Damage, *dissector.Report, *seenTwice, error) {
+// run dissects: capture files as src has them, a snapshot partition by partition, all of
+// it or what a making says. It returns what of the packets was damaged, and what was
+// captured more than once.
+func (e *Evidence) run(ctx context.Context, src source, m *making, o dissector.Options, sink func(int) dissector.Sink) ([]packet.Damage, *dissector.Report, *seenTwice, error) {
 	twice := new(seenTwice)
 	if e.snapshot == nil {
-		once := e.once(src)
+		once := e.once(m.choose(src))
 		report, err := dissector.Run(ctx, once, o, sink)
 		twice.add(once)
 		return src.Damage(), report, twice, err
@@ -372,13 +389,13 @@ func (e *Evidence) run(ctx context.Context, src source, o dissector.Options, sin
 	}
 	parts := make([]*part, block.Partitions)
 	report, err := dissector.RunParts(ctx, len(parts), func(ctx context.Context, i int) (packet.Source, error) {
-		sel := snapshot.Selection{Once: true}
+		sel := m.selection()
 		sel.Partition = func(p int) bool { return p == i }
 		packets, err := e.snapshot.Packets(ctx, sel)
 		if err != nil {
 			return nil, err
 		}
-		parts[i] = &part{Source: e.once(packets), packets: packets}
+		parts[i] = &part{Source: e.once(m.choose(packets)), packets: packets, making: m}
 		return parts[i], nil
 	}, o, sink)
 	damage := src.Damage()
@@ -398,8 +415,12 @@ func (e *Evidence) run(ctx context.Context, src source, o dissector.Options, sin
 type part struct {
 	*sighting.Source
 	packets *snapshot.Packets
+	making  *making         // what is wanted of them; nil: all
 	damage  []packet.Damage // known when it is closed
 }
+
+// Wants implements dissector.Selector.
+func (p *part) Wants(x *packet.Packet) bool { return p.making.wants(x) }
 
 // Close implements packet.Source.
 func (p *part) Close() error {
@@ -407,8 +428,8 @@ func (p *part) Close() error {
 	return p.packets.Close()
 }
 
-// meta is what the index says of itself.
-func (e *Evidence) meta(src source, damage []packet.Damage, report *dissector.Report, twice *seenTwice, source string) (index.Meta, error) {
+// describe completes what the index says of itself.
+func (e *Evidence) describe(m *index.Meta, src source, of *making, damage []packet.Damage, report *dissector.Report, twice *seenTwice) error {
 	a := account{
 		Report: *report, Damage: e.damage(damage), Origins: src.Origins(), Nodes: src.Nodes(), Named: e.identity != nil,
 		Extras: len(src.Secrets())+len(src.Names())+len(src.Comments()) > 0, Choice: e.w.choice.note,
@@ -416,6 +437,9 @@ func (e *Evidence) meta(src source, damage []packet.Damage, report *dissector.Re
 	if twice.Merged > 0 {
 		twice.Clocks = e.clocks()
 		a.Sightings = twice
+	}
+	if of != nil {
+		a.Excerpt, a.Chosen = of.excerpt, of.chosen.text()
 	}
 	for _, in := range e.inputs {
 		a.Files = append(a.Files, in.label)
@@ -433,17 +457,17 @@ func (e *Evidence) meta(src source, damage []packet.Damage, report *dissector.Re
 	}
 	text, err := json.Marshal(a)
 	if err != nil {
-		return index.Meta{}, fmt.Errorf("coverage: %w", err)
+		return fmt.Errorf("coverage: %w", err)
 	}
-	m := index.Meta{Source: source, Version: e.w.build(), Options: e.w.optionsText(), Coverage: text, Interfaces: interfaces}
+	m.Version, m.Options, m.Coverage, m.Interfaces = e.w.build(), e.w.optionsText(), text, interfaces
 	for _, p := range src.Points() {
 		state, err := json.Marshal(p)
 		if err != nil {
-			return index.Meta{}, fmt.Errorf("restart point: %w", err)
+			return fmt.Errorf("restart point: %w", err)
 		}
 		m.Points = append(m.Points, index.Point{File: filepath.Base(e.inputs[p.File].label), Offset: p.Offset, Packet: p.Number, State: state})
 	}
-	return m, nil
+	return nil
 }
 
 // build is what tells this program from others.

@@ -38,7 +38,9 @@ type Evidence struct {
 
 	mu     sync.Mutex // held while dissecting
 	opened *opened    // nil before the first question that needs an index
-	dbs    []*index.DB
+	// excerpts are those that were opened, by path.
+	excerpts map[string]*opened
+	dbs      []*index.DB
 }
 
 // input is one capture file.
@@ -61,7 +63,7 @@ func (w *Workbench) Open(ctx context.Context, refs []string, o OpenOptions) (*Ev
 	if len(refs) == 0 {
 		return nil, usage("no snapshot or capture file is named")
 	}
-	e := &Evidence{w: w, Name: refs[0]}
+	e := &Evidence{w: w, Name: refs[0], excerpts: make(map[string]*opened)}
 	if len(refs) > 1 {
 		e.Name = fmt.Sprintf("%s and %d more", refs[0], len(refs)-1)
 	}
@@ -195,7 +197,7 @@ func (e *Evidence) Close() error {
 	if e.spool != "" {
 		err = errors.Join(err, os.Remove(e.spool))
 	}
-	e.dbs, e.opened, e.scratch, e.spool = nil, nil, nil, ""
+	e.dbs, e.opened, e.excerpts, e.scratch, e.spool = nil, nil, nil, nil, ""
 	return err
 }
 

@@ -133,11 +133,13 @@ func (x *exporter) prepare(ctx context.Context) error {
 
 // ask finds the packets of the connections that a query selects in the window.
 func (x *exporter) ask(ctx context.Context, q Export) error {
-	opened, plan, err := x.e.plan(ctx, q.KFL)
+	query := Query{KFL: q.KFL, From: q.From, To: q.To}
+	parts, plan, err := x.e.ask(ctx, query, needPackets)
 	if err != nil {
 		return err
 	}
-	opts, err := x.e.options(opened, Query{From: q.From, To: q.To})
+	opened := parts[0].x // needPackets has no more
+	opts, err := x.e.options(parts, query)
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,7 @@ type Followed struct {
 // Follow calls begin and then visit with what the two sides of an entry's
 // connection sent, in order. The first error of either ends it.
 func (e *Evidence) Follow(ctx context.Context, id int64, begin func(Followed) error, visit func(Chunk) error) error {
-	x, err := e.index(ctx)
+	x, err := e.indexOfEntry(ctx, id)
 	if err != nil {
 		return err
 	}

@@ -90,5 +90,9 @@ func (e *Evidence) openPublished(ctx context.Context, source string) error {
 	}
 	note := fmt.Sprintf("answered from the index database that %s published with it on %s, which no signature covers; --no-fetch dissects the packets",
 		r.Dissection.Creator, r.Dissection.Created.UTC().Format(time.DateOnly))
-	return e.use(db, r.String(), source, note)
+	x, err := e.use(db, r.String(), source, note)
+	if err == nil {
+		e.opened = x
+	}
+	return err
 }

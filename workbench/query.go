@@ -33,20 +33,20 @@ type Answer struct {
 
 // Query answers a query.
 func (e *Evidence) Query(ctx context.Context, q Query) (*Answer, error) {
-	x, plan, err := e.plan(ctx, q.KFL)
+	parts, plan, err := e.ask(ctx, q, needCalls)
 	if err != nil {
 		return nil, err
 	}
-	opts, err := e.options(x, q)
+	opts, err := e.options(parts, q)
 	if err != nil {
 		return nil, err
 	}
 	var u undecided
 	opts.Undecided = u.add
-	a := &Answer{Coverage: e.asked(x, opts), Hints: slices.Clone(plan.Hints)}
+	a := &Answer{Coverage: e.asked(parts, opts), Hints: slices.Clone(plan.Hints)}
 	a.Rows = func(yield func(*index.Row, error) bool) {
 		u = undecided{}
-		x.db.Query(ctx, plan, opts)(yield)
+		parts.query(ctx, plan, opts)(yield)
 		a.Hints = slices.Concat(plan.Hints, u.hints())
 	}
 	return a, nil
@@ -93,7 +93,7 @@ func (w *Workbench) compile(expr string) (*kfl.Plan, error) {
 	return plan, nil
 }
 
-// plan compiles first, since that is quick, and dissects then if need be.
+// plan compiles first, since that is quick, and dissects then, if need be, all there is.
 func (e *Evidence) plan(ctx context.Context, expr string) (*opened, *kfl.Plan, error) {
 	plan, err := e.w.compile(expr)
 	if err != nil {
@@ -107,12 +107,12 @@ func (e *Evidence) plan(ctx context.Context, expr string) (*opened, *kfl.Plan, e
 }
 
 // options checks the window asked for against the one there is.
-func (e *Evidence) options(x *opened, q Query) (index.QueryOptions, error) {
+func (e *Evidence) options(parts asked, q Query) (index.QueryOptions, error) {
 	o := index.QueryOptions{Limit: q.Limit, Newest: q.Newest, After: q.After}
 	if q.Limit < 0 {
 		return o, usage("a limit of %d entries makes no sense", q.Limit)
 	}
-	c := e.coverage(x)
+	c := e.coverageOf(parts)
 	from, to, err := e.window(q.From, q.To, c.From, c.To)
 	if err != nil {
 		return o, err
@@ -127,7 +127,7 @@ func (e *Evidence) options(x *opened, q Query) (index.QueryOptions, error) {
 }
 
 // asked is the coverage of an answer about the window from options.
-func (e *Evidence) asked(x *opened, o index.QueryOptions) Coverage {
+func (e *Evidence) asked(parts asked, o index.QueryOptions) Coverage {
 	var from, to time.Time
 	if o.From != 0 {
 		from = time.Unix(0, o.From)
@@ -135,7 +135,7 @@ func (e *Evidence) asked(x *opened, o index.QueryOptions) Coverage {
 	if o.To != 0 {
 		to = time.Unix(0, o.To)
 	}
-	return e.coverage(x).within(from, to)
+	return e.coverageOf(parts).within(from, to)
 }
 
 // Stats asks for aggregates.
@@ -152,11 +152,11 @@ func (e *Evidence) Stats(ctx context.Context, q Stats) ([]index.Group, []*field.
 			return nil, nil, Coverage{}, usage("there is no field %q; shark fields lists them", name)
 		}
 	}
-	x, plan, err := e.plan(ctx, q.KFL)
+	parts, plan, err := e.ask(ctx, q.Query, needCalls)
 	if err != nil {
 		return nil, nil, Coverage{}, err
 	}
-	opts, err := e.options(x, q.Query)
+	opts, err := e.options(parts, q.Query)
 	if err != nil {
 		return nil, nil, Coverage{}, err
 	}
@@ -164,7 +164,7 @@ func (e *Evidence) Stats(ctx context.Context, q Stats) ([]index.Group, []*field.
 	opts.Limit = 0
 	var u undecided
 	opts.Undecided = u.add
-	groups, err := x.db.Stats(ctx, plan, opts, by...)
+	groups, err := parts.stats(ctx, e.w, plan, opts, by)
 	if errors.Is(err, index.ErrGroups) {
 		return nil, nil, Coverage{}, usage("%w: group by fewer or coarser fields", err)
 	}
@@ -174,7 +174,7 @@ func (e *Evidence) Stats(ctx context.Context, q Stats) ([]index.Group, []*field.
 	if limit > 0 && len(groups) > limit {
 		groups = groups[:limit]
 	}
-	c := e.asked(x, opts)
+	c := e.asked(parts, opts)
 	c.recorded(u.hints(), false)
 	return groups, by, c, nil
 }

@@ -98,7 +98,8 @@ func (w *Workbench) RepairSnapshot(ctx context.Context, ref string) (*snapshot.R
 	}})
 }
 
-// removeIndex removes the index of the snapshot whose manifest has a digest from the cache.
+// removeIndex removes from the cache what was made of the snapshot whose manifest has a
+// digest: its index, and excerpts.
 func (w *Workbench) removeIndex(ctx context.Context, digest string) error {
 	if digest == "" {
 		return nil
@@ -110,6 +111,9 @@ func (w *Workbench) removeIndex(ctx context.Context, digest string) error {
 	file, err := w.cachePath(source)
 	if err != nil || file == "" {
 		return nil // there is no cache
+	}
+	if err := os.RemoveAll(excerptsBeside(file)); err != nil {
+		return fmt.Errorf("excerpts of the snapshot: %w", err)
 	}
 	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("index of the snapshot: %w", err)

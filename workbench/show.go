@@ -51,7 +51,7 @@ func (e *Evidence) Show(ctx context.Context, id int64, body int) (*Detail, error
 	if body <= 0 {
 		body = DefaultBody
 	}
-	x, err := e.index(ctx)
+	x, err := e.indexOfEntry(ctx, id)
 	if err != nil {
 		return nil, err
 	}

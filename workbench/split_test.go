@@ -28,18 +28,18 @@ func newFolder(t testing.TB) *folder { return &folder{dir: t.TempDir()} }
 
 func (f *folder) path(part string) string { return filepath.Join(f.dir, "x-"+part) }
 
-// counted is a file that counts for its folder while it is open.
-type counted struct {
+// countedFile is a file that counts for its folder while it is open.
+type countedFile struct {
 	*os.File
 	f *folder
 }
 
-func (c counted) Close() error { c.f.open--; return c.File.Close() }
+func (c countedFile) Close() error { c.f.open--; return c.File.Close() }
 
 func (f *folder) file(file *os.File, err error) (io.WriteCloser, error) {
 	f.open++
 	f.most = max(f.most, f.open)
-	return counted{file, f}, err
+	return countedFile{file, f}, err
 }
 
 func (f *folder) Create(part string) (io.WriteCloser, error) {

@@ -59,6 +59,9 @@ type Config struct {
 	// -name to leave one out; nil: the usual ones.
 	Protocols []string
 	NoFetch   bool // do not use index databases that are published with snapshots
+	// Partial tells when a question is answered from part of a snapshot: PartialAuto, which is
+	// also the empty one, PartialAlways or PartialNever.
+	Partial string
 	// Progress is told how far a long piece of work has come; it may be nil.
 	Progress func(Progress)
 	Now      func() time.Time // nil: time.Now
@@ -79,6 +82,8 @@ type Workbench struct {
 	cache     *cache.Cache
 	protocols []*dissector.Protocol // that there are
 	choice    choice                // those to look for
+	partial   string
+	margins   margins
 	catalogue *field.Catalogue
 	schema    *index.Schema
 	env       *kfl.Env
@@ -105,9 +110,12 @@ func New(cfg Config) (*Workbench, error) {
 			cfg.Cache = filepath.Join(dir, "shark")
 		}
 	}
-	w := &Workbench{cfg: cfg, cache: cache.New(cfg.Cache, cmp.Or(cfg.CacheSize, DefaultCacheSize)), protocols: append(slices.Concat(protocol.All(), protocol.Transports()), dissector.ConnProtocol, dissector.FlowProtocol)}
+	w := &Workbench{cfg: cfg, margins: usualMargins, cache: cache.New(cfg.Cache, cmp.Or(cfg.CacheSize, DefaultCacheSize)), protocols: append(slices.Concat(protocol.All(), protocol.Transports()), dissector.ConnProtocol, dissector.FlowProtocol)}
 	var err error
 	if w.choice, err = choose(cfg.Protocols); err != nil {
+		return nil, err
+	}
+	if w.partial, err = partialOf(cfg.Partial); err != nil {
 		return nil, err
 	}
 	if w.catalogue, err = protocol.Catalogue(); err != nil {

@@ -37,6 +37,7 @@ type app struct {
 	memory    byteSize
 	protocols []string
 	noFetch   bool
+	partial   string
 	quiet     bool
 	bar       *progressBar
 }
@@ -125,12 +126,14 @@ Exit codes:
 	f.Var(&a.memory, "memory", "memory that a dissection's connections may take, such as 512M (default 256M)")
 	f.StringSliceVar(&a.protocols, "protocols", nil, "protocols to look for: `names` for these alone, +name to add one (+tcp,+udp: packets of no protocol), -name to leave one out")
 	f.BoolVar(&a.noFetch, "no-fetch", false, "do not use an index database that is published with a snapshot: dissect its packets")
+	f.StringVar(&a.partial, "partial", workbench.PartialAuto, "answer from part of a snapshot that was not dissected: `when` is auto (if that saves much), always (if it can be) or never")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, except on what is missing from an answer")
 	for _, name := range []string{"store", "cache"} {
 		f.Lookup(name).DefValue = "" // the help reads the same for everybody
 		_ = root.MarkPersistentFlagDirname(name)
 	}
 	_ = root.RegisterFlagCompletionFunc("protocols", cobra.FixedCompletions(workbench.ProtocolNames(), cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
+	_ = root.RegisterFlagCompletionFunc("partial", cobra.FixedCompletions([]string{workbench.PartialAuto, workbench.PartialAlways, workbench.PartialNever}, cobra.ShellCompDirectiveNoFileComp))
 	root.InitDefaultVersionFlag()
 	root.AddCommand(commands(a)...)
 	root.SetHelpCommand(newHelp(root))
@@ -199,7 +202,7 @@ func (a *app) workbench() (*workbench.Workbench, error) {
 		runtime.GOMAXPROCS(min(a.workers, runtime.NumCPU())) // reading, hashing and writing run beside the workers
 	}
 	return workbench.New(workbench.Config{
-		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, CacheSize: int64(a.cacheSize), Workers: a.workers, Memory: memory, Protocols: a.protocols, NoFetch: a.noFetch,
+		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, CacheSize: int64(a.cacheSize), Workers: a.workers, Memory: memory, Protocols: a.protocols, NoFetch: a.noFetch, Partial: a.partial,
 		Progress: func(p workbench.Progress) {
 			gc.read(p.Bytes)
 			a.bar.update(p)

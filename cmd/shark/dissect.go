@@ -12,6 +12,8 @@ import (
 )
 
 type dissectOptions struct {
+	windowOptions
+	packetOptions
 	file     string
 	identity string
 	force    bool
@@ -27,18 +29,23 @@ func newDissect(a *app) *cobra.Command {
 		Long: `Turn packets into an index database, which every question is then answered from.
 Other commands do so by themselves on first use; the database is kept in the cache
 by the content of what it was made from. With -o it is written to a file, which
-any SQLite reads: SELECT path, status_code FROM http.
+any SQLite reads: SELECT path, status_code FROM http. Of a part of the packets, by
+their time, node, ends or a filter, only a file can be made: it is dissected as if
+nothing else had been captured, and of a snapshot nothing else is read.
 
 With --publish the database is put beside the snapshot. Whoever asks the same version of
 shark about it, wherever, is then answered from there, and reads no more of it than the
 question needs; --no-fetch dissects the packets all the same.`,
 		Example: `  shark dissect outage.pcap
   shark dissect node-a.pcapng node-b.pcapng --identity identity.jsonl -o outage.db
+  shark dissect mysnapshot --workload shop/cart --from -5m -o cart.db
   shark dissect outage --store s3://evidence/2026 --publish`,
 		Args:              argsAtLeast(1),
 		ValidArgsFunction: a.completeSnapshot,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runDissect(cmd.Context(), a, args, o) },
 	}
+	o.windowOptions.addFlags(cmd)
+	o.packetOptions.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.file, "output", "o", "", "write the database to this file")
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
@@ -49,8 +56,8 @@ question needs; --no-fetch dissects the packets all the same.`,
 }
 
 func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) error {
-	if o.publish && (o.file != "" || o.force) {
-		return usagef("--publish: what is published is the database of the cache: it goes without --output and --force")
+	if o.publish && (o.file != "" || o.force || o.some() != (workbench.Export{})) {
+		return usagef("--publish: what is published is the database of the cache, of all packets: it goes without --output and --force, and without a choice of packets")
 	}
 	if err := checkDatabase(o.file); err != nil {
 		return err
@@ -61,7 +68,7 @@ func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) er
 	}
 	defer e.Close()
 	if o.estimate {
-		return a.printEstimate(e.EstimateDissect(ctx))
+		return a.printEstimate(o.estimated(ctx, e))
 	}
 	d, published, err := o.dissect(ctx, e)
 	if err != nil {
@@ -82,12 +89,23 @@ func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) er
 	return a.footer(what, d.Coverage, nil)
 }
 
+// some says which packets are dissected, if not all.
+func (o *dissectOptions) some() workbench.Export { return o.export(o.windowOptions) }
+
+// estimated tells what the dissection would take.
+func (o *dissectOptions) estimated(ctx context.Context, e *workbench.Evidence) (*workbench.Estimate, error) {
+	if q := o.some(); q != (workbench.Export{}) {
+		return e.EstimateExport(ctx, q) // which reads the same
+	}
+	return e.EstimateDissect(ctx)
+}
+
 // dissect makes the index, and publishes it if it should.
 func (o *dissectOptions) dissect(ctx context.Context, e *workbench.Evidence) (d *workbench.Dissected, published bool, err error) {
 	if o.publish {
 		return e.Publish(ctx)
 	}
-	d, err = e.Dissect(ctx, workbench.DissectOptions{Output: o.file, Force: o.force})
+	d, err = e.Dissect(ctx, workbench.DissectOptions{Output: o.file, Force: o.force, Packets: o.some()})
 	return d, false, err
 }
 

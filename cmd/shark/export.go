@@ -16,16 +16,29 @@ import (
 	"shark/workbench"
 )
 
+// packetOptions are the flags of the commands that choose packets, besides their time.
+type packetOptions struct{ bpf, node, workload, ip string }
+
+func (o *packetOptions) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.bpf, "bpf", "", "pcap-filter(7) expression")
+	f.StringVar(&o.node, "node", "", "node that captured the packets")
+	f.StringVar(&o.workload, "workload", "", "pod, service or workload at either end, as name or namespace/name")
+	f.StringVar(&o.ip, "ip", "", "address or CIDR block at either end")
+}
+
+// export is what the flags choose of a time.
+func (o *packetOptions) export(w windowOptions) workbench.Export {
+	return workbench.Export{BPF: o.bpf, Node: o.node, Workload: o.workload, IP: o.ip, From: w.from.When, To: w.to.When}
+}
+
 type exportOptions struct {
 	windowOptions
+	packetOptions
 	file      string
 	format    string
 	profile   string
 	secrets   bool
-	bpf       string
-	node      string
-	workload  string
-	ip        string
 	identity  string
 	fields    []string
 	splitBy   string
@@ -81,15 +94,12 @@ these are calls and messages; of zeek, connections too.`,
 		ValidArgsFunction: a.completeQuery,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runExport(cmd.Context(), a, args, o) },
 	}
-	o.addFlags(cmd)
+	o.windowOptions.addFlags(cmd)
+	o.packetOptions.addFlags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&o.file, "write", "w", "", "file to write, - for standard output; of zeek a folder")
 	f.StringVar(&o.format, "format", "", strings.Join(exportFormats, ", ")+" (default: by the file's name, else pcapng)")
 	o.profileFlags(cmd)
-	f.StringVar(&o.bpf, "bpf", "", "pcap-filter(7) expression")
-	f.StringVar(&o.node, "node", "", "node that captured the packets")
-	f.StringVar(&o.workload, "workload", "", "pod, service or workload at either end, as name or namespace/name")
-	f.StringVar(&o.ip, "ip", "", "address or CIDR block at either end")
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
 	f.StringSliceVar(&o.fields, "fields", nil, "of jsonl, csv and parquet: only these fields")
 	f.StringVar(&o.splitBy, "split-by", "", "several files: pod, node, size or time")

@@ -44,6 +44,10 @@ func ParseSum(digits string) (Sum, bool) {
 // folder has one bound.
 const Indexes = "index"
 
+// ExcerptsSuffix is how the names of folders in it end that have index databases, too: of
+// parts of what the one has that is called so otherwise.
+const ExcerptsSuffix = ".excerpts"
+
 const (
 	// parts is the folder of what was read of buckets.
 	parts = "parts"

@@ -178,7 +178,7 @@ func TestTrim(t *testing.T) {
 	c := New(t.TempDir(), 10_000)
 	const day = 24 * time.Hour
 	old := file(t, c, "index/a.db", 4000, 3*day)
-	newer := file(t, c, "index/b.db", 4000, 2*day)
+	newer := file(t, c, "index/b.excerpts/7.db", 4000, 2*day)
 	asked := file(t, c, "index/c.db", 4000, 30*time.Minute)
 	killed := file(t, c, "index/.index.tmp-1/run-0", 9000, 2*day)
 	busy := file(t, c, "index/.index.tmp-2/run-0", 4000, time.Hour)

@@ -74,9 +74,16 @@ func (c *Cache) items() []item {
 			})...)
 		}
 	}
-	return append(list, itemsOf(filepath.Join(c.dir, Indexes), func(name string) (kind, bool) {
-		return database, strings.HasSuffix(name, indexSuffix)
-	})...)
+	databases := func(name string) (kind, bool) { return database, strings.HasSuffix(name, indexSuffix) }
+	dir := filepath.Join(c.dir, Indexes)
+	list = append(list, itemsOf(dir, databases)...)
+	folders, _ = os.ReadDir(dir)
+	for _, f := range folders {
+		if f.IsDir() && strings.HasSuffix(f.Name(), ExcerptsSuffix) {
+			list = append(list, itemsOf(filepath.Join(dir, f.Name()), databases)...)
+		}
+	}
+	return list
 }
 
 // itemsOf lists what is ours in a folder.
