@@ -126,7 +126,7 @@ Exit codes:
 	f.Var(&a.memory, "memory", "memory that a dissection's connections may take, such as 512M (default 256M)")
 	f.StringSliceVar(&a.protocols, "protocols", nil, "protocols to look for: `names` for these alone, +name to add one (+tcp,+udp: packets of no protocol), -name to leave one out")
 	f.BoolVar(&a.noFetch, "no-fetch", false, "do not use an index database that is published with a snapshot: dissect its packets")
-	f.StringVar(&a.partial, "partial", workbench.PartialAuto, "answer from part of a snapshot that was not dissected: `when` is auto (if that saves much), always (if it can be) or never")
+	f.StringVar(&a.partial, "partial", workbench.PartialAuto, "dissect of a snapshot only what a question needs: `when` is auto (if that saves much), always or never")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, except on what is missing from an answer")
 	for _, name := range []string{"store", "cache"} {
 		f.Lookup(name).DefValue = "" // the help reads the same for everybody
