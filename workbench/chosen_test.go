@@ -36,11 +36,17 @@ func TestDissectOfChosenPackets(t *testing.T) {
 		of   *Evidence
 		q    Export
 	}{
-		{"time", e, Export{From: at(0.2), To: at(0.6)}}, {"from the end", e, Export{From: When{BeforeEnd: last.Sub(first) / 3}}},
-		{"address", e, Export{IP: "10.244.0.12"}}, {"range", e, Export{IP: "10.244.0.16/28", To: at(0.5)}},
-		{"workload", e, Export{Workload: "app-3"}}, {"node", e, Export{Node: "n03"}}, {"filter", e, Export{BPF: "udp port 53"}},
-		{"all at once", e, Export{BPF: "tcp", Workload: "app-3", Node: "n05", From: at(0.1)}}, {"none", e, Export{IP: "192.0.2.1"}},
-		{"of captures", capture, Export{BPF: "tcp port 6379"}}, {"address in captures", capture, Export{IP: "127.0.0.1"}},
+		{"time", e, Export{From: at(0.2), To: at(0.6)}},
+		{"from the end", e, Export{From: When{BeforeEnd: last.Sub(first) / 3}}},
+		{"address", e, Export{IP: "10.244.0.12"}},
+		{"range", e, Export{IP: "10.244.0.16/28", To: at(0.5)}},
+		{"workload", e, Export{Workload: "app-3"}},
+		{"node", e, Export{Node: "n03"}},
+		{"filter", e, Export{BPF: "udp port 53"}},
+		{"all at once", e, Export{BPF: "tcp", Workload: "app-3", Node: "n05", From: at(0.1)}},
+		{"none", e, Export{IP: "192.0.2.1"}},
+		{"of captures", capture, Export{BPF: "tcp port 6379"}},
+		{"address in captures", capture, Export{IP: "127.0.0.1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "some.db")
