@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"shark/dissector/field"
 )
 
 // partlyAndWhole opens generated traffic twice: where excerpts answer, and where all is
@@ -166,16 +164,22 @@ func TestExcerptOrNot(t *testing.T) {
 func TestExcerptsAreFew(t *testing.T) {
 	w := newBench(t, func(c *Config) { c.Partial = PartialAlways })
 	id := town(t, w)
-	dir := ""
+	e := open(t, w, id)
+	first, last, _ := e.stated()
+	at := func(share int) When { return When{At: first.Add(last.Sub(first) * time.Duration(share) / 10)} }
+	must(entries(e, Query{KFL: "dns", To: at(2)}))(t)
+	files := must(filepath.Glob(filepath.Join(w.cfg.Cache, "index", "*.excerpts", "*.db")))(t)
+	dir, made := filepath.Dir(files[0]), must(os.ReadFile(files[0]))(t)
+	old := time.Now().Add(-time.Hour)
 	for i := range maxExcerpts + 5 {
-		e := open(t, w, id)
-		first, last, _ := e.stated()
-		from := first.Add(last.Sub(first) * time.Duration(i) / 40)
-		to := first.Add(last.Sub(first) * time.Duration(i+1) / 40)
-		must(entries(e, Query{KFL: "dns", From: When{At: from}, To: When{At: to}}, field.SrcIP.Field))(t)
-		for path := range e.excerpts {
-			dir = filepath.Dir(path)
+		path := excerptPath(dir, int64(i))
+		if err := errors.Join(os.WriteFile(path, made, 0o600), os.Chtimes(path, old, old)); err != nil {
+			t.Fatal(err)
 		}
+	}
+	must(entries(open(t, w, id), Query{KFL: "dns", From: at(8)}))(t)
+	if _, err := os.Stat(files[0]); err != nil {
+		t.Errorf("that used last: %v", err)
 	}
 	list := must(os.ReadDir(dir))(t)
 	if len(list) < maxExcerpts-1 || len(list) > maxExcerpts+1 {
