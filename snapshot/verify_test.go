@@ -126,7 +126,7 @@ func TestRandomDamage(t *testing.T) {
 		if other != "" {
 			changed = append(changed, other)
 		}
-		if !named(v, err, slices.DeleteFunc(changed, func(p string) bool { return harmless(whole, bad, p) })) {
+		if !namesAll(v, err, slices.DeleteFunc(changed, func(p string) bool { return harmless(whole, bad, p) })) {
 			t.Fatalf("damage %d, %s of %s %s: %v, %+v", n, kind, path, other, err, v)
 		}
 	}
@@ -180,8 +180,8 @@ func harmless(whole, bad objects, path string) bool {
 }
 
 // named tells whether an error names all objects that were changed, and no other. Where
-// the manifest was, it is enough that it is named: nothing else is sure then.
-func named(v *Verification, err error, changed []string) bool {
+// the manifest was, it is enough that it is namesAll: nothing else is sure then.
+func namesAll(v *Verification, err error, changed []string) bool {
 	if slices.Contains(changed, manifestName) {
 		return names(v, err, manifestName)
 	}

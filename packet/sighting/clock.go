@@ -24,15 +24,18 @@ const (
 	jump = 1e6
 	// sameClock is how far one clock may be off at two interfaces, in nanoseconds.
 	sameClock = 100e3
-	// talks is how many connections' pairs are kept until their other direction is seen.
+	// talks is how many connections' pairs are kept until their other direction is seen, and as
+	// many more that were seen longer ago.
 	talks = 1 << 12
 )
 
 // clocks is what is known of the differences between clocks.
 type clocks struct {
 	pairs map[[2]uint32]*between
-	talks []talk
 	same  between // of sightings by one clock
+	// Connections by what is the same in every run, whatever their hashes are: of the older ones
+	// those are forgotten that are not seen again.
+	young, old map[talkKey]*talk
 }
 
 // between is the difference of clocks a and b. Times are of b less those of a.
@@ -74,12 +77,14 @@ func (b *bounds) outer(d, now int64) {
 	b.lo, b.hi = min(b.lo, d), max(b.hi, d)
 }
 
-// talk is the pairs of one connection.
-type talk struct {
+// talkKey is a connection seen by two clocks.
+type talkKey struct {
 	conn  uint64
 	clock [2]uint32
-	dirs  [2]bounds
 }
+
+// talk is the pairs of one connection, by direction.
+type talk [2]bounds
 
 // told gathers what is to be told of an offset in the end.
 type told struct {
@@ -90,7 +95,7 @@ type told struct {
 }
 
 func newClocks() clocks {
-	return clocks{pairs: make(map[[2]uint32]*between), talks: make([]talk, talks), same: between{known: true, half: sameClock}}
+	return clocks{pairs: make(map[[2]uint32]*between), young: make(map[talkKey]*talk), same: between{known: true, half: sameClock}}
 }
 
 // assume takes an offset that was estimated before.
@@ -161,12 +166,9 @@ func (c *clocks) pair(a, b *seen) {
 // talk takes the difference d that a packet of a connection showed. It returns the bounds of
 // the offset if both of its directions are known.
 func (c *clocks) talk(conn uint64, clock [2]uint32, d, now int64) (lo, hi int64, ok bool) {
-	t := &c.talks[(conn>>1)%talks]
-	if t.conn != conn&^reverse || t.clock != clock {
-		*t = talk{conn: conn &^ reverse, clock: clock}
-	}
-	t.dirs[conn&reverse].outer(d, now)
-	to, from := &t.dirs[0], &t.dirs[1]
+	t := c.talkOf(talkKey{conn &^ reverse, clock})
+	t[conn&reverse].outer(d, now)
+	to, from := &t[0], &t[1]
 	if !to.some || !from.some {
 		return 0, 0, false
 	}
@@ -175,6 +177,22 @@ func (c *clocks) talk(conn uint64, clock [2]uint32, d, now int64) (lo, hi int64,
 	}
 	// The tighter bound of each, as wide as its age makes it.
 	return from.hi - max(now-from.at, 0)/drift, to.lo + max(now-to.at, 0)/drift, true
+}
+
+// talkOf returns what is kept of a connection.
+func (c *clocks) talkOf(key talkKey) *talk {
+	if t := c.young[key]; t != nil {
+		return t
+	}
+	t := c.old[key]
+	if t == nil {
+		t = new(talk)
+	}
+	if len(c.young) >= talks {
+		c.young, c.old = make(map[talkKey]*talk), c.young
+	}
+	c.young[key] = t
+	return t
 }
 
 // add takes one pair's difference.
