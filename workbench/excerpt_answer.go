@@ -62,6 +62,9 @@ func (e *Evidence) partly(ctx context.Context, plan *kfl.Plan, q Query, need nee
 	if err := e.find(sum, DissectOptions{}, &d); err != nil || d.Cached {
 		return nil, err
 	}
+	if published, err := e.fetch(ctx, sum, DissectOptions{}, &d); published || err != nil {
+		return nil, err
+	}
 	want, err := e.wanted(ctx, plan, q, need)
 	if want == nil || err != nil {
 		return nil, err

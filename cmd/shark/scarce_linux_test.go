@@ -81,7 +81,7 @@ func finish(t *testing.T, cmd *exec.Cmd, interrupt time.Duration) result {
 var noCoverage = regexp.MustCompile(`(?m)^(error: coverage .*)?\n`)
 
 // memo is a digest that the cache remembers of a file: it is no answer.
-var memo = regexp.MustCompile(`/digest/[0-9a-f]+\.json$`)
+var memo = regexp.MustCompile(`/digest/[0-9]+-[0-9a-f]+\.json$`)
 
 // cached is an index in the cache.
 var cached = regexp.MustCompile(`/cache/index/[0-9a-f]+\.db$`)
