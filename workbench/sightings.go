@@ -96,7 +96,7 @@ func (e *Evidence) inOrder(x *opened, src *selection) packet.Source {
 	if x.account.Sightings == nil || len(x.account.Sightings.Offsets) == 0 {
 		return src
 	}
-	return sighting.Once(src, e.clock(src), sighting.Options{ByFlow: true, Offsets: x.account.Sightings.Offsets})
+	return sighting.Once(src, e.clock(src), sighting.Options{Keep: true, Offsets: x.account.Sightings.Offsets})
 }
 
 // add takes what a source left out.

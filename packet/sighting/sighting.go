@@ -50,6 +50,8 @@ type Options struct {
 	ByFlow bool
 	// Offsets are what is known of the clocks beforehand.
 	Offsets []Offset
+	// Keep says that a Source leaves nothing out: it only puts packets in order.
+	Keep bool
 }
 
 // Stats counts what a Tracker did.

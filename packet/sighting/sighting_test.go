@@ -235,6 +235,32 @@ func TestOneInterface(t *testing.T) {
 	}
 }
 
+// What one clock captured stays in its order, even where its times go backwards.
+func TestOwnOrder(t *testing.T) {
+	w := sightingtest.Make(sightingtest.Options{Seed: 2, Talks: 100, Offset: 20 * time.Millisecond})
+	for i := range w.Sightings {
+		if i%5 == 0 {
+			w.Sightings[i].Time -= int64(3 * time.Millisecond)
+		}
+	}
+	src := sighting.Once(&records{world: w, size: 50}, clock, sighting.Options{Keep: true})
+	last, n := make(map[int]uint64), 0
+	var b packet.Batch
+	for src.ReadBatch(&b) == nil {
+		for _, r := range b.Records {
+			if c := clock(r.Interface); r.Number < last[c] {
+				t.Fatalf("packet %d comes after %d of the same clock", r.Number, last[c])
+			} else {
+				last[c] = r.Number
+			}
+			n++
+		}
+	}
+	if n != len(w.Sightings) || len(last) != 2 {
+		t.Errorf("%d of %d packets of %d clocks", n, len(w.Sightings), len(last))
+	}
+}
+
 // only returns the sightings of one interface.
 func only(w *sightingtest.World, iface uint32) (some []sightingtest.Sighting, n int) {
 	for _, s := range w.Sightings {

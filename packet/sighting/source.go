@@ -2,6 +2,7 @@ package sighting
 
 import (
 	"io"
+	"math"
 
 	"shark/packet"
 )
@@ -28,6 +29,7 @@ const (
 type Source struct {
 	packet.Source
 	clock   func(iface uint32) int
+	keep    bool
 	tracker *Tracker
 	conns   aliases // interface that saw each connection first
 
@@ -42,9 +44,10 @@ type Source struct {
 	count   uint64   // of packets held so far
 	bytes   int
 	began   int64
-	now     int64 // latest time read
-	settled bool  // what is held is in order, as far as is known how much the clocks differ
-	clocks  int   // highest clock, and one
+	now     int64   // latest time read
+	settled bool    // what is held is in order, as far as is known how much the clocks differ
+	clocks  int     // highest clock, and one
+	latest  []int64 // time of each
 	shifts  []int64
 	free    []*packet.Shared
 	err     error // of the source, when all before it is given out
@@ -59,7 +62,8 @@ type held struct {
 	number uint64 // of the packet's first sighting
 	here   bool   // it is the sighting that is wanted
 	clock  int
-	wanted int // clock
+	time   int64 // the latest of its clock: what one captured stays in its order
+	wanted int   // clock
 }
 
 // heldSize is what it costs to hold a packet, besides its bytes.
@@ -77,7 +81,7 @@ type place struct {
 // Once returns src without further sightings. clock says by which clock, counted from 0, an
 // interface captured. src belongs to the result.
 func Once(src packet.Source, clock func(iface uint32) int, o Options) *Source {
-	return &Source{Source: src, clock: clock, tracker: NewTracker(o), slots: make([]held, 1), filledBy: make(map[*packet.Batch]bool)}
+	return &Source{Source: src, clock: clock, keep: o.Keep, tracker: NewTracker(o), slots: make([]held, 1), filledBy: make(map[*packet.Batch]bool)}
 }
 
 // Merged returns how many further sightings were left out, and their captured bytes.
@@ -163,10 +167,12 @@ func (s *Source) hold(r *packet.Record, from *packet.Shared) {
 		s.began = r.Time
 	}
 	s.now = max(s.now, r.Time)
-	t := s.tracker
-	t.dec.Decode(r, &t.packet)
-	first, by := t.sight(&t.packet, clock)
-	h := held{rec: *r, from: from, number: first, here: true, clock: clock, wanted: clock}
+	for len(s.latest) < s.clocks {
+		s.latest = append(s.latest, math.MinInt64)
+	}
+	s.latest[clock] = max(s.latest[clock], r.Time)
+	first, by := s.sight(r, clock)
+	h := held{rec: *r, from: from, number: first, here: true, clock: clock, time: s.latest[clock], wanted: clock}
 	if by != nil {
 		iface := s.seenBy(by.conn, r.Interface)
 		h.here, h.wanted = iface == r.Interface, s.clock(iface)
@@ -185,7 +191,17 @@ func (s *Source) hold(r *packet.Record, from *packet.Shared) {
 	from.Users++
 	s.bytes += h.size()
 	s.count++
-	s.push(place{r.Time + s.shift(clock), s.count, slot})
+	s.push(place{h.time + s.shift(clock), s.count, slot})
+}
+
+// sight returns what Tracker.sight does, unless every packet is kept.
+func (s *Source) sight(r *packet.Record, clock int) (first uint64, by *seen) {
+	if s.keep {
+		return r.Number, nil
+	}
+	t := s.tracker
+	t.dec.Decode(r, &t.packet)
+	return t.sight(&t.packet, clock)
 }
 
 // seenBy returns the interface that saw a connection first.
@@ -255,7 +271,7 @@ func (s *Source) settle() {
 	s.order = make([]place, 0, len(all))
 	for _, p := range all {
 		h := &s.slots[p.slot]
-		p.time = h.rec.Time + s.shift(h.clock)
+		p.time = h.time + s.shift(h.clock)
 		s.push(p)
 	}
 }
