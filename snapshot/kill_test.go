@@ -36,7 +36,7 @@ func (p place) open(ctx context.Context) (bucket.Bucket, error) {
 
 // doomed is what a child does.
 type doomed struct {
-	Op       string // import, copy, delete, prune
+	Op       string // create, import, copy, delete, prune
 	From, To place
 	Capture  string
 	ID       string
@@ -150,6 +150,8 @@ func (d *doomed) do(ctx context.Context, open func(place) *Store) (err error) {
 	switch d.Op {
 	case "import":
 		_, err = to.Import(ctx, ImportOptions{Files: []string{"n1=" + d.Capture, "n2=" + d.Capture}, Name: "made"}, nil)
+	case "create":
+		_, err = to.Create(ctx, CreateOptions{Recordings: []Recording{filed{"n1", d.Capture}, filed{"n2", d.Capture}}, From: began, To: began.Add(time.Hour), Name: "made"}, nil)
 	case "copy":
 		_, err = open(d.From).Copy(ctx, to, d.ID, CopyOptions{Parallel: 3}, nil)
 	case "delete":
@@ -186,7 +188,7 @@ func (d *doomed) start(t *testing.T) (steps int64, killed bool) {
 	return steps, false
 }
 
-// TestKilled: a program that is killed at any moment of an import, a copy, an upload, a
+// TestKilled: a program that is killed at any moment of a creation, an import, a copy, an upload, a
 // deletion or a prune leaves every snapshot whole or not there at all; the same work done
 // again succeeds; and prune finds all that was left behind.
 func TestKilled(t *testing.T) {
@@ -198,14 +200,14 @@ func TestKilled(t *testing.T) {
 		d.run(t)
 		return
 	}
-	kills, cloudKills := 50, map[string]int{"S3": 12, "GCS": 3, "Azure": 3}
+	kills, cloudKills := 40, map[string]int{"S3": 12, "GCS": 3, "Azure": 3}
 	if testing.Short() {
 		kills, cloudKills = 4, map[string]int{"S3": 1, "GCS": 1, "Azure": 1}
 	}
 	t.Run("folder", func(t *testing.T) {
 		fresh := func(t *testing.T) place { return place{Location: filepath.Join(t.TempDir(), "store")} }
 		small := capture(t, "a.pcapng", 300, 700, 0)
-		for i, op := range []string{"import", "copy", "delete", "prune"} {
+		for i, op := range []string{"create", "import", "copy", "delete", "prune"} {
 			t.Run(op, func(t *testing.T) {
 				t.Parallel()
 				killMany(t, op, uint64(i), kills, small, fresh, fresh)
@@ -221,7 +223,7 @@ func TestKilled(t *testing.T) {
 			local := func(t *testing.T) place { return place{Location: filepath.Join(t.TempDir(), "store")} }
 			fresh := func(*testing.T) place { return place{location, "killed/" + strings.ToLower(rand.Text())} }
 			large := noise(t, 130)
-			for i, op := range []string{"import", "upload", "copy", "delete", "prune"} {
+			for i, op := range []string{"create", "import", "upload", "copy", "delete", "prune"} {
 				t.Run(op, func(t *testing.T) {
 					t.Parallel()
 					from := fresh
@@ -277,7 +279,7 @@ func killMany(t *testing.T, op string, seed uint64, kills int, capture string, f
 	origin := from(t)
 	m := mustImport(t, open(origin), ImportOptions{Files: []string{"n1=" + capture, "n2=" + capture}, Name: "outage"})
 	x := &doomed{Op: op, From: origin, Capture: capture, ID: m.ID}
-	if op != "import" && op != "copy" {
+	if op != "copy" {
 		x.From = place{}
 	}
 	k := &killing{doomed: x, open: open, want: stored(t, open(origin)), m: m}
@@ -343,7 +345,7 @@ func (k *killing) check(t *testing.T, again bool) {
 		if err := k.do(t.Context(), k.open); err != nil && (k.Op != "delete" || !errors.Is(err, ErrNotFound)) {
 			t.Errorf("the second time: %v", err)
 		}
-		want := map[string]int{"import": n + 1, "copy": 1}[k.Op] // the others leave none
+		want := map[string]int{"create": n + 1, "import": n + 1, "copy": 1}[k.Op] // the others leave none
 		if n := k.readable(t, to); n != want {
 			t.Errorf("after the second time there are %d snapshots, want %d", n, want)
 		}

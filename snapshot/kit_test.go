@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -151,3 +152,26 @@ func writeLog(t testing.TB, records ...identity.Record) string {
 	}
 	return path
 }
+
+// filed is a recording that is a capture file.
+type filed struct{ node, path string }
+
+func (f filed) Node() string { return f.node }
+
+func (f filed) Span() (from, to time.Time, err error) { return began, began.Add(time.Hour), nil }
+
+func (f filed) Pin(time.Time, time.Time) (Pinned, error) {
+	r, err := pcapng.Open(f.path)
+	return pinnedFile{r}, err
+}
+
+// pinnedFile is all of it.
+type pinnedFile struct{ *pcapng.Reader }
+
+func (p pinnedFile) Open() packet.Source { return p.Reader }
+func (p pinnedFile) Notes() []string     { return nil }
+func (p pinnedFile) Size() int64         { return 1 }
+func (p pinnedFile) Identity() (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader("")), nil
+}
+func (p pinnedFile) Release() error { return nil }
