@@ -52,13 +52,13 @@ func (f *folder) draft(ctx context.Context, key string) (*folderWriter, error) {
 	}
 	draft := filepath.Join(filepath.Dir(name), draftBegin+strings.ToLower(rand.Text()))
 	// Whoever removes the last object of a folder removes the folder, too, perhaps
-	// right after it was found or made here.
+	// right after it was found or made here: then it is there, or is not.
 	var out *os.File
 	for range 100 {
 		if err = root.MkdirAll(filepath.Dir(name), dirMode); err == nil || errors.Is(err, fs.ErrNotExist) {
 			out, err = root.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 		}
-		if !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
 			break
 		}
 	}
