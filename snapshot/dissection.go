@@ -54,6 +54,26 @@ type Shard struct {
 // dissectionPath is where the parts of a dissection are.
 func dissectionPath(name string) string { return "dissections/" + name + "/" }
 
+// dissectionOf returns the name of the dissection that an object belongs to.
+func dissectionOf(key string) (name string, ok bool) {
+	rest, ok := strings.CutPrefix(key, "dissections/")
+	name, _, nested := strings.Cut(rest, "/")
+	return name, ok && nested
+}
+
+// Unpublish removes the dissection of a name: its description first, and with it the
+// dissection. It can be published anew.
+func (s *Snapshot) Unpublish(ctx context.Context, name string) error {
+	err := s.files.Remove(ctx, dissectionPath(name)+dissectionName)
+	if err == nil {
+		err = removeAll(ctx, s.files.Sub(strings.TrimSuffix(dissectionPath(name), "/")))
+	}
+	if err != nil {
+		return fmt.Errorf("remove the published index of snapshot %s: %w", s.Manifest.ID, err)
+	}
+	return nil
+}
+
 // Published tells whether there is a dissection of a name.
 func (s *Snapshot) Published(ctx context.Context, name string) (bool, error) {
 	_, err := s.files.Stat(ctx, dissectionPath(name)+dissectionName)

@@ -299,3 +299,53 @@ func TestRemoteEnds(t *testing.T) {
 		t.Errorf("the next one: %v", err)
 	}
 }
+
+// A published database that is damaged is found by verify, removed by repair, and can be
+// published again.
+func TestVerifyPublished(t *testing.T) {
+	far, s, data := published(t, 3*pieceSize)
+	if _, err := s.Verify(t.Context(), VerifyOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{".db", ".sums", dissectionName} {
+		key := ""
+		for o, err := range far.List(t.Context(), s.Manifest.ID+"/dissections/") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(o.Key, suffix) {
+				key = o.Key
+			}
+		}
+		file := filepath.Join(far.String(), filepath.FromSlash(key))
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text[len(text)/2] ^= 0x10
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		v, err := s.Verify(t.Context(), VerifyOptions{})
+		if !errors.Is(err, ErrIntegrity) || len(v.Problems) != 1 || !strings.HasPrefix(v.Problems[0].Path, "dissections/abc/") {
+			t.Errorf("%s: %v, %+v", suffix, err, v.Problems)
+		}
+		r, err := s.Repair(t.Context(), RepairOptions{})
+		if err != nil || len(r.Repaired) != 1 || len(r.Left) != 0 {
+			t.Errorf("%s: %v, %+v", suffix, err, r)
+		}
+		if there, err := s.Published(t.Context(), "abc"); there || err != nil {
+			t.Errorf("%s: it is there: %v, %v", suffix, there, err)
+		}
+		path := filepath.Join(t.TempDir(), "index.db")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := s.Publish(t.Context(), "abc", "shark", path, func(int64, int64) {}); !ok || err != nil {
+			t.Fatalf("%s: again: %v, %v", suffix, ok, err)
+		}
+		if _, err := s.Verify(t.Context(), VerifyOptions{}); err != nil {
+			t.Errorf("%s: %v", suffix, err)
+		}
+	}
+}

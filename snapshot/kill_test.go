@@ -200,7 +200,7 @@ func TestKilled(t *testing.T) {
 		d.run(t)
 		return
 	}
-	kills, cloudKills := 40, map[string]int{"S3": 12, "GCS": 3, "Azure": 3}
+	kills, cloudKills := 40, map[string]int{"S3": 4, "GCS": 1, "Azure": 1}
 	if testing.Short() {
 		kills, cloudKills = 4, map[string]int{"S3": 1, "GCS": 1, "Azure": 1}
 	}

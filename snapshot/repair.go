@@ -24,7 +24,7 @@ type RepairOptions struct {
 type Repaired struct {
 	ID       string
 	Objects  int       // checked
-	Repaired []string  // paths of objects that are again what the manifest says
+	Repaired []string  // paths of objects that are again what the manifest says, or of published indexes that were removed
 	Left     []Problem // that could not be repaired, and why
 }
 
@@ -64,8 +64,12 @@ func (s *Snapshot) Repair(ctx context.Context, o RepairOptions) (*Repaired, erro
 	return done, nil
 }
 
-// repair makes an object anew. It returns why it cannot.
+// repair makes an object anew. It returns why it cannot. A published index that is damaged
+// goes: whoever has the program makes it again.
 func (s *Snapshot) repair(ctx context.Context, p Problem) (string, error) {
+	if name, ok := dissectionOf(p.Path); ok {
+		return "", s.Unpublish(ctx, name)
+	}
 	o := s.Manifest.object(p.Path)
 	if o == nil || o.Kind != KindBlocks {
 		return p.Reason + ": only a copy has it", nil

@@ -195,6 +195,9 @@ func (s *Snapshot) Identity(ctx context.Context) (*identity.Log, error) {
 		return nil, nil
 	}
 	log, err := identity.ReadAll(inputs...)
+	if errors.Is(err, identity.ErrFormat) {
+		err = fmt.Errorf("%w: %w", ErrIntegrity, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("snapshot %s: identity: %w", s.Manifest.ID, err)
 	}

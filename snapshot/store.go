@@ -134,12 +134,14 @@ func (s *Store) resolve(ctx context.Context, ref string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var named, begins []string
+	var named, begins, unread []string
 	for _, x := range all {
 		if errors.Is(x.Err, ErrNotFound) {
 			continue
 		}
-		if x.Manifest != nil && x.Manifest.Name == ref {
+		if x.Manifest == nil {
+			unread = append(unread, x.ID)
+		} else if x.Manifest.Name == ref {
 			named = append(named, x.ID)
 		}
 		if strings.HasPrefix(x.ID, ref) {
@@ -152,7 +154,11 @@ func (s *Store) resolve(ctx context.Context, ref string) (string, error) {
 	}
 	switch len(ids) {
 	case 0:
-		return "", fmt.Errorf("%s: %w in %s", ref, ErrNotFound, s.files)
+		text := ""
+		if n := len(unread); n > 0 {
+			text = fmt.Sprintf(", as far as their names can be read: that of %s cannot, of %d in all", unread[n-1], n)
+		}
+		return "", fmt.Errorf("%s: %w in %s%s", ref, ErrNotFound, s.files, text)
 	case 1:
 		return ids[0], nil
 	}

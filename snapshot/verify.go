@@ -254,13 +254,57 @@ func (v *verifier) unlisted(ctx context.Context) error {
 	for i := range v.s.Manifest.Objects {
 		listed[v.s.Manifest.Objects[i].Path] = true
 	}
+	var published []string
 	for o, err := range v.s.files.List(ctx, "") {
 		if err != nil {
 			return fmt.Errorf("verify: %w", err)
 		}
-		if !listed[o.Key] && !strings.HasPrefix(o.Key, "dissections/") {
+		if name, ok := dissectionOf(o.Key); ok {
+			if strings.HasSuffix(o.Key, "/"+dissectionName) {
+				published = append(published, name)
+			}
+		} else if !listed[o.Key] && !strings.HasPrefix(o.Key, "dissections/") {
 			v.v.Unlisted = append(v.v.Unlisted, o.Key)
 		}
+	}
+	for _, name := range published {
+		if err := v.dissection(ctx, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dissection compares an index database that is published with its sums, all of it or, of a
+// subset of the packets, its description and these sums.
+func (v *verifier) dissection(ctx context.Context, name string) error {
+	v.v.Objects++
+	at := dissectionPath(name) + dissectionName
+	r, err := v.s.Dissection(ctx, name)
+	if err == nil && v.whole() {
+		at = r.path
+		err = v.pieces(ctx, r)
+	}
+	if errors.Is(err, ErrIntegrity) || errors.Is(err, fs.ErrNotExist) {
+		v.problem(at, err.Error())
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", at, err)
+	}
+	return nil
+}
+
+// pieces reads a published database through.
+func (v *verifier) pieces(ctx context.Context, r *Remote) error {
+	buf := make([]byte, pieceSize)
+	for at := int64(0); at < r.Size(); at += pieceSize {
+		n, err := r.ReadAt(ctx, buf[:min(pieceSize, r.Size()-at)], at)
+		if err != nil {
+			return err
+		}
+		v.total += int64(n) // it is not known before
+		v.read(n)
 	}
 	return nil
 }

@@ -28,11 +28,14 @@ type Estimate struct {
 	Assumed string        // what that goes by, besides Latency
 	// Ready says that an index database is at hand: nothing of the above is read for it.
 	Ready bool
+	// Published says that it is one that is published with the snapshot, of which the question
+	// reads what it needs.
+	Published bool
 }
 
 // EstimateExport tells what an export would take. With a KFL expression, and of a rich one,
-// that is what the dissection takes that has to come first; what is selected is not known
-// before.
+// that is what the dissection takes that has to come first, if there is no index; what is
+// selected is not known before.
 func (e *Evidence) EstimateExport(ctx context.Context, q Export) (*Estimate, error) {
 	if q.KFL != "" {
 		if _, err := e.w.compile(q.KFL); err != nil {
@@ -40,13 +43,19 @@ func (e *Evidence) EstimateExport(ctx context.Context, q Export) (*Estimate, err
 		}
 	}
 	if q.KFL != "" || q.Profile == Rich {
-		return e.EstimateDissect(ctx)
+		if x, err := e.EstimateDissect(ctx); err != nil || !x.Ready {
+			return x, err
+		}
 	}
-	x := &exporter{e: e, q: q}
+	x := &exporter{e: e, q: q, result: new(Exported)}
 	if err := x.prepare(ctx); err != nil {
 		return nil, err
 	}
-	return e.estimate(ctx, x.selection(), exportRate, 1)
+	sel := x.selection()
+	if x.index != nil {
+		sel.Numbers = x.numbers
+	}
+	return e.estimate(ctx, sel, exportRate, 1)
 }
 
 // EstimateDissect tells what the dissection would take that a question needs: nothing if
@@ -55,8 +64,8 @@ func (e *Evidence) EstimateDissect(ctx context.Context) (*Estimate, error) {
 	if e.given != "" {
 		return &Estimate{Ready: true}, nil
 	}
-	if ready, err := e.dissectedBefore(ctx); err != nil || ready {
-		return &Estimate{Ready: ready}, err
+	if ready, published, err := e.dissectedBefore(ctx); err != nil || ready {
+		return &Estimate{Ready: ready, Published: published}, err
 	}
 	sel := whole
 	sel.Once = true
@@ -65,9 +74,9 @@ func (e *Evidence) EstimateDissect(ctx context.Context) (*Estimate, error) {
 
 // dissectedBefore tells whether there is an index, without making one, and without reading
 // files of which it is not known: those are not far.
-func (e *Evidence) dissectedBefore(ctx context.Context) (bool, error) {
+func (e *Evidence) dissectedBefore(ctx context.Context) (ready, published bool, err error) {
 	if !e.remembered() {
-		return false, nil
+		return false, false, nil
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -75,9 +84,10 @@ func (e *Evidence) dissectedBefore(ctx context.Context) (bool, error) {
 	defer sum.stop()
 	d := &Dissected{}
 	if err := e.find(sum, DissectOptions{}, d); err != nil || d.Cached {
-		return d.Cached, err
+		return d.Cached, false, err
 	}
-	return e.fetch(ctx, sum, DissectOptions{}, d)
+	published, err = e.fetch(ctx, sum, DissectOptions{}, d)
+	return published, published, err
 }
 
 // estimate works out what it takes to read a selection and to do something with it at a

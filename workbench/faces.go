@@ -158,6 +158,16 @@ func (f *faces) settle() error {
 	return nil
 }
 
+// outgrown tells whether a packet is longer than the snap length that a portable file
+// states, which some captures do not keep to. It states none from then on.
+func (f *faces) outgrown(r *packet.Record) bool {
+	if f.snap == 0 || len(r.Data) <= int(f.snap) {
+		return false
+	}
+	f.uniform.open = true
+	return true
+}
+
 // pod returns the interface that the packets of a pod are written under which came by
 // interface i. It is a new one when there is none yet.
 func (f *faces) pod(i uint32, pod string) uint32 {

@@ -86,7 +86,7 @@ func (x *exporter) again() error {
 			return nil
 		}
 	}
-	return usage("the input describes an interface of another link type or snap length behind packets, and what was written cannot be taken back: write to a file, or with --profile rich")
+	return usage("the input has an interface of another link type or snap length behind packets, or a packet that is longer than it says, and what was written cannot be taken back: write to a file, or with --profile rich")
 }
 
 // source opens the packets. Those that KFL selects can be gone to directly, unless
@@ -125,6 +125,9 @@ func (x *exporter) batch(src *selection, recs []packet.Record) error {
 			x.result.Dropped++
 			continue
 		}
+		if x.faces.outgrown(r) {
+			return errLate
+		}
 		if x.sheet != nil && x.rich == nil && r.Link == x.faces.link { // nearly always
 			x.result.Packets++
 			r.Interface = x.faces.of[r.Interface]
@@ -146,6 +149,9 @@ func (x *exporter) write(r *packet.Record, id uint64) error {
 	if !x.faces.settled {
 		if err := x.faces.settle(); err != nil {
 			return err
+		}
+		if x.faces.outgrown(r) {
+			return errLate
 		}
 	}
 	in := r.Interface

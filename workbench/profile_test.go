@@ -318,3 +318,18 @@ func TestSecretsAreAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// TestLongerThanStated: captures exist with packets that are longer than the snap length
+// they state. A portable file does not say what is not so: libpcap reads it to its end.
+func TestLongerThanStated(t *testing.T) {
+	path := linkedFile(t, "../testdata/http/server.pcap", ethernet, 200)
+	for name, q := range map[string]Export{"all": {}, "pcap": {Format: pcapng.Pcap}, "some": {BPF: "greater 100"}} {
+		t.Run(name, func(t *testing.T) {
+			file, done := export(t, open(t, newBench(t), path), q)
+			list, complaint := tcpdump(t, file, "")
+			if int64(len(list)) != done.Packets || done.Packets == 0 || complaint != "" {
+				t.Errorf("tcpdump reads %d of %d packets: %s", len(list), done.Packets, complaint)
+			}
+		})
+	}
+}

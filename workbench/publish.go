@@ -31,8 +31,14 @@ func (e *Evidence) Publish(ctx context.Context) (d *Dissected, published bool, e
 		return d, false, err
 	}
 	name := e.w.indexName(source)
-	if there, err := e.snapshot.Published(ctx, name); err != nil || there {
+	there, err := e.snapshot.Published(ctx, name)
+	if err != nil || there && e.unusable == "" {
 		return d, false, err
+	}
+	if there { // nobody can use it
+		if err := e.snapshot.Unpublish(ctx, name); err != nil {
+			return d, false, err
+		}
 	}
 	published, err = e.publish(ctx, name, d.Path)
 	return d, published, err

@@ -20,7 +20,11 @@ func (a *app) printEstimate(x *workbench.Estimate, err error) error {
 		return err
 	}
 	if x.Ready {
-		_, err := fmt.Fprintln(a.out, "packets   none: there is an index database that answers")
+		text := "packets   none: there is an index database that answers"
+		if x.Published {
+			text += ", published with the snapshot: what the question needs of it is read"
+		}
+		_, err := fmt.Fprintln(a.out, text)
 		return err
 	}
 	if x.AllBlocks > 0 {

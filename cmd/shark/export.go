@@ -86,7 +86,7 @@ these are calls and messages; of zeek, connections too.`,
   shark export outage.pcap --bpf 'tcp port 6379' --from -5m -w redis.pcap
   shark export mysnapshot --workload shop/cart -w - | wireshark -k -i -
   shark export mysnapshot --profile rich --secrets -w everything.pcapng
-  shark export mysnapshot --split-by pod -w pods/out.pcapng
+  shark export mysnapshot --split-by pod -w out.pcapng
   shark export mysnapshot 'http && failed' -w failed.har
   shark export mysnapshot --workload shop/cart --from -5m --estimate
   shark export mysnapshot --format zeek -w logs`,

@@ -28,6 +28,9 @@ TARGET is a folder, s3://, gs:// or azblob://.`,
 		Args:              argsBetween(2, 2),
 		ValidArgsFunction: a.completeFirst,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if args[1] == "" {
+				return usagef("where to? name a folder or a bucket")
+			}
 			return runSnapshotCopy(cmd.Context(), a, workbench.SnapshotCopy{Ref: args[0], From: a.store, To: args[1]})
 		},
 	}

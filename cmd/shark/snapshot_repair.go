@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,8 @@ func newSnapshotRepair(a *app) *cobra.Command {
 blocks that is lost or damaged, of the packets. What is written has the SHA-256 of the
 manifest, else nothing is: the manifest stays what it is, and a signature good. Each object
 that cannot be repaired is a line on standard output; with any, the exit code is 4. Packets,
-identities and secrets are in copies of the snapshot only.`,
+identities and secrets are in copies of the snapshot only. A published index database that
+is damaged is removed.`,
 		Example:           "  shark snapshot repair outage",
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: a.completeSnapshot,
@@ -36,7 +38,11 @@ func runSnapshotRepair(ctx context.Context, a *app, ref string) error {
 	}
 	a.bar.clear()
 	for _, path := range done.Repaired {
-		fmt.Fprintf(a.out, "%s: repaired\n", sanitize(path, false))
+		what := "repaired"
+		if strings.HasPrefix(path, "dissections/") {
+			what = "removed, it was damaged; shark dissect --publish makes it again"
+		}
+		fmt.Fprintf(a.out, "%s: %s\n", sanitize(path, false), what)
 	}
 	for _, p := range done.Left {
 		fmt.Fprintf(a.out, "%s: %s\n", sanitize(p.Path, false), sanitize(p.Reason, false))
