@@ -80,11 +80,7 @@ func (e *Evidence) indexOfEntry(ctx context.Context, id int64) (*opened, error) 
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	source, err := e.digest(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := e.excerptFolder(source)
+	source, dir, err := e.excerptFolder(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -17,10 +17,13 @@ import (
 	"shark/workbench/index"
 )
 
-// excerptFolder is where the excerpts of the evidence are kept.
-func (e *Evidence) excerptFolder(source string) (string, error) {
+// excerptFolder returns the digest of the evidence, and where its excerpts are kept.
+func (e *Evidence) excerptFolder(ctx context.Context) (source, dir string, err error) {
+	if source, err = e.digest(ctx, nil); err != nil {
+		return "", "", err
+	}
 	path, err := e.w.cachePath(source)
-	return excerptsBeside(path), err
+	return source, excerptsBeside(path), err
 }
 
 // excerptsBeside is where the excerpts are kept of what has its index at a path.
@@ -77,11 +80,7 @@ func (e *Evidence) kept(dir, source string, enough func(*opened) bool) (found *o
 // provide returns the excerpt that is wanted in parts that follow each other in time, those
 // that are kept, and for what is new in it new ones.
 func (e *Evidence) provide(ctx context.Context, want *excerpt) ([]askedPart, error) {
-	source, err := e.digest(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	dir, err := e.excerptFolder(source)
+	source, dir, err := e.excerptFolder(ctx)
 	if err != nil {
 		return nil, err
 	}

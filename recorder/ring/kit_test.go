@@ -100,14 +100,7 @@ func (r *read) dropped() (n uint64) {
 // window reads what a ring has of a window, to the end.
 func window(t testing.TB, dir string, from, to time.Time) *read {
 	t.Helper()
-	r, err := Open(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := r.Pin(from, to)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := pin(t, dir, from, to)
 	defer func() {
 		if err := p.Release(); err != nil {
 			t.Error(err)
