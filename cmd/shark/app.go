@@ -221,8 +221,10 @@ func (a *app) open(ctx context.Context, refs []string, identity string) (*workbe
 
 func (a *app) openWith(ctx context.Context, w *workbench.Workbench, refs []string, identity string) (*workbench.Evidence, error) {
 	files := []string{identity}
-	if len(refs) > 1 {
-		files = append(files, refs...) // a snapshot of the store goes alone
+	for _, ref := range refs {
+		if len(refs) > 1 && likeFile.MatchString(ref) { // what else is not there may be a snapshot, which goes alone
+			files = append(files, ref)
+		}
 	}
 	if err := checkFiles(files); err != nil {
 		return nil, err
