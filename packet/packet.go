@@ -49,6 +49,7 @@ type Interface struct {
 	Link        LinkType
 	SnapLen     uint32 // 0: no limit stated
 	Node        string // that captured; empty when the input does not tell
+	NodeIP      string // its address; the same
 	Name        string
 	Description string
 	Filter      string
@@ -56,6 +57,11 @@ type Interface struct {
 	// Received and Dropped are the capture's own statistics; nil when it states none.
 	Received, Dropped *uint64
 }
+
+// PlaintextInterface is the name of the interfaces whose packets are what TLS libraries were
+// given to send and received: TCP segments with the addresses and ports of the connection that
+// carries it encrypted, in a numbering of their own that begins with 1 and without SYN.
+const PlaintextInterface = "shark-plaintext"
 
 // Source yields packets in input order.
 type Source interface {
@@ -70,6 +76,13 @@ type Source interface {
 	// Damage lists what could not be read so far.
 	Damage() []Damage
 	Close() error
+}
+
+// Loss is packets that a capture lost, and when about: between these times.
+type Loss struct {
+	From    int64  `json:"from"` // as the Time of a Record
+	To      int64  `json:"to"`
+	Packets uint64 `json:"packets"`
 }
 
 // Damage is one place of an input that could not be read.
@@ -247,6 +260,9 @@ type Packet struct {
 	// ID is the identification of IPv4, of which senders may leave it 0 where nothing is to be
 	// fragmented, or the flow label of IPv6; of an IPv6 fragment its identification.
 	ID uint32
+
+	// Plaintext says that it was taken from a TLS library: who knows the interfaces sets it.
+	Plaintext bool
 
 	// Fragments are the earlier records of a datagram that this packet
 	// completed. Their bytes on the wire are not part of OrigLen.

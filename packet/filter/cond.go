@@ -48,6 +48,7 @@ type exprKind uint8
 const (
 	exprConst exprKind = iota // k
 	exprLen                   // length on the wire
+	exprMeta                  // what the kernel knows beside the packet: k is a meta*
 	exprReg                   // register k, as last set by a condSet, else 0
 	exprMSH                   // 4 * (low nibble of the byte at k): the length of an IPv4 header at k
 	exprLoad                  // size bytes, big endian, at k (+ l when there is one; no wrapping)

@@ -19,7 +19,8 @@
 // link type. Lowering it for one link type (lower*.go) gives conditions over
 // loads from the packet (cond.go), nothing in them beyond what a classic BPF
 // machine can do, protochain's loop excepted. Those are laid out as the steps
-// that Match runs (program.go).
+// that Match runs (program.go), or assembled for the kernel's classic BPF machine
+// (assemble.go).
 package filter
 
 import (
@@ -100,7 +101,7 @@ func (f *Filter) program(i int) *program {
 	if p := f.programs[i].Load(); p != nil {
 		return p
 	}
-	c, err := lower(f.text, f.tree, links[i])
+	c, err := lower(f.text, f.tree, links[i], false)
 	if err != nil {
 		c = constant(false)
 	}

@@ -25,6 +25,9 @@ type lowering struct {
 
 	live    int   // numbers held in registers at this point, as libpcap counts
 	nextReg uint8 // registers given to offsets so far
+
+	kernel bool // packets are as Linux shows them to a socket's filter
+	tagged bool // and their outer VLAN tag was asked for
 }
 
 // offset is a place in the packet: k, plus register reg if variable.
@@ -43,12 +46,13 @@ func (o offset) load(distance uint32, size uint8) *expr {
 	return e
 }
 
-// lower makes the condition of a tree for a link type.
-func lower(text string, tree node, linkType packet.LinkType) (*cond, error) {
+// lower makes the condition of a tree for a link type. In the kernel a packet's outer VLAN tag
+// is not in the packet, but beside it.
+func lower(text string, tree node, linkType packet.LinkType, kernel bool) (*cond, error) {
 	if tree == nil {
 		return constant(true), nil
 	}
-	l := &lowering{expr: text, link: linkType}
+	l := &lowering{expr: text, link: linkType, kernel: kernel}
 	l.setLink()
 	c := l.node(tree)
 	if l.err != nil {

@@ -18,6 +18,9 @@ func (l *lowering) primitive(n *primitive) *cond {
 	case "outbound":
 		return l.sent()
 	case "ifindex":
+		if l.kernel {
+			return test(cmpEq, meta(metaDevice), n.num)
+		}
 		if l.link != linkSLL2 {
 			return l.fail("there is no interface index in %s", linkName(l.link))
 		}
@@ -77,6 +80,9 @@ func (l *lowering) byteTest(n *primitive) *cond {
 // sent asks whether the capturing machine itself sent the packet.
 func (l *lowering) sent() *cond {
 	const outgoing = 4
+	if l.kernel {
+		return test(cmpEq, meta(metaDirection), outgoing)
+	}
 	switch l.link {
 	case linkSLL:
 		return test(cmpEq, l.linkHdr.load(0, 2), outgoing)
@@ -100,10 +106,39 @@ func (l *lowering) vlan(n *primitive) *cond {
 	if n.hasNum {
 		c = and(c, test(cmpEq, calc(exprAnd, l.payload.load(l.nl, 2), number(0xfff)), n.num))
 	}
+	if l.kernel && !l.tagged && !l.geneve {
+		return l.outerVLAN(n, c)
+	}
 	l.payload.k += 4
 	l.linkType.k += 4
 	return c
 }
+
+// outerVLAN asks for a VLAN tag where it may be beside the packet. It is in the packet, where
+// inside looks for it, if a device sends that does not put tags in by itself: then what follows
+// stands 4 bytes further on.
+func (l *lowering) outerVLAN(n *primitive, inside *cond) *cond {
+	l.tagged = true
+	shift := l.register()
+	tagged := test(cmpEq, meta(metaTagged), 1)
+	beside := tagged
+	if n.hasNum {
+		beside = and(tagged, test(cmpEq, calc(exprAnd, meta(metaTag), number(0xfff)), n.num))
+	}
+	l.linkType.reg, l.linkType.variable = shift, true
+	l.payload.reg, l.payload.variable = shift, true
+	return and(set(shift, number(0)), or(beside, all(not(tagged), inside, set(shift, number(4)))))
+}
+
+// What Linux tells a filter beside the packet, by where it has it (SKF_AD_*).
+const (
+	metaDirection = 4  // PACKET_*
+	metaDevice    = 8  // index
+	metaTag       = 44 // VLAN
+	metaTagged    = 48 // 1: there is one
+)
+
+func meta(k uint32) *expr { return &expr{kind: exprMeta, k: k} }
 
 // mpls asks for an MPLS label, and has what follows look behind it.
 func (l *lowering) mpls(n *primitive) *cond {

@@ -47,6 +47,15 @@ func captures(t *testing.T) (all []capture) {
 // errTimeout is tcpdump that does not end: a protochain that goes round in circles.
 var errTimeout = errors.New("tcpdump does not end")
 
+// tcpdumpOutput returns what tcpdump prints.
+func tcpdumpOutput(args ...string) (string, error) {
+	if os.Geteuid() == 0 {
+		args = append([]string{"-Z", "root"}, args...)
+	}
+	out, err := exec.Command("tcpdump", args...).Output()
+	return string(out), err
+}
+
 // tcpdump returns the indexes of the packets it selects, or its complaint.
 func tcpdump(c capture, expr string, flags ...string) (selected []int, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

@@ -3,6 +3,7 @@ package pcapng
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"shark/packet"
 )
@@ -75,17 +76,25 @@ func packetSize(rec *packet.Record, options []byte) int {
 }
 
 func appendPacket(b []byte, id uint32, rec *packet.Record, options []byte) []byte {
-	size, t := uint32(packetSize(rec, options)), uint64(max(rec.Time, 0))
-	b = binary.LittleEndian.AppendUint32(b, blockPacket)
-	b = binary.LittleEndian.AppendUint32(b, size)
-	b = binary.LittleEndian.AppendUint32(b, id)
-	b = binary.LittleEndian.AppendUint32(b, uint32(t>>32))
-	b = binary.LittleEndian.AppendUint32(b, uint32(t))
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(rec.Data)))
-	b = binary.LittleEndian.AppendUint32(b, max(rec.OrigLen, uint32(len(rec.Data))))
-	b = appendPadded(b, rec.Data)
-	b = append(b, options...)
-	return binary.LittleEndian.AppendUint32(b, size)
+	size, t, le := packetSize(rec, options), uint64(max(rec.Time, 0)), binary.LittleEndian
+	start := len(b)
+	b = slices.Grow(b, size)[:start+size]
+	block := b[start:]
+	head := block[:28]
+	le.PutUint32(head, blockPacket)
+	le.PutUint32(head[4:], uint32(size))
+	le.PutUint32(head[8:], id)
+	le.PutUint32(head[12:], uint32(t>>32))
+	le.PutUint32(head[16:], uint32(t))
+	le.PutUint32(head[20:], uint32(len(rec.Data)))
+	le.PutUint32(head[24:], max(rec.OrigLen, uint32(len(rec.Data))))
+	rest := block[28:]
+	rest = rest[copy(rest, rec.Data):]
+	for range -len(rec.Data) & 3 {
+		rest[0], rest = 0, rest[1:]
+	}
+	le.PutUint32(rest[copy(rest, options):], uint32(size))
+	return b
 }
 
 // Statistics are what an Interface Statistics Block says. What is nil or 0 is left out.
@@ -124,6 +133,30 @@ func AppendStatistics(dst []byte, id uint32, s *Statistics) []byte {
 	}
 	return endBlock(append(dst, 0, 0, 0, 0), start)
 }
+
+// AppendSecrets appends a Decryption Secrets Block.
+func AppendSecrets(dst []byte, s *Secret) []byte {
+	start := len(dst)
+	dst = binary.LittleEndian.AppendUint32(dst, blockSecrets)
+	dst = append(dst, 0, 0, 0, 0)
+	dst = binary.LittleEndian.AppendUint32(dst, s.Type)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(s.Data)))
+	return endBlock(appendPadded(dst, s.Data), start)
+}
+
+// AppendIdentity appends an identity block with lines of the log, each with its end mark, of
+// which MaxIdentity bytes fit into one.
+func AppendIdentity(dst, lines []byte) []byte {
+	start := len(dst)
+	dst = binary.LittleEndian.AppendUint32(dst, blockIdentity)
+	dst = append(dst, 0, 0, 0, 0)
+	dst = append(dst, identityMark...)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(lines)))
+	return endBlock(appendPadded(dst, lines), start)
+}
+
+// MaxIdentity is how many bytes of lines one identity block holds.
+const MaxIdentity = maxRecord - minBlock - identityFixed - 3
 
 // appendTime appends a time as blocks have it: its upper half first.
 func appendTime(dst []byte, at int64) []byte {

@@ -19,7 +19,13 @@ const (
 	blockSectionHeader = 0x0a0d0d0a
 	blockCustom        = 0x0bad
 	blockCustomPrivate = 0x40000bad
+	// blockIdentity is of the range for local use, which other programs pass over.
+	blockIdentity = 0x80736869
 )
+
+// identityMark is what the body of an identity block begins with: others may use the
+// same number for blocks of their own.
+const identityMark = "identity"
 
 const byteOrderMagic = 0x1a2b3c4d
 
@@ -32,6 +38,7 @@ const (
 	simpleFixed     = 4
 	statisticsFixed = 12
 	secretsFixed    = 8
+	identityFixed   = 12
 )
 
 // ngFile is the state of a pcapng file.
@@ -181,7 +188,7 @@ func (f *ngFile) proven(b []byte, eof bool) int {
 func (f *ngFile) known(b []byte) bool {
 	switch load32(b, f.big) {
 	case blockInterface, blockOldPacket, blockSimplePacket, blockNames, blockStatistics,
-		blockPacket, blockSecrets, blockCustom, blockCustomPrivate:
+		blockPacket, blockSecrets, blockCustom, blockCustomPrivate, blockIdentity:
 		return f.started
 	}
 	return isSectionHeader(b)
@@ -282,6 +289,8 @@ func (f *ngFile) read(r *Reader, b *packet.Batch, block []byte, off int64) strin
 		return r.meta.readNames(body, f.big)
 	case blockSecrets:
 		return r.meta.readSecrets(body, f.big)
+	case blockIdentity:
+		return r.meta.readIdentity(body, f.big)
 	}
 	return "" // custom blocks and those of later versions have nothing for us
 }

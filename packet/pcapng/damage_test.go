@@ -201,6 +201,24 @@ func TestMetadataIsBounded(t *testing.T) {
 	}
 }
 
+func TestIdentityIsBounded(t *testing.T) {
+	e := newEncoder(false)
+	e.section(1)
+	lines := bytes.Repeat([]byte("{}\n"), MaxIdentity/3)
+	block := AppendIdentity(nil, lines)
+	if len(block) > maxRecord {
+		t.Fatalf("a block of %d bytes", len(block))
+	}
+	_, r := read(t, slices.Concat(e.Bytes(), bytes.Repeat(block, 18)))
+	if n := len(r.Identity()); n != 16 || len(r.Damage()) != 2 {
+		t.Errorf("%d blocks, damage %v", n, r.Damage())
+	}
+	_, r = read(t, slices.Concat(e.Bytes(), AppendIdentity(nil, []byte("{}\n"))[:20], block[20:]))
+	if len(r.Damage()) == 0 {
+		t.Error("an identity block with the length of another is no damage")
+	}
+}
+
 // Cut anywhere, a capture gives every packet that is whole and nothing else.
 func TestEveryCut(t *testing.T) {
 	for name, b := range map[string][]byte{"pcap": samplePcap(30, 90, true), "pcapng": sampleNg(60, 40)} {

@@ -309,14 +309,18 @@ func (m *Merged) Names() []Name { return collect(m, namer.Names) }
 // Secrets returns the decryption secrets of those sources that have some, in turn.
 func (m *Merged) Secrets() []Secret { return collect(m, keeper.Secrets) }
 
+// Identity returns the lines of the identity logs of those sources that have some, in turn.
+func (m *Merged) Identity() [][]byte { return collect(m, identified.Identity) }
+
 // Comments returns the section comments of those sources that have some, in turn.
 func (m *Merged) Comments() []string { return collect(m, commenter.Comments) }
 
 // What sources may have beside packets.
 type (
-	namer     interface{ Names() []Name }
-	keeper    interface{ Secrets() []Secret }
-	commenter interface{ Comments() []string }
+	namer      interface{ Names() []Name }
+	keeper     interface{ Secrets() []Secret }
+	identified interface{ Identity() [][]byte }
+	commenter  interface{ Comments() []string }
 )
 
 // collect asks those sources that are an S.

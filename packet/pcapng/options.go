@@ -54,6 +54,10 @@ func swapOption(code uint16, v []byte) {
 		swap(v, 4)
 	case optDropCount, optPacketID:
 		swap(v, 8)
+	case optOffload: // a kind, then a number
+		if len(v) == 4 {
+			swap(v[2:], 2)
+		}
 	case optVerdict: // a type; those of eBPF (1: TC, 2: XDP) are 64-bit numbers
 		if len(v) == 9 && (v[0] == 1 || v[0] == 2) {
 			swap(v[1:], 8)

@@ -46,6 +46,9 @@ const (
 	// maxMetadata bounds the names, secrets, comments and interface texts kept
 	// of one input, in bytes. What comes after that is damage.
 	maxMetadata = 64 << 20
+	// maxIdentity bounds the lines of the identity log kept of one input, in bytes. What
+	// comes after that is damage.
+	maxIdentity = 256 << 20
 	// maxDamage is how many places of damage are listed one by one; those
 	// after it are added up in the last.
 	maxDamage = 1000
@@ -83,6 +86,13 @@ type Secret struct {
 	Type uint32 // SecretTLS, or another type of section 4.7 of the pcapng draft
 	Data []byte
 }
+
+// Identity blocks carry the log of package snapshot/identity beside the packets of a
+// recording: who had which address and which socket, in JSON lines. Such a block has the type
+// 0x80736869 (of those for local use), and as its body the eight letters "identity", how many
+// bytes of lines follow, and the lines, each with its end mark, padded to a multiple of 4. A
+// file that carries a log has the first of these blocks before its first packet, and any
+// number of others anywhere; laid end to end they are the log.
 
 // SecretTLS marks secrets in the NSS key log format (SSLKEYLOGFILE).
 const SecretTLS uint32 = 0x544c534b

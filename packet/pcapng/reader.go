@@ -188,6 +188,10 @@ func (r *Reader) Names() []Name { return slices.Clip(r.meta.names) }
 // Secrets returns the decryption secrets met so far, in the order of the file.
 func (r *Reader) Secrets() []Secret { return slices.Clip(r.meta.secrets) }
 
+// Identity returns the lines of the identity log met so far, block by block in the order of
+// the file. They must not be changed.
+func (r *Reader) Identity() [][]byte { return slices.Clip(r.meta.identity) }
+
 // Comments returns the comments on the sections met so far.
 func (r *Reader) Comments() []string { return slices.Clip(r.meta.comments) }
 

@@ -145,6 +145,8 @@ func TestPcapngBlocks(t *testing.T) {
 			b.u32(0)
 		})
 		e.block(blockSecrets, func(b *encoder) { b.u32(SecretTLS, 5); b.WriteString("keys\n") })
+		e.block(blockIdentity, func(b *encoder) { b.WriteString("identity"); b.u32(3); b.WriteString("{}\n") })
+		e.block(blockIdentity, func(b *encoder) { b.WriteString("of somebody else") })
 		e.packet(1, start*1e6, 99, []byte("abcde"), func(o *encoder) {
 			o.option(optComment, []byte("look here"))
 			o.option(optFlags, e.order.AppendUint32(nil, 1))
@@ -192,6 +194,9 @@ func TestPcapngBlocks(t *testing.T) {
 		}
 		if s := r.Secrets(); len(s) != 1 || s[0].Type != SecretTLS || string(s[0].Data) != "keys\n" {
 			t.Errorf("secrets %v", s)
+		}
+		if got := r.Identity(); len(got) != 1 || string(got[0]) != "{}\n" {
+			t.Errorf("identity %q", got)
 		}
 		if !slices.Equal(r.Comments(), []string{"of the section", "another"}) {
 			t.Errorf("comments %q", r.Comments())

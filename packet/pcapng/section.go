@@ -39,7 +39,9 @@ type metadata struct {
 	known      map[Name]struct{}
 	secrets    []Secret
 	comments   []string
-	size       int // bytes kept, against maxMetadata
+	identity   [][]byte // lines, by block
+	identified int      // bytes of them, against maxIdentity
+	size       int      // bytes kept, against maxMetadata
 }
 
 // take counts n bytes to be kept, if there is room for them.
@@ -211,6 +213,23 @@ func (m *metadata) readSecrets(body []byte, big bool) string {
 		return tooMuch
 	}
 	m.secrets = append(m.secrets, Secret{load32(body, big), slices.Clone(body[secretsFixed : secretsFixed+n])})
+	return ""
+}
+
+// readIdentity reads an identity block, and passes over what others use its number for.
+func (m *metadata) readIdentity(body []byte, big bool) string {
+	if len(body) < identityFixed || string(body[:len(identityMark)]) != identityMark {
+		return ""
+	}
+	n, lines := load32(body[len(identityMark):], big), body[identityFixed:]
+	if n > uint32(len(lines)) {
+		return fmt.Sprintf("%d bytes of the identity log in a block of %d", n, len(body)+minBlock)
+	}
+	if m.identified+int(n) > maxIdentity {
+		return fmt.Sprintf("more than the %d bytes of an identity log that are kept", maxIdentity)
+	}
+	m.identified += int(n)
+	m.identity = append(m.identity, slices.Clone(lines[:n]))
 	return ""
 }
 

@@ -148,10 +148,23 @@ func (w *Writer) WriteSecrets(s Secret) error {
 	if len(s.Data) > maxRecord-minBlock-secretsFixed {
 		return fmt.Errorf("write secrets: %d bytes are more than a block holds", len(s.Data))
 	}
-	w.begin(blockSecrets)
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, s.Type)
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(len(s.Data)))
-	w.buf = appendPadded(w.buf, s.Data)
-	w.end()
+	w.whole(AppendSecrets(w.buf[:0], &s))
+	return w.err
+}
+
+// WriteIdentity writes lines of the identity log, each with its end mark. The first go before
+// the first packet: from these a reader knows that there is a log. It is an error with pcap.
+func (w *Writer) WriteIdentity(lines []byte) error {
+	if err := w.ngOnly("the identity log"); err != nil {
+		return err
+	}
+	for len(lines) > 0 && w.err == nil {
+		part := lines[:min(len(lines), MaxIdentity)]
+		if n := bytes.LastIndexByte(part, '\n'); n >= 0 {
+			part = part[:n+1]
+		}
+		lines = lines[len(part):]
+		w.whole(AppendIdentity(w.buf[:0], part))
+	}
 	return w.err
 }

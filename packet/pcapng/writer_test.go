@@ -257,3 +257,30 @@ func TestTsharkReadsWhatIsWritten(t *testing.T) {
 		}
 	}
 }
+
+// The log comes out as it went in, before the packets and between them, and in whole lines.
+func TestWriteIdentity(t *testing.T) {
+	recs, interfaces := rich(2)
+	var out bytes.Buffer
+	w, err := NewWriter(&out, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := bytes.Repeat([]byte("{\"name\":\"x\"}\n"), MaxIdentity/10)
+	want := slices.Concat([]byte("{\"a\":1}\n"), long)
+	if err := errors.Join(w.WriteIdentity(want[:8]), w.Write(&recs[0], interfaces), w.WriteIdentity(want[8:]), w.Write(&recs[1], interfaces), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	got, r := read(t, out.Bytes())
+	if len(got) != 2 || len(r.Damage()) > 0 || !bytes.Equal(slices.Concat(r.Identity()...), want) {
+		t.Errorf("%d packets, damage %v, %d blocks of the log", len(got), r.Damage(), len(r.Identity()))
+	}
+	for i, b := range r.Identity()[1:] {
+		if b[len(b)-1] != '\n' {
+			t.Errorf("block %d ends within a line", i)
+		}
+	}
+	if w, err = NewWriter(&out, Options{Format: Pcap}); err != nil || !errors.Is(w.WriteIdentity(want), errors.ErrUnsupported) {
+		t.Error("a pcap file takes an identity log")
+	}
+}
