@@ -39,6 +39,8 @@ type conn struct {
 	mem    int    // bytes accounted to the partition
 	stray  strays
 	closed bool
+	tls    *secured // nil: nothing is encrypted, as far as is known
+	veiled *veil    // of what was taken from a TLS library, once that on the wire was seen
 
 	prev, next *conn // by last use
 }
@@ -113,6 +115,9 @@ func (c *conn) packet(p *packet.Packet) {
 		c.numbers.add(f.Number)
 	}
 	c.numbers.add(p.Number)
+	if c.key.plain {
+		c.lift()
+	}
 	switch p.Proto {
 	case packet.TCP:
 		c.segment(d, p)
@@ -168,6 +173,7 @@ func (silence) End(int, stream.At)                 {}
 
 // speaks notes a protocol found in the connection.
 func (c *conn) speaks(p *Protocol) {
+	c.spoke(p)
 	if !slices.Contains(c.spoken, p) {
 		c.spoken = append(c.spoken, p)
 	}
@@ -218,13 +224,22 @@ func (c *conn) footprint() int {
 	}
 	n += 2000 * len(c.stray.waiting)
 	if t := c.talk; t != nil {
-		n += 300 + t.pairs.n*1500
-		if c.tcp != nil {
-			n += 350
-			for d := range t.side {
-				n += len(t.side[d].buf) + 40*len(t.side[d].marks)
-			}
+		n += t.footprint()
+	}
+	return n
+}
+
+// footprint is what of it the talk holds on to.
+func (t *talk) footprint() int {
+	n := 300 + t.pairs.n*1500
+	if t.c.tcp != nil {
+		n += 350
+		for d := range t.side {
+			n += len(t.side[d].buf) + 40*len(t.side[d].marks)
 		}
+	}
+	if t.tunnel != nil {
+		n += t.tunnel.held()
 	}
 	return n
 }

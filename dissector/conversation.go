@@ -80,7 +80,12 @@ func (c *conn) emitConn(evicted bool) {
 		e.Marks |= MarkLost
 	}
 	c.describe(m, client, evicted)
+	c.describeTLS(e)
 	c.group.add(c, client)
+	if c.hidden() {
+		p.free(m)
+		return
+	}
 	if len(c.spoken) == 0 && c.said() {
 		p.report.Unknown++
 	}
@@ -142,6 +147,9 @@ func (c *conn) said() bool {
 func (g *flowGroup) add(c *conn, client int) {
 	g.first, g.last = min(g.first, c.first), max(g.last, c.last)
 	for i, d := range []direction{c.dirs[client], c.dirs[client^1]} {
+		if c.key.plain { // the bytes on the wire are others
+			break
+		}
 		g.dirs[i].packets += d.packets
 		g.dirs[i].bytes += d.bytes
 	}

@@ -54,7 +54,7 @@ func (t *talk) hear(d int, b []byte) bool {
 		}
 		return true
 	}
-	p, role, _ := t.c.p.detect(t.c, b)
+	p, role, _ := t.c.p.detect(t.c, b, nil)
 	if p == nil {
 		if t.probes[d]++; t.probes[d] >= MaxProbes {
 			t.dead = true

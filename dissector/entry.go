@@ -30,6 +30,9 @@ type Entry struct {
 	OneWay            bool
 	Interim           int // responses before the final one
 
+	TLS       bool // it was said in TLS and could be read: with secrets, or it is Plaintext
+	Plaintext bool // it was taken from a TLS library
+
 	First, Last uint64 // numbers of its first and last packet
 	Marks       Marks
 

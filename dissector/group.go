@@ -15,28 +15,27 @@ type group struct {
 	seen   byte // of what was fetched, so that it is
 }
 
-// packets takes those packets of all that are in the list, which have a transport.
-func (p *partition) packets(all []packet.Packet, list []uint32) {
+// packets takes the next packets of the partition.
+func (p *partition) packets(list []packet.Packet) {
 	for len(list) > 0 {
 		n := min(len(list), groupSize)
-		p.fetch(all, list[:n])
-		for i, at := range list[:n] {
-			p.packet(&all[at], &p.group.keys[i], p.group.hashes[i])
+		p.fetch(list[:n])
+		for i := range list[:n] {
+			p.packet(&list[i], &p.group.keys[i], p.group.hashes[i], p.group.conns[i])
 		}
 		list = list[n:]
 	}
 }
 
-// fetch looks at what the packets of a group will need. What is found is not kept: by
-// the time a packet's turn comes its connection may be another.
-func (p *partition) fetch(all []packet.Packet, list []uint32) {
+// fetch looks at what the packets of a group will need. By the time a packet's turn comes
+// its connection may be another.
+func (p *partition) fetch(list []packet.Packet) {
 	g := &p.group
-	for i, at := range list {
-		g.keys[i] = keyOf(&all[at])
-	}
-	for i, at := range list {
+	for i := range list {
+		pk := &list[i]
+		g.keys[i] = keyOf(pk)
 		g.hashes[i] = g.keys[i].hash()
-		g.seen ^= front(&all[at])
+		g.seen ^= front(pk)
 	}
 	for i := range list {
 		g.conns[i] = p.conns.get(g.hashes[i])
@@ -71,6 +70,16 @@ func (c *conn) inner() (seen byte) {
 	}
 	if c.talk != nil {
 		seen ^= byte(c.talk.probes[0])
+	}
+	return seen
+}
+
+// all is something of all of a connection that was not touched for long, so that it comes
+// from memory at the same time as that of others. What it returns means nothing.
+func (c *conn) all() (seen byte) {
+	seen = byte(c.id^c.hash) ^ byte(c.last^c.dirs[1].bytes) ^ byte(c.unique) ^ byte(c.mem) ^ c.inner()
+	if len(c.numbers.enc) > 0 {
+		seen ^= c.numbers.enc[0]
 	}
 	return seen
 }

@@ -21,7 +21,7 @@ const lanesPerWorker = 32
 
 // Batches on their way: so many for each worker, as long as that is few.
 const (
-	unitsPerWorker = 8
+	unitsPerWorker = 3
 	manyUnits      = 16 // besides one for each worker
 )
 
@@ -122,7 +122,7 @@ func (l *lane) work(r *run, u *unit, s Sink) {
 		if u == nil {
 			p.finish()
 		} else {
-			p.packets(u.packets, u.lists[p.number])
+			p.packets(u.lists[p.number])
 		}
 		if p.err != nil {
 			r.cancel(p.err)

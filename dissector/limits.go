@@ -23,9 +23,19 @@ const (
 	// MaxStrays is how many packets of a connection wait to be told whether a protocol
 	// has a use for them.
 	MaxStrays = 64
+	// MaxNested is how many encrypted streams may be one in another.
+	MaxNested = 2
 	// MaxDetail is how many bytes of a message or of its body Detail keeps.
 	MaxDetail = 16 << 20
 
+	// maxSealed is how many bytes of a side are kept for an Opener that asks for more.
+	maxSealed = 64 << 10
+	// tunnelSize is roughly how many bytes a stream in another holds on to, besides those
+	// that wait.
+	tunnelSize = 4000
+
+	// closedBatch is how many more than MaxClosed there are when those are let go of.
+	closedBatch = 16
 	// closedLinger is how long a closed connection waits for late packets, in ns
 	// of capture time.
 	closedLinger = 60e9

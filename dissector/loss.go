@@ -13,6 +13,10 @@ func (t *talk) Gap(d int, n int64) {
 	if t.dead {
 		return
 	}
+	if t.tunnel != nil {
+		t.tunnel.gap(d, n)
+		return
+	}
 	if s.piece.active {
 		p := &s.piece
 		k := min(n, p.span-p.pos)
@@ -30,13 +34,24 @@ func (t *talk) Gap(d int, n int64) {
 			return
 		}
 	}
-	if t.proto == nil {
-		s.gap += n + int64(len(s.buf))
-		t.drop(s)
+	t.miss(d, n)
+}
+
+// miss says that bytes of a side are missing, about n but at least one, and that nobody knows
+// how many of what it is saying.
+func (t *talk) miss(d int, n int64) {
+	s := &t.side[d]
+	switch {
+	case t.dead:
 		return
+	case t.tunnel != nil:
+		t.tunnel.gap(d, n)
+	case t.proto == nil:
+		s.gap += n + int64(len(s.buf))
+	default:
+		t.lose(d, n+int64(len(s.buf)))
 	}
-	t.lose(d, n+int64(len(s.buf)))
-	t.drop(s)
+	s.drop(t.c.p)
 }
 
 // lose ends what a side was saying: n bytes of it are missing or make no sense.
@@ -51,6 +66,9 @@ func (t *talk) lose(d int, n int64) {
 	t.side[0].hold, t.side[1].hold = nil, nil
 	t.c.skipped[d] += n
 	t.pairs.loss(t, t.role[d])
+	if t.tunnel != nil { // the end of what was cut opened it
+		t.tunnel.gap(d, max(n, 1))
+	}
 }
 
 // resync looks for the next message of a side that lost its place, at the front

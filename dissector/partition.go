@@ -43,6 +43,7 @@ type partition struct {
 	talks     []*talk
 	sides     []*[2]side
 	groups    []*flowGroup
+	records   [][]byte
 
 	noSides [2]side // of datagrams
 	entry   Entry
@@ -55,6 +56,7 @@ type connKey struct {
 	a, b         packet.Addr
 	aPort, bPort uint16
 	proto        packet.Proto
+	plain        bool // taken from a TLS library, beside what is on the wire
 }
 
 type portKey struct {
@@ -64,9 +66,9 @@ type portKey struct {
 
 func keyOf(p *packet.Packet) connKey {
 	if ordered(p) {
-		return connKey{p.Src, p.Dst, p.SrcPort, p.DstPort, p.Proto}
+		return connKey{p.Src, p.Dst, p.SrcPort, p.DstPort, p.Proto, p.Plaintext}
 	}
-	return connKey{p.Dst, p.Src, p.DstPort, p.SrcPort, p.Proto}
+	return connKey{p.Dst, p.Src, p.DstPort, p.SrcPort, p.Proto, p.Plaintext}
 }
 
 // hash returns a number that nobody can foresee.
@@ -79,6 +81,9 @@ func (k *connKey) hash() uint64 {
 	h := mix(uint64(k.aPort)<<32|uint64(k.bPort)<<16|uint64(k.proto), be.Uint64(k.a[8:]), be.Uint64(k.b[8:]))
 	if a, b := be.Uint64(k.a[:]), be.Uint64(k.b[:]); a|b != 0 { // not IPv4
 		h = mix(h, a, b)
+	}
+	if k.plain {
+		h = ^h
 	}
 	return h
 }
@@ -149,17 +154,17 @@ func (p *partition) known(t Transport, port uint16) bool {
 	return len(p.byPort[portKey{t, port}]) > 0
 }
 
-// packet takes the next packet of the partition, one with a transport.
-func (p *partition) packet(pk *packet.Packet, key *connKey, hash uint64) {
-	c := p.lru.prev // packets of one connection often come together
-	if c.key != *key {
+// packet takes the next packet of the partition, one with a transport. c is what was found
+// under its hash some packets ago: if that has its key now, it is its connection.
+func (p *partition) packet(pk *packet.Packet, key *connKey, hash uint64, c *conn) {
+	if c == nil || c.key != *key {
 		c = p.find(hash, key)
 	}
 	if c != nil && c.closed && pk.Time >= c.last+closedLinger { // whether or not others made the partition tidy up since
 		p.remove(c, false)
 		c = nil
 	}
-	if c != nil && (pk.Proto == packet.TCP && c.tcp.health.Reused(c.dirOf(pk), pk) || pk.Proto == packet.SCTP && c.sctp.Restarted(c.dirOf(pk), pk)) {
+	if c != nil && (pk.Proto == packet.TCP && c.tcp.health.Reused(c.dirOf(pk), pk) || pk.Proto == packet.SCTP && c.sctp.Restarted(c.dirOf(pk), pk) || c.plainAgain(pk)) {
 		p.remove(c, false)
 		c = nil
 	}
@@ -257,6 +262,28 @@ func (p *partition) closing(c *conn) {
 // tidy lets go of what has ended long ago and, over the memory limit, of what has
 // not been used for longest.
 func (p *partition) tidy(now int64) {
+	if n := len(p.lingerer); n >= MaxClosed+closedBatch || n > 0 && now >= p.lingerer[0].due {
+		p.letGo(now)
+	}
+	if len(p.flows) > p.maxFlows {
+		p.trimFlows()
+	}
+	for p.mem > p.limit && p.lru.next != p.lru.prev {
+		c := p.lru.next
+		if !c.closed {
+			p.report.Evicted++
+		}
+		p.remove(c, !c.closed)
+	}
+}
+
+// letGo lets go of the connections that are due, and of those that are too many: several
+// in a row, as their code then stays in the processor's first cache. Between the packets of
+// others each took a third of all that a short connection misses there.
+func (p *partition) letGo(now int64) {
+	for i := range p.lingerer[:min(closedBatch, len(p.lingerer))] {
+		p.group.seen ^= p.lingerer[i].c.all()
+	}
 	for len(p.lingerer) > 0 {
 		x := p.lingerer[0]
 		if len(p.lingerer) <= MaxClosed && now < x.due {
@@ -271,16 +298,6 @@ func (p *partition) tidy(now int64) {
 		default:
 			p.remove(x.c, false)
 		}
-	}
-	if len(p.flows) > p.maxFlows {
-		p.trimFlows()
-	}
-	for p.mem > p.limit && p.lru.next != p.lru.prev {
-		c := p.lru.next
-		if !c.closed {
-			p.report.Evicted++
-		}
-		p.remove(c, !c.closed)
 	}
 }
 
@@ -297,9 +314,9 @@ func (p *partition) finish() {
 	p.emitFlows(func(*flowGroup) bool { return true }, 0)
 }
 
-// detect asks the probes, those that a port speaks for first. more says that some
-// wants to see more bytes and none was sure.
-func (p *partition) detect(c *conn, head []byte) (proto *Protocol, sender Side, more bool) {
+// detect asks the probes, those first that the sides named or a port speaks for. more says
+// that some wants to see more bytes and none was sure.
+func (p *partition) detect(c *conn, head []byte, named []*Protocol) (proto *Protocol, sender Side, more bool) {
 	ask := func(list []*Protocol, ours bool) bool {
 		for _, x := range list {
 			guess := x.Probe(head)
@@ -319,7 +336,7 @@ func (p *partition) detect(c *conn, head []byte) (proto *Protocol, sender Side, 
 		}
 		return false
 	}
-	_ = ask(p.byPort[portKey{c.transport, c.flow.DstPort}], true) ||
+	_ = ask(named, true) || ask(p.byPort[portKey{c.transport, c.flow.DstPort}], true) ||
 		ask(p.byPort[portKey{c.transport, c.flow.SrcPort}], true) ||
 		ask(p.probed[c.transport], false)
 	return proto, sender, more
@@ -356,7 +373,10 @@ func (t *talk) emit(ex *exchange, oneWay, evicted bool) {
 	if evicted {
 		e.Marks |= MarkEvicted
 	}
-	p.put(e)
+	e.TLS, e.Plaintext = t.carrier != nil || c.key.plain, c.key.plain
+	if !c.hidden() {
+		p.put(e)
+	}
 	t.recycle(ex)
 }
 

@@ -76,26 +76,18 @@ func (r *partsRun) part(ctx context.Context, number int, s Sink) (err error) {
 	p.sink = s
 	report := &p.report
 	defer func() { r.reports[number] = *report }()
-	wants := func(*packet.Packet) bool { return true }
+	u := unit{wants: func(*packet.Packet) bool { return true }}
 	if some, ok := src.(Selector); ok {
-		wants = some.Wants
+		u.wants = some.Wants
 	}
 	dec := packet.NewDecoder()
-	var u unit
 	for {
 		packets, bytes := report.Packets, report.Bytes
 		end := u.read(src, dec, report)
 		if errors.Is(end, io.EOF) {
-			dec.Flush(func(held *packet.Packet) { u.packets = append(u.packets, *held) })
+			dec.Flush(u.add)
 		}
-		list := u.lists[0][:0]
-		for i := range u.packets {
-			if u.packets[i].Kind == packet.Transport && wants(&u.packets[i]) {
-				list = append(list, uint32(i))
-			}
-		}
-		u.lists[0] = list
-		p.packets(u.packets, list)
+		p.packets(u.lists[0])
 		r.progress(report.Packets-packets, report.Bytes-bytes)
 		switch {
 		case p.err != nil:

@@ -131,6 +131,10 @@ func (t *talk) finish(d int, m *Message) {
 	if m.From == Client && next != "" && ex != nil && (ex.resp == nil || !ex.resp.done) {
 		t.side[d].hold = ex
 	}
+	if final && (next == Opaque || m.Truncated) && t.burrow(m) {
+		t.rework(d ^ 1)
+		return
+	}
 	t.pairs.finished(t, m)
 	if final && next != "" {
 		t.change(next)

@@ -92,6 +92,24 @@ func (p *partition) recycleBuffer(b []byte) {
 	}
 }
 
+// record returns an empty buffer for what a record says.
+func (p *partition) record() []byte {
+	n := len(p.records) - 1
+	if n < 0 {
+		return nil
+	}
+	b := p.records[n]
+	p.records = p.records[:n]
+	return b
+}
+
+// recycleRecord keeps such a buffer: there is one for each stream that another is in.
+func (p *partition) recycleRecord(b []byte) {
+	if cap(b) > 0 && cap(b) <= maxSealed && len(p.records) <= MaxNested {
+		p.records = append(p.records, b[:0])
+	}
+}
+
 // conn returns an empty connection.
 func (p *partition) conn() *conn {
 	if c := pop(&p.ended); c != nil {
@@ -140,10 +158,13 @@ func (p *partition) talk(c *conn) *talk {
 
 // recycleTalk takes a talk that was closed.
 func (p *partition) recycleTalk(t *talk) {
+	if t.tunnel != nil {
+		t.tunnel.recycle(p)
+	}
 	if t.side != &p.noSides {
 		for d := range t.side {
 			p.recycleBuffer(t.side[d].buf)
-			t.side[d] = side{marks: small(t.side[d].marks, maxMarks)}
+			t.side[d] = side{inbox: inbox{marks: small(t.side[d].marks, maxMarks)}}
 		}
 		if len(p.sides) < maxEnded {
 			p.sides = append(p.sides, t.side)

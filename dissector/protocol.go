@@ -5,6 +5,7 @@ import (
 
 	"shark/dissector/field"
 	"shark/packet"
+	"shark/packet/keylog"
 )
 
 // Protocol is all that the program knows of one application protocol. Adding
@@ -37,6 +38,17 @@ type Protocol struct {
 	// that belongs to no other entry. That is an entry of each packet of what is not
 	// dissected: such protocols are for those who ask for them.
 	Packet func(p *packet.Packet, m *Message)
+
+	// Open, of a protocol whose sides go on encrypted, looks in the secrets for what takes the
+	// encryption off all that follows an answer of it, or an answer that was cut. It returns nil
+	// and why where there is nothing. The Opener may set fields of the answer until it is settled.
+	Open func(m *Message, secrets *keylog.Table) (Opener, Unreadable)
+	// Follow is the Opener of what cannot be read: it tells records by their heads, and where
+	// a side says that it leaves. Then what was spoken before goes on.
+	Follow Opener
+	// Middle, of such a protocol, tells whether bytes where a segment begins look like what its
+	// sides say long after their handshake.
+	Middle func(head []byte) bool
 
 	// Content returns the body of a message as its application sees it, such as
 	// without HTTP's content coding, at most limit bytes of it. raw is the body

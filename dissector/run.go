@@ -5,20 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 	"sync/atomic"
 
 	"shark/packet"
+	"shark/packet/keylog"
 )
 
 // Options say how to dissect.
 type Options struct {
 	Protocols []*Protocol
-	Workers   int   // goroutines that dissect, 1 to Partitions; 0 means 1
-	Memory    int64 // bytes that all connections together may keep; 0 means DefaultMemory
-	Detail    bool  // messages keep their bytes and bodies, up to MaxDetail each
-	Tap       Tap   // listens to the bytes in order; wants Workers 1
+	Workers   int           // goroutines that dissect, 1 to Partitions; 0 means 1
+	Memory    int64         // bytes that all connections together may keep; 0 means DefaultMemory
+	Detail    bool          // messages keep their bytes and bodies, up to MaxDetail each
+	Secrets   *keylog.Table // of TLS sessions; nil: none
+	Tap       Tap           // listens to the bytes in order; wants Workers 1
+	TapClear  bool          // Tap hears what is said in TLS, as far as that can be read, and not the records
 	// Progress is called now and then by the goroutine that reads, with the
 	// packets and captured bytes read so far.
 	Progress func(packets, bytes int64)
@@ -41,6 +43,9 @@ type Report struct {
 	Evicted        int64 // connections and exchanges cut short by a memory limit
 	Missing        int64 // bytes of streams that were never captured
 	Skipped        int64 // bytes of known protocols that made no sense to their parser
+	// TLS counts the connections with TLS by how they could be read, with the reason behind a
+	// colon where they could not.
+	TLS map[string]int64
 }
 
 // add adds the account of another part of the work.
@@ -66,6 +71,12 @@ func (r *Report) add(o *Report) {
 	r.Evicted += o.Evicted
 	r.Missing += o.Missing
 	r.Skipped += o.Skipped
+	for how, n := range o.TLS {
+		if r.TLS == nil {
+			r.TLS = make(map[string]int64)
+		}
+		r.TLS[how] += n
+	}
 }
 
 // unit is some batches on their way through the workers. A partition's packets of a unit
@@ -74,9 +85,11 @@ func (r *Report) add(o *Report) {
 // one, with more no less.
 type unit struct {
 	batches [unitBatches]packet.Batch
-	packets []packet.Packet
-	lists   [Partitions][]uint32 // the packets of each partition
-	left    atomic.Int32         // lanes that are not done with it, and the reader
+	lists   [Partitions][]packet.Packet // of each partition, those with a transport
+	wants   func(*packet.Packet) bool   // of the packets of one part, which are all in lists[0]; nil: they are of all
+	decoded packet.Packet
+	left    atomic.Int32 // lanes that are not done with it, and the reader
+	plain   []bool       // the interfaces that have what was taken from TLS libraries
 }
 
 // run is a run under way.
@@ -136,7 +149,6 @@ func (r *run) read(ctx context.Context, src packet.Source, opts *Options, report
 			return ctx.Err()
 		}
 		err := u.read(src, dec, report)
-		u.sort()
 		if errors.Is(err, io.EOF) {
 			dec.Flush(u.add)
 		}
@@ -161,15 +173,18 @@ const (
 	// bulk is how many bytes a packet has on average where bodies are passed over. There it
 	// counts more that a batch is still in the cache: a fourth of the time.
 	bulk = 900
+	// minList is how many packets of a partition a unit may always have room for.
+	minList = 64
 )
 
 // read fills the unit with packets and decodes them. It returns what the source did in the
 // end, after the packets before it.
 func (u *unit) read(src packet.Source, dec *packet.Decoder, r *Report) error {
-	u.packets = u.packets[:0]
+	u.empty()
 	for i := range u.batches {
 		b := &u.batches[i]
 		err := src.ReadBatch(b)
+		u.notePlain(src.Interfaces())
 		u.decode(b, dec, r)
 		if err != nil || len(b.Buf) > bulk*len(b.Records) {
 			return err
@@ -180,40 +195,55 @@ func (u *unit) read(src packet.Source, dec *packet.Decoder, r *Report) error {
 
 // decode decodes a batch.
 func (u *unit) decode(b *packet.Batch, dec *packet.Decoder, r *Report) {
-	had, n := len(u.packets), len(b.Records)
-	u.packets = slices.Grow(u.packets, n)[:had+n]
+	p := &u.decoded
 	for i := range b.Records {
-		rec, p := &b.Records[i], &u.packets[had+i]
+		rec := &b.Records[i]
 		dec.Decode(rec, p)
-		r.count(rec, p)
-	}
-}
-
-// sort sorts the packets by partition.
-func (u *unit) sort() {
-	for i := range u.lists {
-		u.lists[i] = u.lists[i][:0]
-	}
-	for i := range u.packets {
-		if u.packets[i].Kind == packet.Transport {
-			u.assign(i)
+		if int(rec.Interface) < len(u.plain) {
+			p.Plaintext = u.plain[rec.Interface]
 		}
+		r.count(rec, p)
+		u.add(p)
 	}
 }
 
-// assign gives packet i to its partition.
-func (u *unit) assign(i int) {
-	part := u.packets[i].Partition() % Partitions
-	u.lists[part] = append(u.lists[part], uint32(i))
+// notePlain notes the interfaces by their names, of which there are none that matter as a rule.
+func (u *unit) notePlain(all []packet.Interface) {
+	for i := range all {
+		if all[i].Name != packet.PlaintextInterface {
+			continue
+		}
+		for len(u.plain) <= i {
+			u.plain = append(u.plain, false)
+		}
+		u.plain[i] = true
+	}
 }
 
-// add appends a packet that stands for fragments whose datagram never was whole.
+// add appends a packet to those of its partition: there it is read in the order in which it
+// lies in memory.
 func (u *unit) add(p *packet.Packet) {
 	if p.Kind != packet.Transport {
 		return
 	}
-	u.packets = append(u.packets, *p)
-	u.assign(len(u.packets) - 1)
+	list := &u.lists[0]
+	if u.wants == nil {
+		list = &u.lists[p.Partition()%Partitions]
+	} else if !u.wants(p) {
+		return
+	}
+	*list = append(*list, *p)
+}
+
+// empty empties the lists. One that had room for many more is let go of: the next unit may
+// have as many of another partition.
+func (u *unit) empty() {
+	for i, list := range u.lists {
+		if cap(list) > minList+4*len(list) {
+			list = nil
+		}
+		u.lists[i] = list[:0]
+	}
 }
 
 // count takes one packet into the account.

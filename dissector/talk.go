@@ -17,15 +17,18 @@ type talk struct {
 	fresh  bool   // what is spoken was agreed on, and nothing of it was read yet
 	dead   bool   // nothing more can be read
 	pairs  pairing
+
+	before  protocolBefore // what was spoken before the sides agreed to encrypt
+	tunnel  *tunnel        // what both sides say now; nil: they are read as they are
+	carrier *tunnel        // that hands in the bytes; nil: they are those of the connection
 }
 
 // side is one direction's bytes on their way to become messages. Datagrams are messages
 // as they are: talks of them all have one empty pair of sides.
 type side struct {
-	buf   []byte // bytes that the parser or the probes still want to see
-	marks []mark // in which packets the bytes of buf came
-	need  int    // length of buf from which on parsing is worth a try
-	piece piece  // what is being passed over
+	inbox       // bytes that the parser or the probes still want to see
+	need  int   // length of buf from which on parsing is worth a try
+	piece piece // what is being passed over
 	cur   *Message
 	gap   int64 // bytes missing right before buf
 	lost  bool  // where messages begin is unknown
@@ -34,37 +37,42 @@ type side struct {
 	hold  *exchange // an upgrade was asked for: nothing is parsed until it is answered
 }
 
-// mark says that the bytes of buf from off on came at a place.
-type mark struct {
-	off int
-	at  stream.At
-}
-
 // Data takes the next bytes of a side in order.
 func (t *talk) Data(d int, off int64, b []byte, at stream.At) {
-	s := &t.side[d]
 	t.c.unique += int64(len(b))
-	if t.c.p.tap != nil {
-		t.c.p.tap.Data(t.c.id, d, off, b, at)
+	tap, clear := t.c.p.tap, t.c.p.opts.TapClear
+	if tap != nil && !clear {
+		tap.Data(t.c.id, d, off, b, at)
 	}
+	t.take(d, off, b, at)
+	if tap != nil && clear && (t.proto == nil || t.proto.Open == nil) {
+		tap.Data(t.c.id, d, off, b, at)
+	}
+}
+
+// take takes the next bytes of a side, off being the offset of the first one.
+func (t *talk) take(d int, off int64, b []byte, at stream.At) {
 	if t.dead {
 		return
 	}
+	if t.tunnel != nil {
+		t.tunnel.side[d].end = off + int64(len(b))
+		t.tunnel.data(d, b, at)
+		t.tunnel.leave()
+		return
+	}
+	s := &t.side[d]
 	if s.piece.active {
-		b = b[t.pass(d, b, at):]
+		n := t.pass(d, b, at)
+		b, off = b[n:], off+int64(n)
 	}
 	if len(b) == 0 || t.dead {
 		return
 	}
-	s.marks = append(s.marks, mark{len(s.buf), at})
 	if len(s.buf) == 0 {
-		s.base = t.c.tcp.order.Offset(d) - int64(len(b))
+		s.base = off
 	}
-	data := b
-	if len(s.buf) > 0 {
-		s.buf = append(s.buf, b...)
-		data = s.buf
-	}
+	data := s.add(b, at)
 	t.keep(d, data, t.work(d, data, 0))
 	t.pairs.lastData = at.Time
 }
@@ -73,60 +81,11 @@ func (t *talk) Data(d int, off int64, b []byte, at stream.At) {
 func (t *talk) keep(d int, data []byte, used int) {
 	s := &t.side[d]
 	if t.dead || used >= len(data) {
-		t.drop(s)
+		s.drop(t.c.p)
 		return
 	}
-	rest := data[used:]
 	s.base += int64(used)
-	if len(s.buf) > 0 && &s.buf[0] == &data[0] {
-		s.buf = s.buf[:copy(s.buf, rest)]
-	} else {
-		s.buf = append(t.c.p.buffer(), rest...)
-	}
-	i := len(s.marks) - 1
-	for i > 0 && s.marks[i].off > used {
-		i--
-	}
-	s.marks = s.marks[:copy(s.marks, s.marks[i:])]
-	for j := range s.marks {
-		s.marks[j].off = max(0, s.marks[j].off-used)
-	}
-}
-
-// drop empties a side. What it held its bytes in serves another: of thousands of
-// connections few are in the middle of a message at a time.
-func (t *talk) drop(s *side) {
-	t.c.p.recycleBuffer(s.buf)
-	if s.buf, s.marks = nil, s.marks[:0]; cap(s.marks) > maxMarks {
-		s.marks = nil
-	}
-}
-
-// place returns where the byte at off of the data in work was captured.
-func (s *side) place(off int) stream.At {
-	if len(s.marks) == 1 {
-		return s.marks[0].at
-	}
-	i := len(s.marks) - 1
-	for i > 0 && s.marks[i].off > off {
-		i--
-	}
-	return s.marks[i].at
-}
-
-// latest returns when the last of the bytes [from, to) of the data in work was
-// captured: one in their middle may have been sent again later.
-func (s *side) latest(from, to int) stream.At {
-	at := s.place(from)
-	if len(s.marks) == 1 {
-		return at
-	}
-	for _, m := range s.marks {
-		if m.off > from && m.off < to {
-			at.Time, at.Number = max(at.Time, m.at.Time), max(at.Number, m.at.Number)
-		}
-	}
-	return at
+	s.inbox.keep(t.c.p, data, used)
 }
 
 // work reads what it can from data, which begins at s.buf's first byte and of
@@ -134,6 +93,10 @@ func (s *side) latest(from, to int) stream.At {
 func (t *talk) work(d int, data []byte, used int) int {
 	s := &t.side[d]
 	for used < len(data) && !t.dead {
+		if t.tunnel != nil {
+			t.tunnel.feed(d, &s.inbox, data, used)
+			return len(data)
+		}
 		if t.proto == nil {
 			return t.detect(d, data, used)
 		}
@@ -215,7 +178,7 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 // other tells whether bytes that are not of the protocol agreed on are surely of another
 // one, such as those of a session that goes on in TLS and was decrypted.
 func (t *talk) other(b []byte) bool {
-	p, _, _ := t.c.p.detect(t.c, b)
+	p, _, _ := t.c.p.detect(t.c, b, t.hint())
 	return p != nil && p != t.proto
 }
 
@@ -223,6 +186,9 @@ func (t *talk) other(b []byte) bool {
 // begins one byte further on.
 func (t *talk) stumble(d int, data []byte, used int) int {
 	t.lose(d, 0)
+	if t.tunnel != nil {
+		return 1
+	}
 	s := &t.side[d]
 	s.gap++
 	n, found := t.scan(d, data[used+1:])
@@ -240,7 +206,7 @@ func (t *talk) stumble(d int, data []byte, used int) int {
 func (t *talk) detect(d int, data []byte, used int) int {
 	s := &t.side[d]
 	for used < len(data) {
-		p, role, more := t.c.p.detect(t.c, data[used:])
+		p, role, more := t.c.p.detect(t.c, data[used:], t.hint())
 		switch {
 		case p != nil:
 			t.speak(p, d, role)
@@ -248,6 +214,7 @@ func (t *talk) detect(d int, data []byte, used int) int {
 		case more && len(data)-used < MaxProbe:
 			return used
 		}
+		t.c.middle(data[used:])
 		next := s.segmentAfter(used, len(data))
 		s.gap += int64(next - used)
 		used = next
@@ -256,17 +223,6 @@ func (t *talk) detect(d int, data []byte, used int) int {
 		t.dead = true
 	}
 	return used
-}
-
-// segmentAfter returns where in the data in work, n bytes long, the next segment
-// behind off begins, n when there is none.
-func (s *side) segmentAfter(off, n int) int {
-	for _, m := range s.marks {
-		if m.off > off && m.off < n {
-			return m.off
-		}
-	}
-	return n
 }
 
 // speak settles what is spoken, and by whom.
@@ -331,6 +287,10 @@ func (t *talk) change(next string) {
 	case next == Unknown:
 		t.proto, t.parse, t.riders = nil, nil, nil
 	case p != nil && p.New != nil:
+		t.before = protocolBefore{}
+		if p.Open != nil {
+			t.before = protocolBefore{t.proto, t.parse}
+		}
 		t.begins(p)
 		t.fresh = true
 	default:
@@ -340,14 +300,22 @@ func (t *talk) change(next string) {
 
 // End says that a side said its last word.
 func (t *talk) End(d int, at stream.At) {
-	s := &t.side[d]
 	if t.c.p.tap != nil {
 		t.c.p.tap.End(t.c.id, d, at)
 	}
+	t.end(d)
+}
+
+// end is End of what may be a stream in another.
+func (t *talk) end(d int) {
+	s := &t.side[d]
 	s.ended = true
 	t.unhold(d)
 	if !t.dead {
 		t.cut(d, s.piece.active && s.piece.span == UntilClose)
+	}
+	if t.tunnel != nil {
+		t.tunnel.end(d)
 	}
 }
 
@@ -381,6 +349,9 @@ func (t *talk) close(evicted bool) {
 			t.unhold(d)
 			t.cut(d, t.side[d].piece.active && t.side[d].piece.span == UntilClose)
 		}
+	}
+	if t.tunnel != nil {
+		t.tunnel.close(evicted)
 	}
 	t.pairs.drain(t, evicted)
 }

@@ -27,10 +27,10 @@ type call struct {
 
 // dissect runs records through the protocols and returns the calls in the order
 // of connections, without the entries of connections and flows.
-func dissect(t testing.TB, recs []packet.Record, protocols []*dissector.Protocol) ([]call, *dissector.Report) {
+func dissect(t testing.TB, recs []packet.Record, opts dissector.Options) ([]call, *dissector.Report) {
 	t.Helper()
 	var c collector
-	report, err := dissector.Run(context.Background(), &source{recs}, dissector.Options{Protocols: protocols}, func(int) dissector.Sink { return &c })
+	report, err := dissector.Run(context.Background(), &source{recs}, opts, func(int) dissector.Sink { return &c })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,6 +77,9 @@ func newCall(e *dissector.Entry) call {
 	}
 	if e.Interim > 0 {
 		fmt.Fprintf(&b, " interim %d", e.Interim)
+	}
+	if e.TLS {
+		b.WriteString(" tls")
 	}
 	b.WriteString(marks(e.Marks))
 	e.Each(func(f *field.Field, v field.Value) { fmt.Fprintf(&b, "\n\t%s = %s", f.Name, value(f, v)) })

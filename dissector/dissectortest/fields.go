@@ -12,9 +12,9 @@ import (
 	"shark/packet"
 )
 
-func run(t testing.TB, recs []packet.Record, protocols []*dissector.Protocol, c *collector) {
+func run(t testing.TB, recs []packet.Record, opts dissector.Options, c *collector) {
 	t.Helper()
-	_, err := dissector.Run(context.Background(), &source{recs}, dissector.Options{Protocols: protocols}, func(int) dissector.Sink { return c })
+	_, err := dissector.Run(context.Background(), &source{recs}, opts, func(int) dissector.Sink { return c })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func strangers(t *testing.T, protocols []*dissector.Protocol, root string) {
 			continue
 		}
 		for _, file := range captures(t, filepath.Join(root, "testdata", dir.Name())) {
-			claimed, _ := dissect(t, readCapture(t, file), []*dissector.Protocol{p})
+			claimed, _ := dissect(t, readCapture(t, file), dissector.Options{Protocols: []*dissector.Protocol{p}})
 			if len(claimed) > 0 && !shares(protocols, dir.Name()) {
 				t.Errorf("claims %d messages of %s, such as:\n%s", len(claimed), file, claimed[0].text)
 			}

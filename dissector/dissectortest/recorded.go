@@ -11,6 +11,7 @@ import (
 
 	"shark/dissector"
 	"shark/packet"
+	"shark/packet/keylog"
 	"shark/packet/pcapng"
 )
 
@@ -28,7 +29,12 @@ func Open(t testing.TB, file string) packet.Source {
 // Dissect hands the entries of a capture to sink.
 func Dissect(t testing.TB, src packet.Source, sink dissector.Sink, protocols ...*dissector.Protocol) {
 	t.Helper()
-	if _, err := dissector.Run(t.Context(), src, dissector.Options{Protocols: protocols}, func(int) dissector.Sink { return sink }); err != nil {
+	opts := dissector.Options{Protocols: protocols}
+	if with, ok := src.(pcapng.WithSecrets); ok {
+		opts.Secrets = new(keylog.Table)
+		src = pcapng.Keyed(with, opts.Secrets)
+	}
+	if _, err := dissector.Run(t.Context(), src, opts, func(int) dissector.Sink { return sink }); err != nil {
 		t.Fatal(err)
 	}
 }

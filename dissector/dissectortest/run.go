@@ -31,10 +31,11 @@ func Run(t *testing.T, p *dissector.Protocol, carriers ...*dissector.Protocol) {
 	var all collector
 	for _, file := range files {
 		recs := readCapture(t, file)
+		opts := dissector.Options{Protocols: protocols, Secrets: secretsOf(t, file)}
 		t.Run(filepath.Base(file), func(t *testing.T) {
-			golden(t, file, recs, protocols, &all)
-			variants(t, recs, protocols)
-			loss(t, recs, protocols)
+			golden(t, file, recs, opts, &all)
+			variants(t, recs, opts)
+			loss(t, recs, opts)
 		})
 	}
 	t.Run("fields", func(t *testing.T) { fields(t, p, &all) })
@@ -72,16 +73,16 @@ func captures(t testing.TB, dir string) []string {
 }
 
 // golden compares the calls with the file beside the capture.
-func golden(t *testing.T, file string, recs []packet.Record, protocols []*dissector.Protocol, all *collector) {
+func golden(t *testing.T, file string, recs []packet.Record, opts dissector.Options, all *collector) {
 	var c collector
-	run(t, recs, protocols, &c)
+	run(t, recs, opts, &c)
 	if all.fields == nil {
 		all.fields = c.fields
 	}
 	for f := range c.fields {
 		all.fields[f] = true
 	}
-	calls, _ := dissect(t, recs, protocols)
+	calls, _ := dissect(t, recs, opts)
 	got := texts(calls, true)
 	name := strings.TrimSuffix(file, filepath.Ext(file)) + ".golden"
 	if *update {
@@ -119,9 +120,9 @@ func diff(t *testing.T, what, want, got string) {
 
 // variants cuts, repeats and reorders the segments: the calls stay the same. Those of
 // SCTP come in the order in which their messages are complete.
-func variants(t *testing.T, recs []packet.Record, protocols []*dissector.Protocol) {
+func variants(t *testing.T, recs []packet.Record, opts dissector.Options) {
 	segs := segments(recs)
-	calls, _ := dissect(t, records(segs), protocols)
+	calls, _ := dissect(t, records(segs), opts)
 	anyOrder := slices.ContainsFunc(segs, func(s segment) bool { return hasData(&s) })
 	texts := func(calls []call, times bool) string {
 		if anyOrder {
@@ -131,7 +132,7 @@ func variants(t *testing.T, recs []packet.Record, protocols []*dissector.Protoco
 	}
 	want := texts(calls, false)
 	if bytesOf(segs) < 64<<10 {
-		calls, _ = dissect(t, records(cut(segs, func() int { return 1 })), protocols)
+		calls, _ = dissect(t, records(cut(segs, func() int { return 1 })), opts)
 		diff(t, "byte by byte", want, texts(calls, false))
 	}
 	for round := range roundsFor(segs) {
@@ -140,7 +141,7 @@ func variants(t *testing.T, recs []packet.Record, protocols []*dissector.Protoco
 		if round%2 == 1 {
 			v = shuffle(repeat(v, rng), rng)
 		}
-		calls, _ = dissect(t, records(v), protocols)
+		calls, _ = dissect(t, records(v), opts)
 		diff(t, "variant", want, texts(calls, false))
 	}
 }
@@ -210,9 +211,9 @@ func within(calls []call, c call) bool {
 
 // loss takes single segments away: the calls that are not marked are those of the
 // whole capture, and no pair is new.
-func loss(t *testing.T, recs []packet.Record, protocols []*dissector.Protocol) {
+func loss(t *testing.T, recs []packet.Record, opts dissector.Options) {
 	segs := segments(recs)
-	calls, _ := dissect(t, records(segs), protocols)
+	calls, _ := dissect(t, records(segs), opts)
 	whole, pairs := make(map[string]int), make(map[string]bool)
 	for _, c := range calls {
 		whole[c.text]++
@@ -228,7 +229,7 @@ func loss(t *testing.T, recs []packet.Record, protocols []*dissector.Protocol) {
 	rng.Shuffle(len(data), func(i, j int) { data[i], data[j] = data[j], data[i] })
 	for _, i := range data[:min(len(data), roundsFor(segs))] {
 		left := append(append([]segment(nil), segs[:i]...), segs[i+1:]...)
-		lossy, _ := dissect(t, records(left), protocols)
+		lossy, _ := dissect(t, records(left), opts)
 		for _, c := range lossy {
 			if c.pair != "" && !pairs[c.pair] && !within(calls, c) {
 				t.Fatalf("without packet %d: a pair that is not there with it: %s\n%s", segs[i].Number, c.pair, c.text)

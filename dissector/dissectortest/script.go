@@ -1,20 +1,28 @@
 package dissectortest
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"shark/dissector"
 	"shark/packet"
+	"shark/packet/keylog"
 )
 
 // Script is one TCP connection as a test tells it: who says what, in which
 // segments, and which of them the capture missed.
 type Script struct {
-	segs []segment
-	next [2]uint32
-	time int64
-	lost bool
+	// Secrets are those of the TLS sessions in it, if any are known.
+	Secrets *keylog.Table
+
+	segs  []segment
+	iface uint32
+	next  [2]uint32
+	time  int64
+	lost  bool
 }
 
 // NewScript returns a connection that has been opened, with its handshake captured.
@@ -26,9 +34,26 @@ func NewScript() *Script {
 	return s
 }
 
+// NewPlaintext returns what a TLS library was given to send and received in the connection
+// of NewScript, from a time on after that began.
+func NewPlaintext(after time.Duration) *Script {
+	return &Script{next: [2]uint32{1, 1}, time: 1_700_000_000_000_000_000 + int64(after), iface: plaintextInterface}
+}
+
+// Merge puts another script's packets among those of s, by time.
+func (s *Script) Merge(other *Script) *Script {
+	s.segs = append(s.segs, other.segs...)
+	slices.SortStableFunc(s.segs, func(a, b segment) int { return cmp.Compare(a.Time, b.Time) })
+	for i := range s.segs {
+		s.segs[i].Number = uint64(i + 1)
+	}
+	return s
+}
+
 func (s *Script) add(side int, flags uint16, data string) {
 	s.time += 1_000_000
 	p := segment{payload: []byte(data)}
+	p.Interface = s.iface
 	p.Kind, p.Proto, p.Time, p.Number = packet.Transport, packet.TCP, s.time, uint64(len(s.segs)+1)
 	p.Flags, p.Seq, p.Ack, p.Window = flags, s.next[side], s.next[side^1], 64000
 	client, server := packet.AddrFrom4([]byte{10, 0, 0, 1}), packet.AddrFrom4([]byte{10, 0, 0, 2})
@@ -84,14 +109,22 @@ func (s *Script) Close() *Script {
 // Records returns the packets.
 func (s *Script) Records() []packet.Record { return records(s.segs) }
 
+// Each dissects the connection and hands its entries to sink.
+func (s *Script) Each(t testing.TB, sink dissector.Sink, protocols ...*dissector.Protocol) *dissector.Report {
+	t.Helper()
+	report, err := dissector.Run(t.Context(), &source{s.Records()}, dissector.Options{Protocols: protocols, Secrets: s.Secrets}, func(int) dissector.Sink { return sink })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
 // Calls dissects the connection and returns its calls, a line each: operation,
 // summary and status, "-" for the half that is not there, and the marks.
 func (s *Script) Calls(t testing.TB, protocols ...*dissector.Protocol) []string {
 	t.Helper()
 	c := lines{}
-	if _, err := dissector.Run(t.Context(), &source{s.Records()}, dissector.Options{Protocols: protocols}, func(int) dissector.Sink { return &c }); err != nil {
-		t.Fatal(err)
-	}
+	s.Each(t, &c, protocols...)
 	return c.out
 }
 
@@ -111,6 +144,12 @@ func (l *lines) Entry(e *dissector.Entry) error {
 	line := req + " > " + resp
 	if e.OneWay {
 		line = req + " one-way"
+	}
+	if e.TLS {
+		line += " tls"
+	}
+	if e.Plaintext {
+		line += " plaintext"
 	}
 	l.out = append(l.out, line+marks(e.Marks))
 	return nil

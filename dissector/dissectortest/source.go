@@ -6,11 +6,15 @@ import (
 	"testing"
 
 	"shark/packet"
+	"shark/packet/keylog"
 	"shark/packet/pcapng"
 )
 
 // linkRaw is LINKTYPE_RAW: the frame begins with an IP header.
 const linkRaw packet.LinkType = 101
+
+// plaintextInterface is the number of the interface that what TLS libraries were given comes by.
+const plaintextInterface = 1
 
 // source yields records as they are, numbers and all.
 type source struct{ records []packet.Record }
@@ -25,9 +29,11 @@ func (s *source) ReadBatch(b *packet.Batch) error {
 	return nil
 }
 
-func (s *source) Interfaces() []packet.Interface { return nil }
-func (s *source) Damage() []packet.Damage        { return nil }
-func (s *source) Close() error                   { return nil }
+func (s *source) Interfaces() []packet.Interface {
+	return []packet.Interface{plaintextInterface: {Name: packet.PlaintextInterface}}
+}
+func (s *source) Damage() []packet.Damage { return nil }
+func (s *source) Close() error            { return nil }
 
 // readCapture returns all records of a file, in memory of their own.
 func readCapture(t testing.TB, path string) []packet.Record {
@@ -53,6 +59,26 @@ func readCapture(t testing.TB, path string) []packet.Record {
 			t.Fatal(err)
 		}
 	}
+}
+
+// secretsOf returns the secrets that a file holds.
+func secretsOf(t testing.TB, path string) *keylog.Table {
+	t.Helper()
+	r, err := pcapng.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	table := new(keylog.Table)
+	src := pcapng.Keyed(r, table)
+	var b packet.Batch
+	for err == nil {
+		err = src.ReadBatch(&b)
+	}
+	if err != io.EOF {
+		t.Fatal(err)
+	}
+	return table
 }
 
 // segment is a packet of a capture in a form that can be cut and put together
@@ -96,7 +122,7 @@ func (s *segment) record() packet.Record {
 		copy(ip[24:], s.Dst[:])
 	}
 	data := append(ip, transport...)
-	return packet.Record{Data: data, Time: s.Time, Number: s.Number, OrigLen: uint32(len(data)), Link: linkRaw}
+	return packet.Record{Data: data, Time: s.Time, Number: s.Number, Interface: s.Interface, OrigLen: uint32(len(data)), Link: linkRaw}
 }
 
 func (s *segment) transport() []byte {

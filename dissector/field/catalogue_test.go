@@ -26,7 +26,7 @@ func TestOwnGroups(t *testing.T) {
 	if c.Lookup("src") != nil || c.Lookup("") != nil {
 		t.Error("found a name that is not declared")
 	}
-	for name, reserved := range map[string]bool{"tls": true, "tls_info": true, "conn": false, "conn_state": false, "id": false} {
+	for name, reserved := range map[string]bool{"tls": false, "tls_info": true, "conn": false, "conn_state": false, "id": false} {
 		if f := c.Lookup(name); f == nil || c.Reserved(f) != reserved {
 			t.Errorf("%s: %v, reserved is not %v", name, f, reserved)
 		}
@@ -169,8 +169,8 @@ func TestCapture(t *testing.T) {
 func TestReservedNames(t *testing.T) {
 	var names []string
 	for _, g := range field.ReservedGroups() {
-		if !g.Flag || !g.Reserved {
-			t.Errorf("%s is not a reserved flag", g.Name)
+		if !g.Reserved {
+			t.Errorf("%s is not reserved", g.Name)
 		}
 		names = append(names, g.Name)
 	}

@@ -19,6 +19,9 @@ var (
 	ConnGroupID     = NewInt("conn_group_id", "", "Number of the flow it belongs to; the same as flow_id.", `conn && conn_group_id == 17`)
 	ConnDuration    = NewInt("conn_duration", "µs", "Time from its first to its last packet.", `conn && conn_duration > 60000000`)
 	ConnEvicted     = NewBool("conn_evicted", "It was forgotten before its end to stay in the memory limit; what followed is a connection of its own.", `conn && conn_evicted`)
+	ConnTLS         = NewText("conn_tls", "How what was said in TLS could be read: decrypted with session secrets, plaintext that was taken from a TLS library, partly, or opaque, which is not at all; empty without TLS, and of what a library had of a connection that is there itself.", `conn && conn_tls == "opaque"`)
+	ConnTLSLibrary  = NewText("conn_tls_library", "TLS library that told the secrets with which the connection could be read, such as openssl or go, as a recorder says; empty where nobody does.", `conn && conn_tls_library == "openssl"`)
+	ConnTLSReason   = NewText("conn_tls_reason", "Why TLS could not be read, or only partly: no secrets, secrets incomplete, secrets wrong, handshake not seen, handshake failed, nothing said, bytes lost, suite not supported or renegotiated.", `conn && conn_tls_reason == "no secrets"`)
 	TCPConn         = NewBool("tcp_conn", "It is a TCP connection.", `tcp_conn`)
 	UDPConn         = NewBool("udp_conn", "It is a UDP conversation.", `udp_conn`)
 	SCTPConn        = NewBool("sctp_conn", "It is an SCTP association, or one of the paths of one that has several.", `sctp_conn`)
@@ -76,7 +79,7 @@ func ConnGroup() Group {
 		Name: "conn", Label: "Connection", Flag: true, Doc: "A TCP, UDP, SCTP or ICMP conversation.",
 		Fields: Fields(
 			TCPConn, UDPConn, SCTPConn, ConnState, ConnEnded, ConnLocalPkts, ConnLocalBytes, ConnRemotePkts, ConnRemoteBytes,
-			ConnL7, ConnGroupID, ConnDuration, ConnEvicted, ConnCompleteness,
+			ConnL7, ConnGroupID, ConnDuration, ConnEvicted, ConnTLS, ConnTLSLibrary, ConnTLSReason, ConnCompleteness,
 			ConnHandshake, ConnFirstByte, ConnRTTMin, ConnRTTAvg, ConnRTTMax, ConnRTTSamples,
 			ConnRetransmissions, ConnFastRetrans, ConnOutOfOrder, ConnDuplicateAcks, ConnZeroWindows, ConnWindowFull,
 			ConnKeepAlives, ConnResets, ConnFins, ConnMissingBytes, ConnMissingChunks, ConnSpuriousRetrans, ConnLostSegments, ConnAckedUnseen, ConnWindowScale, ConnGoodput,

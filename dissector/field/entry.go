@@ -59,14 +59,15 @@ var (
 // capture_source.
 var (
 	HasPcap        = NewBool("has_pcap", "The packets of the entry are stored.", `has_pcap`)
-	CaptureSource  = NewText("capture_source", "How it was captured: unspecified, af_packet, ebpf or ebpf_tls, the last one for plaintext taken from a TLS library.", `capture_source == "ebpf_tls" && http`)
+	TLS            = NewBool("tls", "It was said in TLS and could be read, with session secrets or from a TLS library; of a connection, that something in it could. A handshake is tlsx.", `tls && http`)
+	CaptureSource  = NewText("capture_source", "How it was captured: unspecified, af_packet, ebpf or ebpf_tls, the last one for plaintext taken from a TLS library.", `capture_source == "af_packet" && http`)
 	CaptureBackend = NewDerived(Text, "capture_backend", CaptureSource.Field, func(s string) any { return backend(s) },
-		"What captured it: af_packet or ebpf.", `capture_backend == "ebpf"`)
+		"What captured it: af_packet or ebpf.", `capture_backend == "af_packet"`)
 	CaptureSourceCode = NewDerived(Int, "capture_source_code", CaptureSource.Field, sourceCode,
-		"Number of capture_source: unspecified 0, af_packet 1, ebpf 2, ebpf_tls 3.", `capture_source_code == 3`)
+		"Number of capture_source: unspecified 0, af_packet 1, ebpf 2, ebpf_tls 3.", `capture_source_code == 1`)
 	Capture = NewDerived(Map, "capture", CaptureSource.Field, func(s string) any {
 		return map[string]string{"source": s, "backend": backend(s)}
-	}, "The values of capture_source and capture_backend under the keys source and backend.", `capture["source"] == "ebpf_tls"`)
+	}, "The values of capture_source and capture_backend under the keys source and backend.", `capture["source"] == "af_packet"`)
 )
 
 func backend(source string) string {
@@ -157,7 +158,7 @@ func EntryGroup() Group {
 			Namespaces, Pods, Services, DNSResolutions,
 			Node, NodeName, NodeIP, NodeID, Worker, LocalNode, RemoteNode, LocalProcess, RemoteProcess, LocalResolution, RemoteResolution,
 			Index, Stream, ConnID, FlowID, FirstPacket, LastPacket, VLAN, Tunnel, TunnelID,
-			HasPcap, CaptureSource, CaptureBackend, CaptureSourceCode, Capture,
+			HasPcap, TLS, CaptureSource, CaptureBackend, CaptureSourceCode, Capture,
 		),
 	}
 }

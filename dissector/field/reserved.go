@@ -9,11 +9,11 @@ func ReservedGroups() []Group {
 	return []Group{tlsGroup()}
 }
 
-// tlsGroup has what KFL2 keeps of an older dissector, and the flag tls, which
-// says how an entry was captured and not what it is.
+// tlsGroup has what KFL2 keeps of an older dissector. The flag tls itself is one of the
+// fields that every entry has.
 func tlsGroup() Group {
 	return Group{
-		Name: "tls", Label: "TLS plaintext", Doc: "Plaintext taken from a TLS library; a TLS handshake is tlsx.",
+		Name: "tls_old", Label: "TLS, before tlsx", Doc: "What an older dissector said of TLS handshakes; they are tlsx.",
 		Fields: Fields(
 			NewText("tls_summary", "Summary of a handshake; tlsx_summary has it.", `tls_summary != ""`),
 			NewText("tls_info", "Details of a handshake; tlsx_info has them.", `tls_info != ""`),
@@ -21,6 +21,6 @@ func tlsGroup() Group {
 			NewInt("tls_response_size", "bytes", "Size of the server's part of a handshake.", `tls_response_size > 4096`),
 			NewInt("tls_total_size", "bytes", "Size of both parts of a handshake.", `tls_total_size > 8192`),
 		),
-		Flag: true, Reserved: true,
+		Reserved: true,
 	}
 }

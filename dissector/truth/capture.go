@@ -13,6 +13,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/protocol"
+	"shark/packet/keylog"
 	"shark/packet/pcapng"
 )
 
@@ -152,8 +153,9 @@ func dissect(path string) (*seen, error) {
 	}
 	defer src.Close()
 	var parts []sightings
-	opts := dissector.Options{Protocols: protocol.All(), Workers: workers}
-	report, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink {
+	keys := new(keylog.Table)
+	opts := dissector.Options{Protocols: protocol.All(), Workers: workers, Secrets: keys}
+	report, err := dissector.Run(context.Background(), pcapng.Keyed(src, keys), opts, func(int) dissector.Sink {
 		parts = append(parts, sightings{make(tally)})
 		return parts[len(parts)-1]
 	})

@@ -19,6 +19,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/protocol"
+	"shark/packet/keylog"
 	"shark/packet/pcapng"
 )
 
@@ -129,8 +130,9 @@ func claimsOf(dir, capture string) (*claims, error) {
 	}
 	defer src.Close()
 	var found entries
-	opts := dissector.Options{Protocols: protocol.All(), Workers: 1}
-	if _, err := dissector.Run(context.Background(), src, opts, func(int) dissector.Sink { return &found }); err != nil || len(found) == 0 {
+	keys := new(keylog.Table)
+	opts := dissector.Options{Protocols: protocol.All(), Workers: 1, Secrets: keys}
+	if _, err := dissector.Run(context.Background(), pcapng.Keyed(src, keys), opts, func(int) dissector.Sink { return &found }); err != nil || len(found) == 0 {
 		return nil, err
 	}
 	stacks, err := protocolsByPacket(file, o.DecodeAs)

@@ -1,28 +1,76 @@
 #!/bin/bash
-# Records late/long.pcap anew: record.sh FOLDER
-# Needs go, tcpdump and unshare, and the rights to make a network namespace.
+# Records late/long.pcap, late/site.pcap and the captures of calls anew: record.sh FOLDER
+# Needs go, nginx, tcpdump and unshare, and the rights to make a network namespace. Beside each
+# capture of calls, .truth holds what the client was told, a line a call.
 set -eu
 out=$(realpath "${1:?folder to write to}")
 here=$(realpath "$(dirname "$0")")
-for program in go tcpdump unshare; do
+for program in go nginx tcpdump unshare; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 if [ -z "${IN_NAMESPACE:-}" ]; then
 	work=$(mktemp -d)
-	cp "$here/long.go.txt" "$work/main.go"
-	(cd "$work" && go mod init long >/dev/null 2>&1 && CGO_ENABLED=0 go build -o long .)
+	for name in long site calls; do
+		mkdir "$work/src.$name"
+		cp "$here/$name.go.txt" "$work/src.$name/main.go"
+		(cd "$work/src.$name" && go mod init "$name" >/dev/null 2>&1 && CGO_ENABLED=0 go build -o "$work/$name" .)
+	done
 	IN_NAMESPACE=1 WORK="$work" unshare -n -m "$0" "$out"
 	rm -rf "$work"
 	exit
 fi
 ip link set lo up
-mkdir -p "$out/late"
-log=$(mktemp)
-tcpdump --immediate-mode -B 65536 -i lo -U -w "$out/late/long.pcap" -s 0 port 8080 2>"$log" &
-dump=$!
-until grep -q listening "$log"; do sleep 0.1; done
-"${WORK:?}/long"
-kill $dump
-wait $dump || true
-grep -q '^0 packets dropped' "$log" || { echo "packets were dropped" >&2; exit 1; }
-rm "$log"
+# record FILE FILTER COMMAND...
+record() {
+	log=$(mktemp)
+	tcpdump -Z root --immediate-mode -B 65536 -i lo -U -w "$out/$1.pcap" -s 0 "$2" 2>"$log" &
+	dump=$!
+	until grep -q listening "$log"; do sleep 0.1; done
+	"${@:3}" || { kill $dump; exit 1; }
+	sleep 0.5
+	kill $dump
+	wait $dump || true
+	grep -q '^0 packets dropped' "$log" || { echo "$1: packets were dropped" >&2; exit 1; }
+	rm "$log"
+}
+mkdir -p "$out/late" "$out/calls"
+for name in long site; do
+	record "late/$name" 'port 8080' "${WORK:?}/$name"
+done
+site=$WORK/files
+mkdir -p "$site/sub"
+echo '<!doctype html><title>shop</title>' >"$site/index.html"
+echo '{"name":"cup","price":7}' >"$site/item.json"
+echo 'a word' >"$site/kept word.txt"
+: >"$site/empty.txt"
+seq 1 3000 | head -c 8192 >"$site/large.txt"
+find "$site" -type f -exec touch -d 2026-01-01T00:00:00Z {} +
+cat >"$WORK/conf" <<CONF
+user root;
+worker_processes 1;
+daemon off;
+pid $WORK/pid;
+error_log $WORK/errors;
+events {}
+http {
+	access_log off;
+	types { text/html html; text/plain txt; application/json json; }
+	gzip on;
+	gzip_types text/plain;
+	client_body_temp_path $WORK/body;
+	client_max_body_size 2k;
+	server {
+		listen 127.0.0.1:8080 http2;
+		root $site;
+		location = /closed { return 403 "closed\n"; }
+	}
+}
+CONF
+nginx -e "$WORK/errors" -c "$WORK/conf" &
+server=$!
+trap 'kill $server' EXIT
+until (exec 3<>/dev/tcp/127.0.0.1/8080) 2>/dev/null; do sleep 0.1; done
+calls() { "$WORK/calls" "$1" >"$out/calls/$1.truth"; }
+for scenario in files failures large concurrent; do
+	record "calls/$scenario" 'port 8080 or port 8081' calls $scenario
+done

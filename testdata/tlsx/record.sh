@@ -84,3 +84,4 @@ done
 # From the middle, which begins with the bare acknowledgement of a client's hello.
 editcap -r "$out/tlsx_of_certificates.pcap" "$out/tlsx_of_middle.pcap" 5-100000
 tail -n +2 "$out/tlsx_of_certificates.truth" >"$out/tlsx_of_middle.truth"
+"$here/clear.sh" "$out"

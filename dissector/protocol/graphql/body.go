@@ -26,6 +26,10 @@ var asked = new(call)
 
 var calls = sync.Pool{New: func() any { return new(call) }}
 
+// rooms are where bodies are unpacked: one for each worker that is at it, of little more
+// than maxUnpacked at most.
+var rooms = sync.Pool{New: func() any { return new([]byte) }}
+
 func newCall() *call { return calls.Get().(*call) }
 
 func body(m *dissector.Message, chunk []byte) {
@@ -55,7 +59,9 @@ func done(m *dissector.Message) {
 		c.over = true
 	}
 	limit := min(maxUnpacked, freeUnpacked+maxRatio*len(c.body))
-	text, err := http.Content(m, c.body, limit)
+	room := rooms.Get().(*[]byte)
+	defer rooms.Put(room)
+	text, err := http.ContentIn(room, m, c.body, limit)
 	if err != nil || len(text) == limit {
 		c.over = true
 	}
@@ -76,70 +82,78 @@ func done(m *dissector.Message) {
 
 // parts are those of a request.
 type parts struct {
-	Query         string          `json:"query"`
-	OperationName string          `json:"operationName"`
-	Extensions    json.RawMessage `json:"extensions"`
+	query, operation string
+	extensions       []byte // JSON
 }
 
 // request sets what a request asks for, in its body or in its target.
 func request(m *dissector.Message, text []byte) {
-	var all []parts
 	contentType, _ := http.ContentType(m)
-	switch object := bytes.TrimLeft(text, " \t\r\n"); {
+	switch {
 	case string(http.Method.Get(&m.Values)) == "GET":
-		all = []parts{inTarget(string(http.URL.Get(&m.Values)))}
-	case mediaOf(contentType) == mediaGraphQL && !json.Valid(object):
-		all = []parts{{Query: string(text)}}
+		setRequest(&m.Values, inTarget(string(http.URL.Get(&m.Values))))
+	case mediaOf(contentType) == mediaGraphQL && !json.Valid(text):
+		setRequest(&m.Values, parts{query: string(text)})
 	default:
-		each(object, maxBatch, func(d *json.Decoder) error {
-			var one parts
-			err := d.Decode(&one)
-			if err == nil {
-				all = append(all, one)
-			}
-			return err
-		})
-		if len(all) > 0 && object[0] == '[' {
-			Batch.Set(&m.Values, int64(len(all)))
+		first, n, batch := inBody(text)
+		if n > 0 && batch {
+			Batch.Set(&m.Values, int64(n))
+		}
+		if n > 0 {
+			setRequest(&m.Values, first)
 		}
 	}
-	if len(all) > 0 {
-		setRequest(&m.Values, &all[0])
-	}
+}
+
+// inBody reads the first operation of a body and counts them.
+func inBody(text []byte) (first parts, n int, batch bool) {
+	s := scanner{text: text}
+	batch = s.each(func() bool {
+		var one parts
+		ok := one.read(&s)
+		if ok && n == 0 {
+			first = one
+		}
+		if ok {
+			n++
+		}
+		return ok && n < maxBatch
+	})
+	return first, n, batch
+}
+
+// read takes one operation.
+func (p *parts) read(s *scanner) bool {
+	good := true
+	ok := s.members(func(name, value []byte) {
+		var err error
+		switch string(name) {
+		case "query":
+			err = json.Unmarshal(value, &p.query)
+		case "operationName":
+			err = json.Unmarshal(value, &p.operation)
+		case "extensions":
+			p.extensions = value
+		}
+		good = good && err == nil
+	})
+	return ok && good
 }
 
 // inTarget reads the parameters of a GET.
 func inTarget(target string) parts {
 	q, _ := http.QueryString.Derive(target).(map[string]string)
-	return parts{Query: q["query"], OperationName: q["operationName"], Extensions: json.RawMessage(q["extensions"])}
-}
-
-// each calls f with the values of a JSON array, at most limit of them, or with the one
-// value that is none.
-func each(text []byte, limit int, f func(*json.Decoder) error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	if len(text) == 0 || text[0] != '[' {
-		_ = f(d) // what cannot be read says nothing
-		return
-	}
-	if _, err := d.Token(); err != nil {
-		return
-	}
-	for n := 0; n < limit && d.More(); n++ {
-		if f(d) != nil {
-			return
-		}
-	}
+	return parts{query: q["query"], operation: q["operationName"], extensions: []byte(q["extensions"])}
 }
 
 // setRequest sets what one request asks for.
-func setRequest(v *field.Values, one *parts) {
-	operation := one.OperationName
+func setRequest(v *field.Values, one parts) {
+	operation := one.operation
 	if hash := one.hash(); hash != "" {
 		Persisted.SetString(v, shorten(hash, maxName))
 	}
 	summary := operation
-	if doc, ok := readDocument(one.Query, operation); ok {
+	if doc, ok := readDocument(one.query, operation); ok {
 		operation = doc.name
 		Type.SetString(v, doc.kind)
 		dissector.Operation.SetString(v, doc.kind)
@@ -167,7 +181,7 @@ func (p *parts) hash() string {
 			Hash string `json:"sha256Hash"`
 		} `json:"persistedQuery"`
 	}
-	if len(p.Extensions) == 0 || json.Unmarshal(p.Extensions, &ext) != nil {
+	if len(p.extensions) == 0 || json.Unmarshal(p.extensions, &ext) != nil {
 		return ""
 	}
 	return ext.PersistedQuery.Hash
@@ -186,19 +200,7 @@ func response(m *dissector.Message, text []byte) {
 	if !bytes.Contains(text, []byte(`"errors"`)) { // as nearly always: reading it all takes most of the time
 		return
 	}
-	var faults []fault
-	n := 0
-	each(bytes.TrimLeft(text, " \t\r\n"), maxBatch, func(d *json.Decoder) error {
-		var r struct {
-			Errors []fault `json:"errors"`
-		}
-		err := d.Decode(&r)
-		if len(r.Errors) > 0 && len(faults) == 0 {
-			faults = r.Errors[:1]
-		}
-		n += len(r.Errors)
-		return err
-	})
+	first, n := errorsOf(text)
 	if n == 0 {
 		return
 	}
@@ -206,14 +208,41 @@ func response(m *dissector.Message, text []byte) {
 	Errors.Set(v, int64(n))
 	dissector.Failed.Set(v, true)
 	status := "errors"
-	if code := faults[0].code(); code != "" {
+	if code := first.code(); code != "" {
 		status = code
 		ErrorCode.SetString(v, shorten(code, maxName))
 	}
 	dissector.Status.SetString(v, status)
-	if text := faults[0].Message; text != "" {
+	if text := first.Message; text != "" {
 		Error.SetString(v, shorten(text, maxError))
 	}
+}
+
+// errorsOf reads the first of the errors in a response, which may be that of a batch, and
+// counts them.
+func errorsOf(text []byte) (first fault, n int) {
+	s := scanner{text: text}
+	answers := 0
+	s.each(func() bool {
+		answers++
+		return s.members(func(name, value []byte) {
+			if string(name) != "errors" {
+				return
+			}
+			list := scanner{text: value}
+			list.elements(func() bool {
+				one, ok := list.value()
+				if ok && n == 0 {
+					_ = json.Unmarshal(one, &first) // one of another form is an error, too
+				}
+				if ok {
+					n++
+				}
+				return ok
+			})
+		}) && answers < maxBatch
+	})
+	return first, n
 }
 
 // code returns an error's code, which servers put into its extensions.

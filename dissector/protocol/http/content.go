@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
@@ -23,6 +24,7 @@ const (
 	maxCodings  = 4       // content codings on top of each other
 	maxRatio    = 1100    // unpacked to packed, above freeUnpack; deflate cannot exceed 1032
 	freeUnpack  = 4 << 20 // unpacked bytes that no ratio is asked of
+	usualRatio  = 4       // the same of most bodies: room for that is made at once
 	maxWindow   = 8 << 20 // zstd's window, RFC 9659
 	maxPartHead = 200     // bytes kept of a part's name, file name and type
 	maxParts    = 1000    // parts of a multipart body
@@ -37,18 +39,30 @@ var ErrRatio = errors.New("body unpacks to more than it may")
 // raw that was cut short gives io.ErrUnexpectedEOF. It serves all versions of
 // HTTP.
 func Content(m *dissector.Message, raw []byte, limit int) ([]byte, error) {
-	return Unpack(codingsOf(m), raw, limit)
+	return ContentIn(new([]byte), m, raw, limit)
+}
+
+// ContentIn is Content for those who read one body after the other: what has to be
+// unpacked is in room, which grows and is valid until the next use.
+func ContentIn(room *[]byte, m *dissector.Message, raw []byte, limit int) ([]byte, error) {
+	return unpack(room, codingsOf(m), raw, limit)
 }
 
 // Unpack is Content for codings that are known, the one that was applied first in front.
 func Unpack(codings []string, raw []byte, limit int) ([]byte, error) {
+	return unpack(new([]byte), codings, raw, limit)
+}
+
+func unpack(room *[]byte, codings []string, raw []byte, limit int) ([]byte, error) {
 	if len(codings) > maxCodings {
 		return nil, fmt.Errorf("%d content codings on top of each other", len(codings))
 	}
 	if len(codings) == 0 {
 		return raw[:min(len(raw), limit)], nil
 	}
-	var r io.Reader = bytes.NewReader(raw)
+	in := bytes.NewReader(raw)
+	defer in.Reset(nil) // who reads it may be used again, and raw is not ours
+	var r io.Reader = in
 	most := int64(max(len(raw)*maxRatio, freeUnpack))
 	for i := len(codings) - 1; i >= 0; i-- {
 		d, err := decoder(codings[i], r)
@@ -60,11 +74,14 @@ func Unpack(codings []string, raw []byte, limit int) ([]byte, error) {
 		}
 		r = &bounded{r: d, left: most}
 	}
-	body, err := io.ReadAll(io.LimitReader(r, int64(limit)))
+	body := bytes.NewBuffer((*room)[:0])
+	body.Grow(min(limit, usualRatio*len(raw)) + bytes.MinRead)
+	_, err := body.ReadFrom(io.LimitReader(r, int64(limit)))
 	if err != nil {
 		err = fmt.Errorf("content coding %s: %w", strings.Join(codings, ", "), err)
 	}
-	return body, err
+	*room = body.Bytes()
+	return *room, err
 }
 
 // NoteContentType remembers in m.Notes where the Content-Type is, which is asked for
@@ -142,7 +159,7 @@ func split(list string) []string {
 func decoder(coding string, r io.Reader) (io.Reader, error) {
 	switch coding {
 	case "gzip", "x-gzip":
-		return gzip.NewReader(r)
+		return ungzip(r)
 	case "deflate":
 		return inflate(r)
 	case "br":
@@ -155,6 +172,28 @@ func decoder(coding string, r io.Reader) (io.Reader, error) {
 		return d.IOReadCloser(), nil
 	}
 	return nil, errors.New("not known")
+}
+
+// gzips are readers of gzip that can be used again: a new one takes 40 KB.
+var gzips = sync.Pool{New: func() any { return new(gzip.Reader) }}
+
+// ungzip reads gzip. Close gives back what it reads with.
+func ungzip(r io.Reader) (io.Reader, error) {
+	z := gzips.Get().(*gzip.Reader)
+	if err := z.Reset(r); err != nil {
+		gzips.Put(z)
+		return nil, err
+	}
+	return &gzipped{z}, nil
+}
+
+type gzipped struct{ z *gzip.Reader }
+
+func (g *gzipped) Read(p []byte) (int, error) { return g.z.Read(p) }
+
+func (g *gzipped) Close() error {
+	gzips.Put(g.z)
+	return nil
 }
 
 // inflate reads deflate with its zlib header, as it should be, or without it,

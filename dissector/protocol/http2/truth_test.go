@@ -51,6 +51,36 @@ func TestCallsOfRecordedTraffic(t *testing.T) {
 	}
 }
 
+// heard collects the calls as the recorded clients write them: method, target, status, and the
+// sizes of both bodies, with "cut" behind one that broke off.
+type heard []string
+
+func (c *heard) Entry(e *dissector.Entry) error {
+	if e.Protocol != http2.Protocol || e.Request == nil {
+		return nil
+	}
+	q := &e.Request.Values
+	status, got, cut := "-", int64(0), ""
+	if e.Response != nil && dissector.StatusCode.Get(&e.Response.Values) != 0 { // else it was only reset
+		v := &e.Response.Values
+		status, got = string(dissector.Status.Get(v)), http.ResponseBodySize.Get(v)
+		if e.Marks&dissector.MarkTruncated != 0 {
+			cut = " cut"
+		}
+	}
+	*c = append(*c, fmt.Sprint(string(http.Method.Get(q)), " ", string(http.URL.Get(q)), " ", status, " ", http.RequestBodySize.Get(q), " ", got, cut))
+	return nil
+}
+
+// Every call is as the client that made it was told, and there is no other.
+func TestAgainstClients(t *testing.T) {
+	dissectortest.Told(t, "http2/calls", func(t *testing.T, capture string, want []string) {
+		var got heard
+		dissectortest.Dissect(t, dissectortest.Open(t, capture), &got, http2.Protocol)
+		dissectortest.SameLines(t, got, want)
+	})
+}
+
 func callLine(stream int, method, path, status, grpcStatus string) string {
 	return fmt.Sprintf("stream %d: %s %s -> %s grpc %s", stream, method, path, status, grpcStatus)
 }

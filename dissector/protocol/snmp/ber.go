@@ -31,6 +31,12 @@ func datagram(b []byte) ber.Reader { return ber.Reader{B: b, Left: maxMessage} }
 
 // next takes the next element. Behind one that is cut, so is the rest.
 func next(r *ber.Reader) (tag byte, content ber.Reader, ok bool) {
+	if b := r.B; len(b) >= 2 && b[1] < 0x80 && b[0]&0x1f != 0x1f && !r.Bad { // nearly all are short, and whole
+		if end := 2 + int(b[1]); end <= len(b) && int64(end) <= r.Left {
+			r.B, r.Left = b[end:], r.Left-int64(end)
+			return b[0], ber.Reader{B: b[2:end:end], Left: int64(b[1])}, true
+		}
+	}
 	e, ok := r.Next()
 	if e.Cut() {
 		r.Left += e.Left - int64(len(e.B))
@@ -50,6 +56,12 @@ func take(r *ber.Reader, tag byte) (content ber.Reader, ok bool) {
 
 // integer takes an INTEGER of at most 32 bits.
 func integer(r *ber.Reader) (n int64, ok bool) {
+	if b := r.B; len(b) > 2 && b[0] == ber.Integer && b[1] <= 4 && b[1] > 0 && !r.Bad { // nearly all
+		if end := 2 + int(b[1]); end <= len(b) && int64(end) <= r.Left {
+			r.B, r.Left = b[end:], r.Left-int64(end)
+			return signed(b[2:end]), true
+		}
+	}
 	c, ok := take(r, ber.Integer)
 	if !ok || c.Cut() {
 		return 0, false

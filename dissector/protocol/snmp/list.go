@@ -14,8 +14,9 @@ type list struct {
 	quiet      bool // a response: it repeats what was asked
 	n          int
 	exceptions int64
-	first      []byte // variable, as text
+	first      []byte // variable of a response, as text
 	about      []byte // what the summary names
+	room       [usualText]byte
 }
 
 func (p *parser) list(m *dissector.Message) list {
@@ -29,13 +30,14 @@ func (p *parser) list(m *dissector.Message) list {
 // variable takes one.
 func (l *list) variable(oid []byte, tag byte, value []byte) {
 	l.n++
-	if exceptions[tag] != "" {
+	if exception(tag) != "" {
 		l.exceptions++
 	}
 	name := appendOID(l.p.text[:0], oid)
 	l.p.text = name
 	if l.n == 1 {
-		l.first = append(l.first, name...)
+		l.first = append(l.room[:0], name...)
+		l.about = l.room[:0] // of a response it is not asked for
 	}
 	if tag == tagOID && string(name) == snmpTrapOID {
 		l.trap(value)
@@ -47,7 +49,7 @@ func (l *list) variable(oid []byte, tag byte, value []byte) {
 	if !l.quiet {
 		OIDs.Add(&l.m.Values, name)
 	}
-	if l.n <= maxSummary {
+	if l.n <= maxSummary && !l.quiet {
 		if l.n > 1 {
 			l.about = append(l.about, ", "...)
 		}

@@ -9,6 +9,8 @@ const (
 	version3  = 3
 )
 
+var versionNames = [...]string{version1: "1", version2c: "2c", version3: "3"}
+
 // The bits of msgFlags (RFC 3412 section 6.4).
 const (
 	flagAuth       = 1
@@ -212,9 +214,16 @@ func readTrapHead(r ber.Reader) (h trapHead, err error) {
 	return h, nil
 }
 
-// each calls f for every variable and returns their number.
+// each calls f, if there is one, for every variable and returns their number.
 func each(r ber.Reader, f func(oid []byte, tag byte, value []byte)) (n int, err error) {
 	for {
+		if oid, tag, value, ok := short(&r); ok {
+			n++
+			if f != nil {
+				f(oid, tag, value)
+			}
+			continue
+		}
 		v, ok := take(&r, ber.Sequence)
 		if !ok {
 			break
@@ -231,10 +240,36 @@ func each(r ber.Reader, f func(oid []byte, tag byte, value []byte)) (n int, err 
 			return n, errMalformed
 		}
 		n++
-		f(oid.B, tag, value.B)
+		if f != nil {
+			f(oid.B, tag, value.B)
+		}
 	}
 	if !over(&r) {
 		return n, failure(&r, r.Cut())
 	}
 	return n, nil
+}
+
+// short takes a variable as nearly all are: whole, with lengths of one byte each, and
+// right. Where it is not so, it takes nothing.
+func short(r *ber.Reader) (oid []byte, tag byte, value []byte, ok bool) {
+	const header = 2
+	b := r.B
+	if len(b) < 3*header || b[0] != ber.Sequence || b[1] >= 0x80 || r.Bad {
+		return nil, 0, nil, false
+	}
+	end := header + int(b[1])
+	if end > len(b) || int64(end) > r.Left || b[2] != tagOID || b[3] >= 0x80 {
+		return nil, 0, nil, false
+	}
+	at := 2*header + int(b[3])
+	if at+header > end || b[at+1] >= 0x80 || at+header+int(b[at+1]) != end {
+		return nil, 0, nil, false
+	}
+	oid, tag, value = b[2*header:at], b[at], b[at+header:end]
+	if !isOID(oid) || !isValue(tag, value) {
+		return nil, 0, nil, false
+	}
+	r.B, r.Left = b[end:], r.Left-int64(end)
+	return oid, tag, value, true
 }

@@ -39,9 +39,16 @@ var errorNames = [...]string{
 	"notWritable", "inconsistentName",
 }
 
-// exceptions are what may stand in the place of a value (RFC 3416 section 3).
-var exceptions = map[byte]string{
-	tagNoSuchObject: "noSuchObject", tagNoSuchInstance: "noSuchInstance", tagEndOfMibView: "endOfMibView",
+// exceptions are what may stand in the place of a value (RFC 3416 section 3), from
+// tagNoSuchObject on.
+var exceptions = [...]string{"noSuchObject", "noSuchInstance", "endOfMibView"}
+
+// exception returns what stands in the place of a value, if the tag says so.
+func exception(tag byte) string {
+	if i := int(tag) - tagNoSuchObject; i >= 0 && i < len(exceptions) {
+		return exceptions[i]
+	}
+	return ""
 }
 
 // trapNames are the generic traps of RFC 1157 section 4.1.6, by number.

@@ -12,11 +12,14 @@ import (
 
 // parser reads what two ports say to each other.
 type parser struct {
-	latest [maxRequests]request // a ring
+	latest []request // a ring once it has maxRequests
 	next   int
 	gen    uint64 // tells requests apart that have the same id
 	text   []byte
 }
+
+// newParser has room for the text of most messages: most ports are used for one call.
+func newParser() *parser { return &parser{text: make([]byte, 0, usualText)} }
 
 // request is one that may be sent again.
 type request struct {
@@ -69,7 +72,7 @@ func check(msg *message) error {
 		}
 		variables = h.variables
 	}
-	_, err := each(variables, func([]byte, byte, []byte) {})
+	_, err := each(variables, nil)
 	return err
 }
 
@@ -102,7 +105,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 // header sets what is around the PDU.
 func (p *parser) header(msg *message, m *dissector.Message) {
 	v := &m.Values
-	Version.SetString(v, map[int64]string{version1: "1", version2c: "2c", version3: "3"}[msg.version])
+	Version.SetString(v, versionNames[msg.version])
 	if msg.community {
 		Community.SetString(v, "***")
 	}
@@ -250,7 +253,12 @@ func (p *parser) asked(key uint64, buf []byte, m *dissector.Message) {
 	}
 	p.gen++
 	m.SetKey(paired(key, p.gen))
-	p.latest[p.next] = request{key: key, sum: sum, time: m.Start, gen: p.gen, open: true}
+	q := request{key: key, sum: sum, time: m.Start, gen: p.gen, open: true}
+	if len(p.latest) < maxRequests {
+		p.latest = append(p.latest, q)
+		return
+	}
+	p.latest[p.next] = q
 	p.next = (p.next + 1) % maxRequests
 }
 

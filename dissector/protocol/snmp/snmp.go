@@ -29,6 +29,8 @@ const (
 	maxSummary  = 3    // variables named in a summary
 	maxRequests = 32   // latest requests remembered, to know them when they are sent again
 
+	usualText = 128 // bytes that the variables' names come to in a usual message
+
 	againTime = 30e9 // how long after a request it may be sent again, in ns
 )
 
@@ -72,7 +74,7 @@ var Protocol = &dissector.Protocol{
 		field.NewAlias("snmp_total_size", field.TotalSize, "Size of both.", `snmp_total_size > 1000`),
 	),
 	Probe: probe,
-	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },
+	New:   func(dissector.Transport) dissector.Parse { return newParser().parse },
 }
 
 var errMalformed = errors.New("malformed snmp message")

@@ -80,7 +80,7 @@ func appendValue(dst []byte, tag byte, b []byte) []byte {
 			return append(dst, b...)
 		}
 	case tagNull, tagNoSuchObject, tagNoSuchInstance, tagEndOfMibView:
-		return append(dst, exceptions[tag]...)
+		return append(dst, exception(tag)...)
 	}
 	return hex.AppendEncode(append(dst, "0x"...), b[:min(len(b), maxValue)])
 }

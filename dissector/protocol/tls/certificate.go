@@ -9,20 +9,30 @@ import (
 	"shark/dissector/field"
 )
 
-// certificates reads the body of a Certificate message up to TLS 1.2 (RFC 5246,
-// section 7.4.2): the server's own certificate comes first. Whatever is wrong
+// certificates reads the body of a Certificate message (RFC 5246, section 7.4.2; from TLS 1.3
+// on RFC 8446, section 4.4.2): the server's own certificate comes first. Whatever is wrong
 // with it is noted and does no harm to the rest.
-func certificates(v *field.Values, b []byte) {
+func certificates(v *field.Values, b []byte, v13 bool) {
 	r := reader{b: b}
+	if v13 {
+		r.vector(1) // context
+	}
 	list := reader{b: r.vector(3)}
-	leaf := list.vector(3)
+	next := func() []byte {
+		c := list.vector(3)
+		if v13 {
+			list.vector(2) // extensions
+		}
+		return c
+	}
+	leaf := next()
 	if r.bad || list.bad {
 		certError.SetString(v, "malformed certificate list")
 		return
 	}
 	n := int64(1)
 	for len(list.b) > 0 {
-		if list.vector(3); !list.bad {
+		if next(); !list.bad {
 			n++
 		}
 	}

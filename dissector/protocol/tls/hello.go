@@ -14,7 +14,9 @@ const (
 	extPointFormats = 11
 	extSignatures   = 13
 	extALPN         = 16
+	extEncryptFirst = 22
 	extPreSharedKey = 41
+	extEarlyData    = 42
 	extVersions     = 43
 	extKeyShare     = 51
 )
@@ -24,9 +26,13 @@ var (
 	errServerHello = errors.New("malformed server hello")
 )
 
+// randomSize is the length of a hello's random.
+const randomSize = 32
+
 // ClientHello is what a client offers (RFC 8446, section 4.1.2). Its slices
 // alias the bytes it was read from.
 type ClientHello struct {
+	Random       []byte
 	Version      uint16 // legacy_version: at most TLS 1.2
 	Suites       Numbers
 	Extensions   []byte  // the extensions as sent: type, length, content; up to the first that is malformed
@@ -34,6 +40,7 @@ type ClientHello struct {
 	Groups       Numbers // named groups
 	PointFormats []byte
 	Signatures   Numbers // signature algorithms
+	EarlyData    bool    // it goes on with what the server may take before it answered
 	Versions     Numbers // supported_versions; empty before TLS 1.3
 	ALPN         []byte  // application protocols, each behind its length
 }
@@ -44,7 +51,7 @@ type ClientHello struct {
 func ParseClientHello(b []byte) (ClientHello, error) {
 	r := reader{b: b}
 	h := ClientHello{Version: uint16(r.uint(2))}
-	r.take(32) // random
+	h.Random = r.take(randomSize)
 	r.vector(1)
 	h.Suites = Numbers(r.vector(2))
 	r.vector(1) // compression methods
@@ -88,6 +95,8 @@ func (h *ClientHello) extension(kind int, r reader) {
 		h.Signatures = numbers(r.vector(2))
 	case extALPN:
 		h.ALPN = r.vector(2)
+	case extEarlyData:
+		h.EarlyData = true
 	case extVersions:
 		h.Versions = numbers(r.vector(1))
 	}
@@ -178,8 +187,11 @@ type serverHello struct {
 	extensions []byte
 	alpn       []byte
 	group      uint16 // of the key share; 0 when there is none
-	resumed    bool   // a pre-shared key was chosen
-	retry      bool   // it is a HelloRetryRequest
+	random     []byte
+	packed     bool // by a compression method, which nobody has any more
+	etm        bool // records are encrypted first, then authenticated
+	resumed    bool // a pre-shared key was chosen
+	retry      bool // it is a HelloRetryRequest
 }
 
 // retryRandom is the random of a HelloRetryRequest: the SHA-256 of that word.
@@ -192,10 +204,11 @@ func parseServerHello(b []byte) (h serverHello, err error) {
 	r := reader{b: b}
 	h.legacy = uint16(r.uint(2))
 	h.version = h.legacy
-	h.retry = bytes.Equal(r.take(32), retryRandom)
+	h.random = r.take(randomSize)
+	h.retry = bytes.Equal(h.random, retryRandom)
 	r.vector(1) // session id
 	h.suite = uint16(r.uint(2))
-	r.take(1) // compression method
+	h.packed = r.uint(1) != 0
 	if r.bad {
 		return h, errServerHello
 	}
@@ -212,6 +225,8 @@ func (h *serverHello) extension(kind int, r reader) {
 	case extALPN:
 		list := reader{b: r.vector(2)}
 		h.alpn = list.vector(1)
+	case extEncryptFirst:
+		h.etm = true
 	case extPreSharedKey:
 		h.resumed = true
 	case extVersions:

@@ -5,7 +5,11 @@ import (
 	"strings"
 )
 
-const version13 = 0x0304
+const (
+	version10 = 0x0301
+	version12 = 0x0303
+	version13 = 0x0304
+)
 
 // VersionName names a protocol version; one that is not known is given as its
 // number.

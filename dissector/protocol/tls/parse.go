@@ -17,6 +17,9 @@ var Protocol = &dissector.Protocol{
 	Sync:      "\x16",
 	Probe:     probe,
 	New:       func(dissector.Transport) dissector.Parse { return new(state).parse },
+	Open:      open,
+	Follow:    follower{},
+	Middle:    middle,
 }
 
 // The limits of what is read.
@@ -64,6 +67,7 @@ var (
 type state struct {
 	begun []byte
 	skip  int // bytes to come of a message that is too long
+	seen  handshakeSeen
 }
 
 func (s *state) parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
@@ -86,7 +90,7 @@ func (s *state) parse(from dissector.Side, buf []byte, m *dissector.Message) (in
 		return int64(span), s.answer(kind, buf[headerLen:span], m)
 	}
 	if probe(buf) == dissector.Request {
-		return parseHello(buf, m)
+		return s.parseHello(buf, m)
 	}
 	m.Skip = true // keys, or what goes on encrypted before the answer is there
 	return int64(span), nil
@@ -109,7 +113,7 @@ func recordHead(buf []byte, pos int, m *dissector.Message) (kind byte, end int, 
 
 // parseHello reads a client's hello. It stands in one record as a rule, but may
 // be cut over many.
-func parseHello(buf []byte, m *dissector.Message) (int64, error) {
+func (s *state) parseHello(buf []byte, m *dissector.Message) (int64, error) {
 	var hello []byte
 	for n, pos := 0, 0; n < maxHelloRecords; n++ {
 		kind, end, err := recordHead(buf, pos, m)
@@ -143,6 +147,10 @@ func parseHello(buf []byte, m *dissector.Message) (int64, error) {
 			return 0, err
 		}
 		h.Set(m, 't')
+		s.seen = handshakeSeen{begun: true, random: [randomSize]byte(h.Random)}
+		if h.EarlyData {
+			m.Next = dissector.Opaque // a wish: it waits for the answer
+		}
 		return int64(pos), nil
 	}
 	return 0, errClientHello
@@ -162,8 +170,11 @@ func (s *state) answer(kind byte, body []byte, m *dissector.Message) error {
 	switch {
 	case kind == recHandshake:
 		done, err = s.handshake(body, m)
+		m.Ride = &s.seen
 	case kind == recAlert:
 		done = readAlert(body, m)
+		s.seen.failed = s.seen.failed || m.Has(dissector.Failed.Field)
+		m.Ride = &s.seen
 	case !open: // such as the change that a server sends after a HelloRetryRequest
 		m.Skip = true
 		return nil
@@ -172,7 +183,8 @@ func (s *state) answer(kind byte, body []byte, m *dissector.Message) error {
 		if kind == recChange && m.Has(version) && !m.Has(chainLength) && !m.Has(certError) {
 			resumed.Set(&m.Values, true)
 		}
-		m.Next = dissector.Opaque
+		s.seen.changed = kind == recChange
+		m.Next, m.Ride = dissector.Opaque, &s.seen
 	}
 	if err != nil {
 		return err
@@ -238,7 +250,7 @@ func (s *state) handshake(body []byte, m *dissector.Message) (done bool, err err
 		if len(body) < size {
 			break
 		}
-		if done, err = message(body[0], body[hsHeaderLen:size], m); done || err != nil {
+		if done, err = s.message(body[0], body[hsHeaderLen:size], m); done || err != nil {
 			return done, err
 		}
 		body = body[size:]
@@ -249,14 +261,14 @@ func (s *state) handshake(body []byte, m *dissector.Message) (done bool, err err
 
 // message reads one handshake message of the server; done says that the answer
 // has nothing more to say.
-func message(kind byte, body []byte, m *dissector.Message) (done bool, err error) {
+func (s *state) message(kind byte, body []byte, m *dissector.Message) (done bool, err error) {
 	v := &m.Values
 	switch kind {
 	case hsServerHello:
-		return readServerHello(body, m)
+		return s.readServerHello(body, m)
 	case hsCertificate:
 		if !m.Has(chainLength) {
-			certificates(v, body)
+			certificates(v, body, false)
 		}
 	case hsKeyExchange:
 		if g, ok := namedGroup(body); ok {
@@ -273,7 +285,7 @@ func message(kind byte, body []byte, m *dissector.Message) (done bool, err error
 
 // readServerHello reads the server's hello, or its wish for another one of the
 // client, which ends this exchange and begins a second one.
-func readServerHello(body []byte, m *dissector.Message) (done bool, err error) {
+func (s *state) readServerHello(body []byte, m *dissector.Message) (done bool, err error) {
 	if m.Has(version) {
 		return false, errHandshake
 	}
@@ -282,6 +294,7 @@ func readServerHello(body []byte, m *dissector.Message) (done bool, err error) {
 		return false, err
 	}
 	h.set(m)
+	s.seen.answered(&h)
 	if h.version < version13 {
 		return false, nil
 	}
