@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"shark/packet"
+	"shark/packet/pcapng"
 	"shark/recorder/freeze"
 	"shark/recorder/ring"
 	"shark/snapshot"
@@ -203,8 +204,10 @@ func TestCreateOfNodes(t *testing.T) {
 	if wants := []string{
 		"node-a window recorded from 2026-03-01T12:00:00.000000003Z on only", "node-a window recorded up to 2026-03-01T12:00:01.000000003Z only",
 		"node-a drops the capture dropped 7 packets",
+		"node-a hole 7 packets were lost between 2026-03-01T12:00:00.000000003Z and 2026-03-01T12:00:00.500000003Z", // which was at 300 ms
 		"node-b window recorded from 2026-03-01T12:00:00.000000003Z on only", "node-b window recorded up to 2026-03-01T12:00:01.000000003Z only",
 		"node-b drops the capture dropped 7 packets",
+		"node-b hole 7 packets were lost between 2026-03-01T12:00:00.000000003Z and 2026-03-01T12:00:00.500000003Z", // which was at 300 ms
 	}; !slices.Equal(notes, wants) {
 		t.Errorf("notes %q", notes)
 	}
@@ -263,5 +266,78 @@ func TestCreateRefuses(t *testing.T) {
 				t.Errorf("pins %v are left", left)
 			}
 		})
+	}
+}
+
+// Plaintext and TLS secrets of a window are in the snapshot beside its packets, in the order of
+// time and on their own interface.
+func TestPlaintextAndSecrets(t *testing.T) {
+	dir := t.TempDir()
+	now := func() time.Time { return at(1000) }
+	packets, err := ring.Create(dir, ring.Options{Node: "node-a", Bytes: 8 << 20, Flush: time.Hour, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := ring.Create(filepath.Join(dir, freeze.Plaintext), ring.Options{Node: "node-a", Bytes: 8 << 20, Flush: time.Hour, Now: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear := []packet.Interface{{Link: 1, Name: "shark-plaintext"}}
+	var want []string
+	for i := range 100 {
+		r := udp(i, 1, 2)
+		name := interfaces[r.Interface].Name
+		if i%3 == 0 {
+			r.Interface, name = 0, clear[0].Name
+			plain.Write([]packet.Record{r}, clear)
+		} else {
+			packets.Write([]packet.Record{r}, interfaces)
+		}
+		want = append(want, told(&r, name))
+	}
+	const line = "CLIENT_RANDOM 00 00\n"
+	if err := packets.Secrets(at(5), []byte(line)); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []*ring.Writer{packets, plain} {
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	list, err := freeze.Rings(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := list[0].Pin(at(0), at(99))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Release()
+	for range 2 { // whoever reads again reads the same
+		src := p.Open()
+		var got []string
+		for err = nil; err == nil; {
+			var b packet.Batch
+			err = src.ReadBatch(&b)
+			for i := range b.Records {
+				r := &b.Records[i]
+				got = append(got, told(r, src.Interfaces()[r.Interface].Name))
+			}
+		}
+		if !errors.Is(err, io.EOF) || !slices.Equal(got, want) {
+			t.Errorf("%d packets, want %d, %v", len(got), len(want), err)
+		}
+		secrets := src.(interface{ Secrets() []pcapng.Secret }).Secrets()
+		if len(secrets) != 1 || string(secrets[0].Data) != line {
+			t.Errorf("secrets %v", secrets)
+		}
+		src.Close()
+	}
+	if p.Notes() != nil && len(p.Notes()) > 1 {
+		t.Errorf("notes %q", p.Notes())
+	}
+	m, packed := create(t, snapshot.CreateOptions{From: at(0), To: at(99)}, dir)
+	if len(packed) != 100 || !slices.ContainsFunc(m.Objects, func(o snapshot.Object) bool { return o.Kind == snapshot.KindSecrets }) {
+		t.Errorf("%d packets, objects %v", len(packed), m.Objects)
 	}
 }

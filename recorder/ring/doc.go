@@ -8,6 +8,7 @@
 //	ring.json                                 whose it is
 //	packets-<number>-<time>-<run>.pcapng      a segment: its number, its first packet's time, who wrote it
 //	identity-<number>-<time>.jsonl            who had which address at that time, and each change since
+//	secrets-<number>-<time>.pcapng            secrets of TLS sessions since that time
 //	spare-<number>                            a file that the next segment will overwrite
 //	pins/<pin>/...                            links to what a reader needs
 //	lock                                      held by who writes
@@ -21,6 +22,11 @@
 // there to the disk. What finds no room in either is dropped, counted and written down in
 // the next Interface Statistics Block. Its counters begin with the section, so those of all
 // segments can be added: packets there + packets dropped = packets received.
+//
+// A secret decrypts a connection whose handshake was captured, and is known within moments of
+// it. So secrets lie beside the segments, in files of a minute each, and stay as long as the
+// packets of their minute, of the one before it and of the one after: longer than what they
+// decrypt can be read. They have a budget of their own, beyond which the oldest go.
 //
 // After a crash every sealed segment is whole. The one being written has all that was given
 // to the kernel; the next Writer seals it. (Killed between two writes that make a filler
@@ -51,6 +57,10 @@ const (
 	// late is how much later than a later packet one may come in time. It still is found.
 	late = time.Second
 )
+
+// secretSpan is how much time one file of secrets is of, and how far from its handshake's first
+// packet a secret may be known.
+const secretSpan = time.Minute
 
 // Errors that a caller acts upon.
 var (

@@ -24,34 +24,51 @@ import (
 // begun.
 const rotateAt = 1 << 20
 
-// logName is what the name of a file of the log says: its number, and from when on it tells
+// logKind is what the files of a log hold, and how their names begin.
+type logKind string
+
+const (
+	identityKind logKind = "identity"
+	secretsKind  logKind = "secrets"
+)
+
+// suffix is how the names of the log's files end.
+func (k logKind) suffix() string {
+	if k == secretsKind {
+		return "pcapng"
+	}
+	return "jsonl"
+}
+
+// logName is what the name of a file of a log says: its number, and from when on it tells
 // everything.
 type logName struct {
+	kind logKind
 	seq  uint64
 	from int64
 }
 
 func (n logName) String() string {
-	return fmt.Sprintf("identity-%012d-%s.jsonl", n.seq, time.Unix(0, n.from).UTC().Format(timeForm))
+	return fmt.Sprintf("%s-%012d-%s.%s", n.kind, n.seq, time.Unix(0, n.from).UTC().Format(timeForm), n.kind.suffix())
 }
 
-var logForm = regexp.MustCompile(`^identity-(\d{12,20})-(\d{8}t\d{6}\.\d{9}z)\.jsonl$`)
+var logForm = regexp.MustCompile(`^(identity|secrets)-(\d{12,20})-(\d{8}t\d{6}\.\d{9}z)\.(jsonl|pcapng)$`)
 
 func parseLogName(s string) (n logName, ok bool) {
 	m := logForm.FindStringSubmatch(s)
-	if m == nil {
+	if m == nil || logKind(m[1]).suffix() != m[4] {
 		return n, false
 	}
-	seq, err := strconv.ParseUint(m[1], 10, 63)
-	t, bad := time.Parse(timeForm, m[2])
-	return logName{seq, t.UnixNano()}, err == nil && bad == nil
+	seq, err := strconv.ParseUint(m[2], 10, 63)
+	t, bad := time.Parse(timeForm, m[3])
+	return logName{logKind(m[1]), seq, t.UnixNano()}, err == nil && bad == nil
 }
 
-// logs returns the files of the log in a folder, from the oldest to the newest.
-func logs(dir string) (list []logName, err error) {
+// logs returns the files of a log in a folder, from the oldest to the newest.
+func logs(dir string, kind logKind) (list []logName, err error) {
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
-		if n, ok := parseLogName(e.Name()); ok {
+		if n, ok := parseLogName(e.Name()); ok && n.kind == kind {
 			list = append(list, n)
 		}
 	}
@@ -75,8 +92,15 @@ func covering(list []logName, from, to int64) []logName {
 	return list[begin:end]
 }
 
+// What waits for a disk that takes nothing: as many bytes of changes, and so long until it is
+// tried again, since each time all that holds is written.
+const (
+	maxPending = 1 << 20
+	tryAgain   = time.Second
+)
+
 // identityLog writes who had which address: files that begin with all that holds. It holds
-// in memory what holds.
+// in memory what holds, and for a while what the disk did not take.
 type identityLog struct {
 	dir string
 	now func() time.Time
@@ -85,7 +109,12 @@ type identityLog struct {
 	f              *os.File // nil until there is something to write
 	state          map[objectKey]*identity.Record
 	list           []logName
-	whole, changes int64 // bytes of the state in the file, and of what came since
+	whole, changes int64    // bytes of the state in the file, and of what came since
+	pending        [][]byte // lines that the disk did not take, the oldest first
+	waits          int      // bytes of them
+	failed         error    // why, the last time
+	tried          time.Time
+	lost           uint64 // records that were not kept
 }
 
 // objectKey tells objects apart as identity.Record says.
@@ -108,7 +137,7 @@ func keyOf(r *identity.Record) objectKey {
 func openLog(dir string, now func() time.Time) (*identityLog, error) {
 	l := &identityLog{dir: dir, now: now, state: make(map[objectKey]*identity.Record)}
 	var err error
-	if l.list, err = logs(dir); err != nil || len(l.list) == 0 {
+	if l.list, err = logs(dir, identityKind); err != nil || len(l.list) == 0 {
 		return l, err
 	}
 	f, err := os.Open(filepath.Join(dir, l.list[len(l.list)-1].String()))
@@ -167,6 +196,9 @@ func (l *identityLog) replace(records []identity.Record) error {
 	for _, r := range gone {
 		end := *r
 		end.Time, end.Op = l.now(), identity.Delete
+		if r.Kind == identity.Pod {
+			end.UID = "" // it may still be there, and be told of later: a uid that ended never comes back
+		}
 		all = append(all, end)
 	}
 	slices.SortFunc(all, func(a, b identity.Record) int {
@@ -175,35 +207,84 @@ func (l *identityLog) replace(records []identity.Record) error {
 	return l.write(append(all, records...))
 }
 
+// write writes records. One that cannot be is counted and hinders no other; what the disk does
+// not take waits until it does, or there is no room.
 func (l *identityLog) write(records []identity.Record) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var lines bytes.Buffer
-	out := identity.NewWriter(&lines)
+	var line bytes.Buffer
+	out := identity.NewWriter(&line)
+	var refused error
+	n := 0
 	for i := range records {
-		if err := out.Write(&records[i]); err != nil {
-			return err
+		r := records[i]
+		line.Reset()
+		if err := out.Write(&r); err != nil {
+			refused = err // the last of them stands for all
+			l.lost++
+			n++
+			continue
 		}
+		l.pending = append(l.pending, bytes.Clone(line.Bytes()))
+		l.waits += line.Len()
+		l.apply(&r)
+	}
+	if n > 1 {
+		refused = fmt.Errorf("%d records, of which one is: %w", n, refused)
+	}
+	return errors.Join(refused, l.flush())
+}
+
+// flush writes what waits, unless the disk took nothing a moment ago.
+func (l *identityLog) flush() error {
+	now := l.now()
+	if since := now.Sub(l.tried); l.failed == nil || since < 0 || since >= tryAgain {
+		l.tried, l.failed = now, l.give()
+	}
+	for l.failed != nil && l.waits > maxPending {
+		l.waits -= len(l.pending[0])
+		l.pending = l.pending[1:]
+		l.lost++
+	}
+	return l.failed
+}
+
+// give gives what waits to the disk.
+func (l *identityLog) give() error {
+	if len(l.pending) == 0 {
+		return nil
 	}
 	if l.f == nil || l.changes > max(rotateAt, l.whole) {
 		if err := l.rotate(); err != nil {
 			return err
 		}
 	}
-	if _, err := l.f.Write(lines.Bytes()); err != nil {
+	lines := bytes.Join(l.pending, nil)
+	if _, err := l.f.Write(lines); err != nil {
 		return errors.Join(fmt.Errorf("identity log: %w", err), l.end()) // the next write begins another file
 	}
-	l.changes += int64(lines.Len())
-	for i := range records {
-		r := records[i]
-		l.apply(&r)
-	}
+	l.changes += int64(len(lines))
+	l.pending, l.waits = nil, 0
 	return nil
+}
+
+// tend gives the disk what waits.
+func (l *identityLog) tend() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.flush()
+}
+
+// lostRecords is how many records were not kept.
+func (l *identityLog) lostRecords() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lost
 }
 
 // rotate begins a file with all that holds.
 func (l *identityLog) rotate() error {
-	n := logName{1, l.now().UnixNano()}
+	n := logName{identityKind, 1, l.now().UnixNano()}
 	if k := len(l.list); k > 0 {
 		n.seq, n.from = l.list[k-1].seq+1, max(n.from, l.list[k-1].from)
 	}
@@ -211,7 +292,7 @@ func (l *identityLog) rotate() error {
 		return err
 	}
 	temp := filepath.Join(l.dir, "identity.new")
-	f, err := os.Create(temp)
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
@@ -229,7 +310,7 @@ func (l *identityLog) rotate() error {
 		err = os.Rename(temp, filepath.Join(l.dir, n.String()))
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("identity log: %w", err), f.Close())
+		return errors.Join(fmt.Errorf("identity log: %w", err), f.Close(), os.Remove(temp)) // which gives its room back
 	}
 	l.f, l.changes = f, 0
 	l.list = append(l.list, n)
@@ -270,8 +351,9 @@ func (l *identityLog) end() error {
 	return err
 }
 
+// close gives the disk a last chance to take what waits.
 func (l *identityLog) close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.end()
+	return errors.Join(l.give(), l.end())
 }

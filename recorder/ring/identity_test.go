@@ -2,6 +2,8 @@ package ring
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -69,7 +71,7 @@ func TestIdentityIsOfTheWindow(t *testing.T) {
 		if err := w.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		list, err := logs(dir)
+		list, err := logs(dir, identityKind)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,6 +135,115 @@ func TestIdentityGoesOn(t *testing.T) {
 		if o := log.Lookup(addr(t, q.address), q.at.UnixNano()); o.Pod != q.pod {
 			t.Errorf("%s at %v is %q (%s), want %q", q.address, q.at, o.Pod, o.Unknown, q.pod)
 		}
+	}
+}
+
+// A record that cannot be kept hinders no other, and is counted.
+func TestIdentityRefused(t *testing.T) {
+	dir := t.TempDir()
+	w := open(t, dir, small())
+	fill(t, w, newTraffic(33), 2)
+	bad := podRecord(began, identity.Upsert, "", "10.0.0.8")
+	if err := w.Identity(podRecord(began, identity.Upsert, "first", "10.0.0.1"), bad, podRecord(began, identity.Upsert, "last", "10.0.0.2")); err == nil {
+		t.Error("a record that cannot be kept is no error")
+	}
+	if err := w.Holds(podRecord(began, identity.Upsert, "first", "10.0.0.1"), bad, podRecord(began, identity.Upsert, "last", "10.0.0.2"), podRecord(began, identity.Upsert, "more", "10.0.0.3")); err == nil {
+		t.Error("a record that cannot be kept is no error")
+	}
+	if s := w.Status(); s.IdentityLost != 2 {
+		t.Errorf("%d records are lost, want 2", s.IdentityLost)
+	}
+	at := began.Add(time.Second)
+	log := logOf(t, dir, at, at)
+	for ip, want := range map[string]string{"10.0.0.1": "first", "10.0.0.2": "last", "10.0.0.3": "more"} {
+		if o := log.Lookup(addr(t, ip), at.UnixNano()); o.Pod != want {
+			t.Errorf("%s is %q (%s), want %q", ip, o.Pod, o.Unknown, want)
+		}
+	}
+}
+
+// What a disk that is full does not take is written when it is not any more: what began, what
+// ended, and what did both meanwhile. Of more than there is memory for the oldest is counted as lost.
+func TestIdentityOfAFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	o := small()
+	c := &clock{began}
+	o.Now = c.now
+	w := open(t, dir, o)
+	fill(t, w, newTraffic(34), 2)
+	if err := w.Identity(podRecord(began, identity.Upsert, "stays", "10.0.0.1"), podRecord(began, identity.Upsert, "goes", "10.0.0.2")); err != nil {
+		t.Fatal(err)
+	}
+	// A file that takes nothing, and a place where none can be made.
+	if err := w.log.f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	temp := filepath.Join(dir, "identity.new")
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	second := func(n int) time.Time { return began.Add(time.Duration(n) * time.Second) }
+	give := func(n int, r identity.Record) error { c.at = second(n); return w.Identity(r) }
+	for n, r := range []identity.Record{
+		podRecord(second(0), identity.Upsert, "comes", "10.0.0.3"),
+		podRecord(second(1), identity.Delete, "goes", "10.0.0.2"),
+		podRecord(second(2), identity.Upsert, "short", "10.0.0.4"),
+		podRecord(second(3), identity.Delete, "short", "10.0.0.4"),
+	} {
+		if err := give(n, r); err == nil {
+			t.Errorf("record %d: a disk that takes nothing is no error", n)
+		}
+	}
+	if err := w.Flush(t.Context()); err == nil {
+		t.Error("the ring does not tell of a disk that takes nothing")
+	}
+	if err := os.Remove(temp); err != nil {
+		t.Fatal(err)
+	}
+	if err := give(10, podRecord(second(10), identity.Upsert, "later", "10.0.0.5")); err != nil || w.Status().IdentityLost > 0 {
+		t.Fatalf("%v, %d lost", err, w.Status().IdentityLost)
+	}
+	log := logOf(t, dir, began, second(20))
+	for _, q := range []struct {
+		ip   string
+		at   int
+		want string
+	}{
+		{"10.0.0.1", 0, "stays"},
+		{"10.0.0.1", 15, "stays"},
+		{"10.0.0.2", 0, "goes"},
+		{"10.0.0.2", 2, ""},
+		{"10.0.0.2", 15, ""},
+		{"10.0.0.3", 0, "comes"},
+		{"10.0.0.3", 15, "comes"},
+		{"10.0.0.4", 1, ""},
+		{"10.0.0.4", 2, "short"},
+		{"10.0.0.4", 15, ""},
+		{"10.0.0.5", 11, "later"},
+	} {
+		if o := log.Lookup(addr(t, q.ip), second(q.at).UnixNano()+1e6); o.Pod != q.want {
+			t.Errorf("%s after %d s is %q (%s), want %q", q.ip, q.at, o.Pod, o.Unknown, q.want)
+		}
+	}
+	if err := os.Mkdir(temp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.log.f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	const many = 40
+	for n := range many {
+		r := podRecord(second(n), identity.Upsert, fmt.Sprint("large-", n), "10.0.1.1")
+		r.Annotations = map[string]string{"note": strings.Repeat("x", maxPending/16)}
+		if err := give(20+n, r); err == nil {
+			t.Fatal("a disk that takes nothing is no error")
+		}
+	}
+	if n := w.Status().IdentityLost; n < many-16 || n > many-10 || w.log.waits > maxPending {
+		t.Errorf("%d of %d records are lost, and %d bytes wait", n, many, w.log.waits)
+	}
+	if err := os.Remove(temp); err != nil {
+		t.Fatal(err)
 	}
 }
 

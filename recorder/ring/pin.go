@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -122,8 +123,12 @@ type Pinned struct {
 	lock     *lock
 	from, to int64
 	segments []segment
-	logs     []string // paths
-	notes    []string
+	logs     []string // paths, like the next
+	secrets  []string
+
+	mu    sync.Mutex
+	ends  map[int]contents // of segments that were being written, as they were read first
+	notes []string
 }
 
 // Pin keeps what was recorded from one time to another, both included, from being
@@ -182,21 +187,36 @@ func (p *Pinned) link() error {
 			p.segments = append(p.segments, s)
 		}
 	}
-	list, err := logs(p.ring.dir)
+	list, err := logs(p.ring.dir, identityKind)
 	if err != nil {
 		return err
 	}
-	for _, n := range covering(list, p.from, p.to) {
+	if p.logs, err = p.takeLogs(covering(list, p.from, p.to)); err != nil {
+		return err
+	}
+	if list, err = logs(p.ring.dir, secretsKind); err != nil {
+		return err
+	}
+	if p.secrets, err = p.takeLogs(secretsOf(list, p.from, p.to)); err != nil {
+		return err
+	}
+	p.cover(segments[min(gone, len(segments)):], live)
+	p.notes = append(p.notes, missedSecrets(p.secrets)...)
+	return nil
+}
+
+// takeLogs makes links to files of a log and returns their paths.
+func (p *Pinned) takeLogs(list []logName) (paths []string, err error) {
+	for _, n := range list {
 		switch err := p.take(n.String()); {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
-			return err
+			return paths, err
 		default:
-			p.logs = append(p.logs, filepath.Join(p.dir, n.String()))
+			paths = append(paths, filepath.Join(p.dir, n.String()))
 		}
 	}
-	p.cover(segments[min(gone, len(segments)):], live)
-	return nil
+	return paths, nil
 }
 
 func (p *Pinned) take(name string) error {
@@ -234,6 +254,35 @@ func moment(t int64) string { return time.Unix(0, t).UTC().Format(time.RFC3339Na
 
 // Notes says what of the window is not there.
 func (p *Pinned) Notes() []string { return p.notes }
+
+// end reads how far segment i was written, when it is read first. So whoever reads again reads
+// the same.
+func (p *Pinned) end(i int, f *os.File, size int64) (contents, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c, ok := p.ends[i]; ok {
+		return c, nil
+	}
+	c, err := walk(f, size)
+	if err != nil {
+		return c, err
+	}
+	if p.ends == nil {
+		p.ends = make(map[int]contents)
+	}
+	c.interfaces = nil
+	p.ends[i] = c
+	return c, nil
+}
+
+// Shortened tells from when on the window is there, if what was recorded before is not there
+// any more.
+func (p *Pinned) Shortened() (from time.Time, is bool) {
+	if len(p.segments) == 0 || p.segments[0].seq <= 1 || p.segments[0].first <= p.from {
+		return from, false
+	}
+	return time.Unix(0, p.segments[0].first).UTC(), true
+}
 
 // Size returns how many bytes the segments have.
 func (p *Pinned) Size() (n int64) {

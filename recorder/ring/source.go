@@ -29,7 +29,9 @@ type Source struct {
 	states  []tally // by the segment's interface, so far
 	all     []packet.Interface
 	counted []tally
+	losses  losses
 	known   map[packet.Interface]uint32
+	secrets []pcapng.Secret // nil until somebody asked
 }
 
 // Open begins to read the packets. The caller closes the Source, and then may read anew.
@@ -80,7 +82,7 @@ func (s *Source) open(g *segment) error {
 	}
 	end := info.Size()
 	if g.live {
-		c, err := walk(f, end)
+		c, err := s.p.end(s.next, f, end)
 		if err != nil {
 			return errors.Join(fmt.Errorf("ring: %w", err), f.Close())
 		}
@@ -127,11 +129,12 @@ func (s *Source) adopt() {
 
 // count takes down what was dropped since the last batch, if that may be in the window.
 func (s *Source) count(b *packet.Batch, end bool) {
-	from, to := s.before, s.before
+	from, to, size := s.before, s.before, 0
 	for i := range b.Records {
 		t := b.Records[i].Time
-		from, to = min(from, t), max(to, t)
+		from, to, size = min(from, t), max(to, t), size+len(b.Records[i].Data)
 	}
+	from = s.losses.began(from, size)
 	if s.before = to; end {
 		to = max(to, s.p.segments[s.next-1].last)
 		if s.p.segments[s.next-1].live {
@@ -142,10 +145,12 @@ func (s *Source) count(b *packet.Batch, end bool) {
 		if desc.Dropped == nil || *desc.Dropped <= s.states[i].dropped {
 			continue
 		}
-		if from <= s.p.to && to >= s.p.from {
-			s.counted[s.ids[i]].dropped += *desc.Dropped - s.states[i].dropped
-		}
+		n := *desc.Dropped - s.states[i].dropped
 		s.states[i].dropped = *desc.Dropped
+		if from <= s.p.to && to >= s.p.from {
+			s.counted[s.ids[i]].dropped += n
+			s.losses.add(packet.Loss{From: from, To: s.before, Packets: n})
+		}
 	}
 }
 
@@ -189,6 +194,21 @@ func (s *Source) Damage() []packet.Damage {
 	}
 	return append(s.damage[:len(s.damage):len(s.damage)], s.in.Damage()...)
 }
+
+// Secrets returns the secrets of TLS sessions whose handshakes may be in the window, and
+// perhaps more. What of them cannot be read is damage.
+func (s *Source) Secrets() []pcapng.Secret {
+	if s.secrets == nil {
+		var damage []packet.Damage
+		s.secrets, damage = readSecrets(s.p.secrets)
+		s.damage = append(s.damage, damage...)
+	}
+	return s.secrets
+}
+
+// Losses tells when what the interfaces dropped in the window was lost, as exactly as that was
+// written down.
+func (s *Source) Losses() []packet.Loss { return s.losses.list }
 
 // Read returns how many bytes of the segments were read, those of which all was.
 func (s *Source) Read() int64 { return s.read }

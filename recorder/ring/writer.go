@@ -21,7 +21,10 @@ type Options struct {
 	// Bytes is how many the segments may have together. Segments that are out of the ring but
 	// pinned may have PinBytes more; 0: as many again.
 	Bytes, PinBytes int64
-	Age             time.Duration // packets older than this go; 0: none do
+	// SecretBytes is how many the secrets of TLS sessions may have; 0: a sixteenth of Bytes, from
+	// 1 MiB to 64 MiB.
+	SecretBytes int64
+	Age         time.Duration // packets older than this go; 0: none do
 	// SegmentBytes is the size of a segment; 0: a sixteenth of Bytes, up to 64 MiB.
 	SegmentBytes int64
 	// BufferBytes is how many bytes of packets may wait for the disk; 0: 16 MiB.
@@ -36,11 +39,18 @@ func (o *Options) complete() error {
 	if o.SegmentBytes == 0 {
 		o.SegmentBytes = o.Bytes / 16
 	}
+	if o.Bytes < 0 || o.PinBytes < 0 || o.SecretBytes < 0 || o.BufferBytes < 0 || o.Age < 0 || o.Flush < 0 {
+		return errors.New("a size or an age below zero")
+	}
 	o.SegmentBytes = min(max(o.SegmentBytes, leastSegment), mostSegment) / 8 * 8
 	if o.Bytes < 2*o.SegmentBytes {
 		return fmt.Errorf("a ring of %d bytes has no room for two segments of %d", o.Bytes, o.SegmentBytes)
 	}
 	o.PinBytes = cmp.Or(o.PinBytes, o.Bytes)
+	o.SecretBytes = cmp.Or(o.SecretBytes, min(max(o.Bytes/16, 1<<20), mostSecrets))
+	if o.SecretBytes < leastSecrets || o.SecretBytes > mostSecrets {
+		return fmt.Errorf("a budget of %d bytes for secrets: it may be from %d to %d", o.SecretBytes, leastSecrets, mostSecrets)
+	}
 	o.BufferBytes = cmp.Or(o.BufferBytes, 16<<20)
 	o.Flush = cmp.Or(o.Flush, time.Second)
 	if o.Now == nil {
@@ -56,6 +66,7 @@ type buffer struct {
 	body         []byte
 	counts       []count
 	packets      uint64
+	bytes        uint64 // captured, of them
 	first, last  int64
 }
 
@@ -77,27 +88,41 @@ type iface struct {
 // packets are in segments or on their way there, and the others Dropped.
 type Status struct {
 	Recorded, Dropped uint64
-	Oldest            time.Time // packet that is kept; zero: none
-	Segments          int
-	Kept              int64 // bytes of the segments
-	Err               error // why the disk took something not, the last time
+	Bytes             uint64 // of the packets Recorded, as they were captured
+	// Of those Dropped, Lost were lost before, Unwritten the disk did not take, and the others
+	// found no room in memory, since the disk is slow.
+	Lost, Unwritten uint64
+	Oldest          time.Time // packet that is kept; zero: none
+	Segments        int
+	Kept            int64 // bytes of the segments
+	// Secrets is how many secrets were written, and SecretsFrom from when on all are kept that
+	// were: zero, unless the budget made older ones go before their packets.
+	Secrets     uint64
+	SecretsFrom time.Time
+	// IdentityLost are records of who had which address that could not be kept: they were not
+	// sound, or the disk took none for too long.
+	IdentityLost uint64
+	Err          error     // why the disk took something not, the last time
+	Failed       time.Time // when that was
 }
 
 // Writer records packets. Write and Lost are for one goroutine, the others for any. It
-// holds Options.BufferBytes, and a few MiB for the identity log at most.
+// holds Options.BufferBytes, and a few MiB for the identity log at most. Identity, Holds and
+// Secrets wait for the disk.
 type Writer struct {
 	o       Options
 	room    int // of a buffer
 	lock    *lock
 	log     *identityLog
+	secrets *secretLog
 	pool    *pool
-	free    chan *buffer
 	full    chan *buffer
 	flushes chan chan error
 	stop    chan struct{}
 	done    sync.WaitGroup
 
 	mu      sync.Mutex // of what follows
+	free    []*buffer  // the one last used at the end: the processor has it at hand
 	current *buffer
 	sources []packet.Interface // as the last call had them
 	ifaces  []iface
@@ -142,12 +167,16 @@ func create(dir string, o Options, d disk) (*Writer, error) {
 	if w.log, err = openLog(dir, o.Now); err != nil {
 		return nil, errors.Join(err, l.release())
 	}
+	if w.secrets, err = openSecrets(dir, o); err != nil {
+		return nil, errors.Join(err, l.release())
+	}
 	w.room = int(min(bufferSize, o.SegmentBytes/4))
 	n := int(max(o.BufferBytes/int64(w.room), 2))
-	w.free, w.full = make(chan *buffer, n), make(chan *buffer, n)
+	w.full = make(chan *buffer, n)
 	for range n {
-		w.free <- new(buffer)
+		w.free = append(w.free, new(buffer))
 	}
+	w.settle() // what is there from before
 	w.done.Go(w.drain)
 	return w, nil
 }
@@ -169,6 +198,7 @@ func (w *Writer) Lost(i uint32, n uint64, interfaces []packet.Interface) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.sources = interfaces
+	w.status.Lost += n
 	w.drop(i, n)
 }
 
@@ -189,7 +219,9 @@ func (w *Writer) put(rec *packet.Record) {
 	}
 	b.first, b.last = min(b.first, t), max(b.last, t)
 	b.packets++
+	b.bytes += uint64(len(rec.Data))
 	w.status.Recorded++
+	w.status.Bytes += uint64(len(rec.Data))
 }
 
 // ready makes sure that there is a buffer with room for size bytes.
@@ -198,14 +230,13 @@ func (w *Writer) ready(size int) bool {
 		return true
 	}
 	w.hand()
-	select {
-	case b := <-w.free:
-		if b.body == nil {
-			b.body = make([]byte, 0, w.room+4<<10) // with room for what is written behind
-		}
-		w.current = b
-	default:
+	last := len(w.free) - 1
+	if last < 0 {
 		return false
+	}
+	w.current, w.free = w.free[last], w.free[:last]
+	if w.current.body == nil {
+		w.current.body = make([]byte, 0, w.room+4<<10) // with room for what is written behind
 	}
 	if w.filled+int64(w.room) > w.o.SegmentBytes*7/8 || w.filled == 0 { // an eighth is for what is not packets
 		w.current.fresh = true
@@ -333,21 +364,33 @@ func (w *Writer) write(b *buffer) {
 			w.at(c.iface).dropped += c.packets + c.dropped
 			w.status.Recorded -= c.packets
 			w.status.Dropped += c.packets
+			w.status.Unwritten += c.packets
 		}
+		w.status.Bytes -= b.bytes
 		w.mu.Unlock()
 	}
 	*b = buffer{body: b.body[:0], descriptions: b.descriptions[:0], counts: b.counts[:0]}
-	w.free <- b
+	w.mu.Lock()
+	w.free = append(w.free, b)
+	w.mu.Unlock()
 	w.settle()
 }
 
 // settle takes down what the ring holds.
 func (w *Writer) settle() {
+	if err := w.log.tend(); err != nil {
+		w.report(err)
+	}
 	oldest, some := w.pool.oldest()
 	if some {
 		if err := w.log.trim(oldest); err != nil {
 			w.report(err)
 		}
+	} else if w.o.Age > 0 {
+		oldest = w.o.Now().Add(-w.o.Age).UnixNano()
+	}
+	if err := w.secrets.trim(oldest); err != nil {
+		w.report(err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -364,14 +407,19 @@ func (w *Writer) settle() {
 func (w *Writer) report(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.status.Err = cmp.Or(err, w.status.Err)
+	if err != nil {
+		w.status.Err, w.status.Failed = err, w.o.Now()
+	}
 }
 
 // Status returns what was done so far.
 func (w *Writer) Status() Status {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.status
+	s := w.status
+	s.Secrets, s.SecretsFrom = w.secrets.status()
+	s.IdentityLost = w.log.lostRecords()
+	return s
 }
 
 // Flush returns when all that was given to the Writer is in a segment or counted as dropped.
@@ -404,6 +452,9 @@ func (w *Writer) Close() error {
 	w.mu.Unlock()
 	close(w.stop)
 	w.done.Wait()
-	err := errors.Join(w.log.close(), w.lock.release())
+	err := errors.Join(w.log.close(), w.secrets.close(), w.lock.release())
 	return errors.Join(w.Status().Err, err)
 }
+
+// Options returns what the ring may have.
+func (w *Writer) Options() Options { return w.o }

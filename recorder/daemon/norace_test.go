@@ -1,0 +1,8 @@
+//go:build !race
+
+package daemon
+
+const (
+	slow     = false
+	fullRate = 50_000
+)

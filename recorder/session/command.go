@@ -1,0 +1,64 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"time"
+)
+
+// Command is a program that is recorded while it runs. The zero Command is none.
+type Command struct {
+	In       io.Reader
+	Out, Err io.Writer
+
+	path string
+	args []string
+}
+
+const (
+	// tail is how long is recorded on after the command has ended.
+	tail = time.Second
+	// grace is how long a command may take to end after it was told to.
+	grace = 5 * time.Second
+)
+
+// NewCommand finds the program of a command; without arguments it is none.
+func NewCommand(args ...string) (Command, error) {
+	if len(args) == 0 {
+		return Command{}, nil
+	}
+	path, err := exec.LookPath(args[0])
+	if err != nil {
+		return Command{}, fmt.Errorf("command: %w", err)
+	}
+	return Command{path: path, args: args}, nil
+}
+
+// record runs the command, and some moments more. Its error is the command's.
+func (c *Command) record(ctx context.Context) error {
+	err := c.run(ctx)
+	select {
+	case <-ctx.Done():
+	case <-time.After(tail):
+	}
+	return err
+}
+
+// run runs the command until it ends, or is told to since ctx did.
+func (c *Command) run(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, c.path, c.args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.In, c.Out, c.Err
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = grace
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return nil // the recording was to end
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.args[0], err)
+	}
+	return nil
+}
