@@ -22,11 +22,20 @@ type Progress struct {
 	Total   int64  // bytes it has
 }
 
+// Policy says what of that which opens TLS is not to be kept. That it was left out stands in
+// the manifest's coverage.
+type Policy struct {
+	NoPlaintext bool // of what TLS libraries sent and received
+	NoSecrets   bool // of sessions
+}
+
 // builder writes one snapshot, whatever it is made of: data, then the manifest.
 type builder struct {
 	ctx      context.Context
 	files    bucket.Bucket
 	manifest *Manifest
+	policy   Policy
+	carried  bool // identity logs that lie among packets are taken
 	progress func(Progress)
 	packets  uint64 // of the nodes before
 	read     int64  // bytes of them

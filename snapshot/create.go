@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"shark/packet"
+	"shark/packet/pcapng"
 	"shark/snapshot/identity"
 )
 
 // Recording is what a recorder keeps of a node, of which a window becomes part of a snapshot.
 type Recording interface {
 	Node() string
-	// Span tells from when to when it recorded; zero times: nothing.
+	// Span tells from when to when it recorded; zero times: nothing. It may be ErrAway, as Pin.
 	Span() (from, to time.Time, err error)
 	// Pin keeps what was recorded from one time to another, both included, from being
-	// overwritten. The caller releases it.
+	// overwritten. The caller releases it. ErrAway is no reason not to have the others' windows.
 	Pin(from, to time.Time) (Pinned, error)
 }
 
@@ -31,21 +32,26 @@ type Pinned interface {
 	Notes() []string
 	// Size is about how many bytes are read.
 	Size() int64
-	// Identity opens the log of who had which address; empty: nobody knows.
+	// Identity opens the log of who had which address; empty: nobody knows. ErrAway leaves it out.
 	Identity() (io.ReadCloser, error)
 	Release() error
 }
+
+// ErrAway says that a Recording cannot be asked, perhaps since its node is down. What others
+// recorded becomes a snapshot all the same.
+var ErrAway = errors.New("cannot be reached")
 
 // CreateOptions say what becomes a snapshot.
 type CreateOptions struct {
 	Recordings []Recording // of different nodes
 	From, To   time.Time   // the window, both ends included
 	Filter     Filter      // what of it is taken
-	Name       string      // empty: that of the first node
-	Note       string      // free text, like the two that follow
-	Creator    string      // who makes it
-	Cluster    string      // it is of
-	Created    time.Time   // zero: now
+	Policy
+	Name    string    // empty: that of the first node
+	Note    string    // free text, like the two that follow
+	Creator string    // who makes it
+	Cluster string    // it is of
+	Created time.Time // zero: now
 }
 
 // Create makes a snapshot of a window of recordings and puts it into the store. The
@@ -72,8 +78,10 @@ func (s *Store) Create(ctx context.Context, o CreateOptions, progress func(Progr
 		m.Filter = &o.Filter
 	}
 	w := &windows{selector: f}
-	err = w.pin(nodes, o.From, o.To)
+	away, err := w.pin(nodes, o.From, o.To)
 	x := s.build(ctx, m, w.size(), progress)
+	x.manifest.Coverage = append(x.manifest.Coverage, away...)
+	x.policy = o.Policy
 	if err == nil {
 		err = x.recorded(w)
 	}
@@ -111,15 +119,25 @@ type windows struct {
 	pinned   []Pinned
 }
 
-func (w *windows) pin(nodes []Recording, from, to time.Time) error {
+// pin pins the window on all nodes and notes those that are away, unless all are.
+func (w *windows) pin(nodes []Recording, from, to time.Time) (away []Note, err error) {
+	var gone []error
 	for _, r := range nodes {
 		p, err := r.Pin(from, to)
+		if errors.Is(err, ErrAway) {
+			gone = append(gone, fmt.Errorf("node %s: %w", r.Node(), err))
+			away = append(away, Note{NoteNode, r.Node(), fmt.Sprintf("nothing of it is here: %v", err)})
+			continue
+		}
 		if err != nil {
-			return fmt.Errorf("node %s: %w", r.Node(), err)
+			return nil, fmt.Errorf("node %s: %w", r.Node(), err)
 		}
 		w.nodes, w.pinned = append(w.nodes, r.Node()), append(w.pinned, p)
 	}
-	return nil
+	if len(w.pinned) == 0 {
+		return nil, errors.Join(gone...)
+	}
+	return away, nil
 }
 
 func (w *windows) size() (n int64) {
@@ -144,6 +162,9 @@ func (w *windows) owners() (*identity.Log, error) {
 	var errs []error
 	for i, p := range w.pinned {
 		in, err := p.Identity()
+		if errors.Is(err, ErrAway) { // which is noted where its packets are read
+			continue
+		}
 		if err != nil {
 			errs = append(errs, err)
 			break
@@ -174,13 +195,17 @@ func (x *builder) recorded(w *windows) error {
 		for _, text := range p.Notes() {
 			x.note(NoteWindow, name, "%s", text)
 		}
-		src := &recorded{Source: p.Open(), selector: w.selector}
-		if err := errors.Join(x.node(name, src), src.Close()); err != nil {
+		open := func() (source, error) { return &recorded{Source: p.Open(), selector: w.selector}, nil }
+		if err := x.node(name, open); err != nil {
 			return err
 		}
 		some, err := told(p)
 		if err == nil && some {
 			err = x.identity(p.Identity, name, "recorder")
+		}
+		if errors.Is(err, ErrAway) {
+			x.note(NoteIdentity, name, "its identity log is not here: %v", err)
+			continue
 		}
 		if err != nil {
 			return fmt.Errorf("node %s: identity: %w", name, err)
@@ -208,6 +233,7 @@ type recorded struct {
 	selector *selector
 	checked  int    // interfaces that the expression is known to suit
 	left     uint64 // packets that are not selected
+	hellos   hellos // among those that are
 }
 
 // ReadBatch implements packet.Source.
@@ -223,12 +249,21 @@ func (r *recorded) ReadBatch(b *packet.Batch) error {
 		}
 		r.checked = len(interfaces)
 		n := len(b.Records)
-		b.Records = slices.DeleteFunc(b.Records, func(rec packet.Record) bool { return !r.selector.match(&rec) })
+		b.Records = slices.DeleteFunc(b.Records, func(rec packet.Record) bool { return !r.takes(&rec) })
 		r.left += uint64(n - len(b.Records))
 		if err != nil || len(b.Records) > 0 {
 			return err
 		}
 	}
+}
+
+// takes tells whether a packet is selected, and looks at it if so.
+func (r *recorded) takes(rec *packet.Record) bool {
+	if !r.selector.match(rec) {
+		return false
+	}
+	r.hellos.see(r.selector.decoded(rec))
+	return true
 }
 
 // Read returns how many bytes were read, if the recording tells.
@@ -239,7 +274,28 @@ func (r *recorded) Read() int64 {
 	return 0
 }
 
+// Secrets returns what the recording has that decrypts its packets; with a filter, of those that
+// were read by now and that it takes.
+func (r *recorded) Secrets() []pcapng.Secret {
+	s, ok := r.Source.(keyed)
+	switch {
+	case !ok:
+		return nil
+	case r.selector.all():
+		return s.Secrets()
+	}
+	return r.hellos.narrow(s.Secrets())
+}
+
+// Losses tells when packets were lost, if the recording does.
+func (r *recorded) Losses() []packet.Loss {
+	if s, ok := r.Source.(timely); ok {
+		return s.Losses()
+	}
+	return nil
+}
+
 func (r *recorded) describe(n *Node) error {
-	n.Filtered = r.left
+	n.Filtered, n.FilteredSecrets = r.left, uint64(len(r.hellos.left))
 	return nil
 }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path"
 	"strings"
 	"time"
 
@@ -49,6 +48,9 @@ type Shard struct {
 	Size int64  `json:"size"`
 	Sums string `json:"sums"`   // path of the sums of its pieces, 16 bytes each
 	SHA  string `json:"sha256"` // of the sums
+	// Guide says where in the database lies what questions read, for those who read it from
+	// afar; absent: nobody knows.
+	Guide json.RawMessage `json:"guide,omitempty"`
 }
 
 // dissectionPath is where the parts of a dissection are.
@@ -91,7 +93,7 @@ func (s *Snapshot) Published(ctx context.Context, name string) (bool, error) {
 // parts have names that tell their content, so what an interrupted try has left serves the
 // next, and two that publish at a time do each other no harm. What somebody else has
 // published under the name meanwhile stays; then published is false.
-func (s *Snapshot) Publish(ctx context.Context, name, creator, file string, progress func(done, total int64)) (published bool, err error) {
+func (s *Snapshot) Publish(ctx context.Context, name, creator, file string, guide []byte, progress func(done, total int64)) (published bool, err error) {
 	fail := func(err error) (bool, error) {
 		return false, fmt.Errorf("publish the index of snapshot %s: %w", s.Manifest.ID, err)
 	}
@@ -104,6 +106,7 @@ func (s *Snapshot) Publish(ctx context.Context, name, creator, file string, prog
 	if err != nil {
 		return fail(err)
 	}
+	shard.Guide = guide
 	to := s.files.Sub(strings.TrimSuffix(dissectionPath(name), "/"))
 	if err := s.upload(ctx, to, shard, f, progress); err != nil {
 		return fail(err)
@@ -111,7 +114,7 @@ func (s *Snapshot) Publish(ctx context.Context, name, creator, file string, prog
 	if err := to.Publish(ctx, shard.Sums, sums); err != nil {
 		return fail(err)
 	}
-	text, err := json.MarshalIndent(Dissection{dissectionFormat, s.Digest, creator, time.Now().UTC().Truncate(time.Second), []Shard{shard}}, "", "  ")
+	text, err := json.Marshal(Dissection{dissectionFormat, s.Digest, creator, time.Now().UTC().Truncate(time.Second), []Shard{shard}})
 	if err != nil {
 		return fail(err)
 	}
@@ -189,49 +192,4 @@ func (s *Snapshot) upload(ctx context.Context, to bucket.Bucket, shard Shard, f 
 			return err
 		}
 	}
-}
-
-// Dissection opens the index database that was published under a name. Without one the
-// error is fs.ErrNotExist. It may come from a stranger: what it says is checked, and what
-// is read of it compared with its sums.
-func (s *Snapshot) Dissection(ctx context.Context, name string) (*Remote, error) {
-	dir := dissectionPath(name)
-	fail := func(err error) (*Remote, error) {
-		return nil, fmt.Errorf("%s%s: %w", dir, dissectionName, err)
-	}
-	text, err := bucket.ReadAll(ctx, s.files, dir+dissectionName, maxDissection)
-	if err != nil {
-		return nil, err
-	}
-	d := new(Dissection)
-	if err := json.Unmarshal(text, d); err != nil {
-		return fail(fmt.Errorf("%w: %w", ErrIntegrity, err))
-	}
-	switch {
-	case d.Format != dissectionFormat:
-		return fail(fmt.Errorf("it has format %d, and this program reads %d", d.Format, dissectionFormat))
-	case d.Snapshot != s.Digest:
-		return fail(fmt.Errorf("%w: it is of another snapshot", ErrIntegrity))
-	case len(d.Shards) != 1:
-		return fail(fmt.Errorf("it has %d databases, and this program reads one", len(d.Shards)))
-	}
-	shard := d.Shards[0]
-	pieces := (shard.Size + pieceSize - 1) / pieceSize
-	if shard.Size <= 0 || pieces > maxSums/int64(len(cache.Sum{})) || !validKey(dir+shard.Path) || !validKey(dir+shard.Sums) ||
-		path.Dir(shard.Path) != "." || path.Dir(shard.Sums) != "." || !validSum(shard.SHA) {
-		return fail(fmt.Errorf("%w: it cannot be so", ErrIntegrity))
-	}
-	o := Object{Path: dir + shard.Sums, Size: pieces * int64(len(cache.Sum{})), SHA256: shard.SHA}
-	sums, err := s.readObject(ctx, &o, maxSums)
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(sums)) != o.Size {
-		return fail(fmt.Errorf("%w: %s is not of %s", ErrIntegrity, shard.Sums, shard.Path))
-	}
-	r := &Remote{Dissection: *d, files: s.files, path: dir + shard.Path, size: shard.Size, cache: s.cache, turn: make(chan struct{}, 1), held: make(map[int64]*held)}
-	for at := 0; at < len(sums); at += len(cache.Sum{}) {
-		r.sums = append(r.sums, cache.Sum(sums[at:]))
-	}
-	return r, r.begin(ctx)
 }

@@ -14,7 +14,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"shark/snapshot/bucket"
+	"shark/snapshot/bucket/buckettest"
 	"shark/snapshot/cache"
 )
 
@@ -43,7 +47,7 @@ func published(t *testing.T, n int) (far counted, s *Snapshot, data []byte) {
 	}
 	path, data := database(t, n)
 	done := int64(0)
-	ok, err := s.Publish(t.Context(), "abc", "shark", path, func(now, total int64) {
+	ok, err := s.Publish(t.Context(), "abc", "shark", path, nil, func(now, total int64) {
 		if now <= done || total != int64(n) {
 			t.Errorf("%d of %d after %d", now, total, done)
 		}
@@ -148,7 +152,7 @@ func TestPublishIsWholeOrNot(t *testing.T) {
 	}
 	path, data := database(t, 5*pieceSize)
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := s.Publish(ctx, "abc", "shark", path, func(done, _ int64) {
+	if _, err := s.Publish(ctx, "abc", "shark", path, nil, func(done, _ int64) {
 		if done > 2*pieceSize {
 			cancel()
 		}
@@ -161,18 +165,18 @@ func TestPublishIsWholeOrNot(t *testing.T) {
 	if _, err := s.Dissection(t.Context(), "abc"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("half of it: %v", err)
 	}
-	if ok, err := s.Publish(t.Context(), "abc", "shark", path, func(int64, int64) {}); !ok || err != nil {
+	if ok, err := s.Publish(t.Context(), "abc", "shark", path, nil, func(int64, int64) {}); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	// All but the description is there.
 	if err := far.Remove(t.Context(), id+"/dissections/abc/"+dissectionName); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := s.Publish(t.Context(), "abc", "shark", path, func(done, _ int64) { t.Errorf("%d bytes are written again", done) }); !ok || err != nil {
+	if ok, err := s.Publish(t.Context(), "abc", "shark", path, nil, func(done, _ int64) { t.Errorf("%d bytes are written again", done) }); !ok || err != nil {
 		t.Fatal(ok, err)
 	}
 	other, _ := database(t, 3*pieceSize)
-	if ok, err := s.Publish(t.Context(), "abc", "shark", other, func(int64, int64) {}); ok || err != nil {
+	if ok, err := s.Publish(t.Context(), "abc", "shark", other, nil, func(int64, int64) {}); ok || err != nil {
 		t.Errorf("over another: %v, %v", ok, err)
 	}
 	p := make([]byte, len(data))
@@ -341,11 +345,132 @@ func TestVerifyPublished(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if ok, err := s.Publish(t.Context(), "abc", "shark", path, func(int64, int64) {}); !ok || err != nil {
+		if ok, err := s.Publish(t.Context(), "abc", "shark", path, nil, func(int64, int64) {}); !ok || err != nil {
 			t.Fatalf("%s: again: %v, %v", suffix, ok, err)
 		}
 		if _, err := s.Verify(t.Context(), VerifyOptions{}); err != nil {
 			t.Errorf("%s: %v", suffix, err)
 		}
 	}
+}
+
+// Each request takes a while from afar, but those that do not depend on each other are made
+// at once: to open a snapshot and its database takes two rounds, what is known to be asked
+// for one more, and all that is known from before one in all.
+func TestRounds(t *testing.T) {
+	const latency = time.Second
+	_, s, data := published(t, 100*pieceSize+5)
+	kept := cache.New(t.TempDir(), 1<<30)
+	folder := bucketAbove(t, s)
+	ranges := [][2]int64{{10 * pieceSize, 31 * pieceSize}, {50*pieceSize + 7, 50*pieceSize + 8}, {60 * pieceSize, 62*pieceSize + 1}, {99 * pieceSize, 1 << 60}}
+	for _, run := range []struct {
+		name     string
+		rounds   int
+		requests int // at most
+	}{{"cold", 3, 3 + 4 + 8}, {"warm", 1, 3}} {
+		synctest.Test(t, func(t *testing.T) {
+			far := buckettest.Faulty(folder, 1, buckettest.Faults{Latency: latency})
+			began := time.Now()
+			s, err := (&Store{far}).Get(t.Context(), s.Manifest.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Keep(kept)
+			r := remote(t, s)
+			if err := r.Ahead(t.Context(), ranges); err != nil {
+				t.Fatal(err)
+			}
+			rounds := int(time.Since(began) / latency)
+			if n := far.Counts().Requests(); rounds > run.rounds || n > run.requests {
+				t.Errorf("%s: %d rounds of %d requests in all", run.name, rounds, n)
+			}
+			before := far.Counts().Requests()
+			for _, x := range ranges {
+				p := make([]byte, min(x[1], r.Size())-x[0])
+				if _, err := r.ReadAt(t.Context(), p, x[0]); err != nil || !bytes.Equal(p, data[x[0]:x[0]+int64(len(p))]) {
+					t.Errorf("%d: %v", x, err)
+				}
+			}
+			if n := far.Counts().Requests(); n != before {
+				t.Errorf("%s: %d requests for what was read ahead", run.name, n-before)
+			}
+		})
+	}
+}
+
+// What is guessed before the description is there is used only if it is what that says.
+func TestGuesses(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, s *Snapshot, dir string){
+		"the database is another": func(t *testing.T, s *Snapshot, _ string) {
+			for key := range s.published {
+				if strings.HasSuffix(key, ".db") {
+					if err := s.put(t.Context(), key, make([]byte, s.published[key].Size)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		},
+		"the sums are others": func(t *testing.T, s *Snapshot, _ string) {
+			for key := range s.published {
+				if strings.HasSuffix(key, ".sums") {
+					if err := s.put(t.Context(), key, make([]byte, s.published[key].Size)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		},
+		"it is gone": func(t *testing.T, s *Snapshot, _ string) {
+			for key := range s.published {
+				if err := s.files.Remove(t.Context(), key); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		"others lie beside it": func(t *testing.T, s *Snapshot, dir string) {
+			for _, name := range []string{"shard-000-0.db", "shard-000-0.sums", "more"} {
+				if err := s.put(t.Context(), dir+name, make([]byte, 16)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+		"it is as it was": func(*testing.T, *Snapshot, string) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, s, data := published(t, 12*pieceSize+5)
+			s, err := (&Store{bucketAbove(t, s)}).Get(t.Context(), s.Manifest.ID)
+			if err != nil || len(s.published) != 3 {
+				t.Fatal(s.published, err)
+			}
+			change(t, s, dissectionPath("abc"))
+			r, err := s.Dissection(t.Context(), "abc")
+			switch name {
+			case "it is gone":
+				if !errors.Is(err, fs.ErrNotExist) {
+					t.Error(err)
+				}
+			case "the database is another", "the sums are others":
+				if !errors.Is(err, ErrIntegrity) {
+					t.Error(err)
+				}
+			default:
+				p := make([]byte, len(data))
+				if err == nil {
+					_, err = r.ReadAt(t.Context(), p, 0)
+				}
+				if err != nil || !bytes.Equal(p, data) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// bucketAbove is the bucket of the store that a snapshot is of.
+func bucketAbove(t *testing.T, s *Snapshot) bucket.Bucket {
+	t.Helper()
+	b, err := bucket.Open(t.Context(), strings.TrimSuffix(s.files.String(), "/"+s.Manifest.ID), bucket.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }

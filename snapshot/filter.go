@@ -36,7 +36,8 @@ type selector struct {
 	prefixes   []netip.Prefix
 	expression *filter.Filter
 	dec        *packet.Decoder
-	p          packet.Packet
+	p          packet.Packet // the last one, if it is decoded
+	is         bool
 }
 
 func newSelector(f *Filter) (*selector, error) {
@@ -84,14 +85,14 @@ func (s *selector) check(interfaces []packet.Interface) error {
 
 // match tells whether a packet is selected.
 func (s *selector) match(r *packet.Record) bool {
+	s.is = false
 	if s.expression != nil && !s.expression.Match(r.Link, r.Data, r.OrigLen) {
 		return false
 	}
 	if len(s.prefixes) == 0 && !s.byOwner() {
 		return true
 	}
-	p := &s.p
-	s.dec.Decode(r, p)
+	p := s.decoded(r)
 	address, space, name := len(s.prefixes) == 0, len(s.f.Namespaces) == 0, len(s.f.Workloads) == 0
 	for _, a := range [...]packet.Addr{p.Src, p.Dst, p.Tunnel.Src, p.Tunnel.Dst} {
 		if a == (packet.Addr{}) {
@@ -104,6 +105,15 @@ func (s *selector) match(r *packet.Record) bool {
 		}
 	}
 	return address && space && name
+}
+
+// decoded decodes the packet that was matched, which is good until the next.
+func (s *selector) decoded(r *packet.Record) *packet.Packet {
+	if !s.is {
+		s.dec.Decode(r, &s.p)
+		s.is = true
+	}
+	return &s.p
 }
 
 func (s *selector) contains(a packet.Addr) bool {

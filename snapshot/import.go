@@ -25,12 +25,13 @@ type ImportOptions struct {
 	// node=path. Files of one node are merged by time; a file without a node is
 	// one of its own, called like the file.
 	Files    []string
-	Identity string    // path of an identity log; empty: none
-	Name     string    // empty: that of the first node
-	Note     string    // free text, like the two that follow
-	Creator  string    // who makes it
-	Cluster  string    // it is of
-	Created  time.Time // zero: now
+	Identity string // path of an identity log; empty: what the files carry
+	Policy
+	Name    string    // empty: that of the first node
+	Note    string    // free text, like the two that follow
+	Creator string    // who makes it
+	Cluster string    // it is of
+	Created time.Time // zero: now
 }
 
 // Import makes a snapshot of capture files and puts it into the store. It is
@@ -46,18 +47,16 @@ func (s *Store) Import(ctx context.Context, o ImportOptions, progress func(Progr
 		o.Name = nodes[0].name
 	}
 	x := s.build(ctx, Manifest{Name: o.Name, Note: o.Note, Creator: o.Creator, Cluster: o.Cluster, Created: o.Created}, total, progress)
+	x.policy = o.Policy
 	err = x.imported(nodes, o.Identity)
 	return x.end("import", err)
 }
 
 // imported writes what the files hold.
 func (x *builder) imported(nodes []nodeFiles, log string) error {
+	x.carried = log == ""
 	for _, n := range nodes {
-		src, err := x.open(n)
-		if err == nil {
-			err = errors.Join(x.node(n.name, src), src.Close())
-		}
-		if err != nil {
+		if err := x.node(n.name, x.opener(n)); err != nil {
 			return err
 		}
 	}
@@ -158,6 +157,24 @@ func (in *inputFile) Read(p []byte) (int, error) {
 	in.sum.Write(p[:n])
 	in.bytes.Add(int64(n))
 	return n, err
+}
+
+// opener returns what opens the files of a node, again and again unless one is a pipe.
+func (x *builder) opener(n nodeFiles) func() (source, error) {
+	opened := false
+	return func() (source, error) {
+		for _, path := range n.paths {
+			if info, err := os.Stat(path); opened && err == nil && !info.Mode().IsRegular() {
+				return nil, fmt.Errorf("%s can be read once only: send it to standard input and name -", path)
+			}
+		}
+		opened = true
+		c, err := x.open(n)
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
+	}
 }
 
 // open opens the files of a node.

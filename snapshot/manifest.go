@@ -57,6 +57,8 @@ type Node struct {
 	Filtered   uint64      `json:"filtered,omitempty"`   // packets of the window that the filter left out
 	Interfaces []Interface `json:"interfaces,omitempty"` // in the order met
 	Inputs     []Input     `json:"inputs,omitempty"`     // files it was imported from
+
+	FilteredSecrets uint64 `json:"filtered_secrets,omitempty"` // of TLS sessions that the filter took no handshake of
 }
 
 // Interface is one capture interface of a node. Statistics that the capture does
@@ -85,10 +87,11 @@ type ObjectKind string
 
 // The kinds of objects.
 const (
-	KindPackets  ObjectKind = "packets"
-	KindBlocks   ObjectKind = "blocks" // the index of a packets object
-	KindSecrets  ObjectKind = "secrets"
-	KindIdentity ObjectKind = "identity"
+	KindPackets   ObjectKind = "packets"
+	KindPlaintext ObjectKind = "plaintext" // packets of what TLS libraries sent and received
+	KindBlocks    ObjectKind = "blocks"    // the index of one of these
+	KindSecrets   ObjectKind = "secrets"
+	KindIdentity  ObjectKind = "identity"
 )
 
 // Object is one file of a snapshot.
@@ -98,25 +101,31 @@ type Object struct {
 	Node    string     `json:"node,omitempty"`
 	Size    int64      `json:"size"`
 	SHA256  string     `json:"sha256"`            // in hex
-	Index   string     `json:"index,omitempty"`   // of packets: the path of their index
-	Blocks  int        `json:"blocks,omitempty"`  // of packets
+	Index   string     `json:"index,omitempty"`   // of packets and plaintext: the path of their index
+	Blocks  int        `json:"blocks,omitempty"`  // of packets and plaintext
 	Packets uint64     `json:"packets,omitempty"` // in them
 	Bytes   uint64     `json:"bytes,omitempty"`   // on the wire
 	Window  *Window    `json:"window,omitempty"`  // first to last packet
 	Records int        `json:"records,omitempty"` // of an identity log
 }
 
+// blocked tells whether an object is packets in blocks.
+func (o *Object) blocked() bool { return o.Kind == KindPackets || o.Kind == KindPlaintext }
+
 // NoteKind is what a coverage note is about.
 type NoteKind string
 
 // The kinds of coverage notes.
 const (
+	NoteNode     NoteKind = "node"     // a node is missing
 	NoteDamage   NoteKind = "damage"   // a capture file could not be read in full
 	NoteDrops    NoteKind = "drops"    // the capture lost packets
+	NoteHole     NoteKind = "hole"     // when it lost them
 	NoteCut      NoteKind = "cut"      // packets were not captured whole
 	NoteTimes    NoteKind = "times"    // times could not be kept
 	NoteIdentity NoteKind = "identity" // the identity log could not be read in full
 	NoteWindow   NoteKind = "window"   // not all of the window was recorded
+	NotePolicy   NoteKind = "policy"   // what was recorded and was not to be kept
 )
 
 // Note is one thing that is missing.
@@ -198,7 +207,7 @@ func (m *Manifest) check() error {
 	}
 	for i := range m.Objects {
 		o := &m.Objects[i]
-		if x := m.object(o.Index); o.Kind == KindPackets && (x == nil || x.Kind != KindBlocks || x.Node != o.Node) {
+		if x := m.object(o.Index); o.blocked() && (x == nil || x.Kind != KindBlocks || x.Node != o.Node) {
 			return fmt.Errorf("%s has no index", o.Path)
 		}
 	}

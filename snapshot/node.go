@@ -1,16 +1,16 @@
 package snapshot
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
-	"math"
 	"path/filepath"
-	"runtime"
+	"slices"
 	"time"
 
 	"shark/packet"
 	"shark/packet/pcapng"
-	"shark/snapshot/block"
 )
 
 // source is the packets of a node on their way into a snapshot. It may have names, secrets
@@ -23,48 +23,101 @@ type source interface {
 
 // What a source may have.
 type (
-	named     interface{ Names() []pcapng.Name }
-	keyed     interface{ Secrets() []pcapng.Secret }
-	commented interface{ Comments() []string }
+	named      interface{ Names() []pcapng.Name }
+	keyed      interface{ Secrets() []pcapng.Secret }
+	commented  interface{ Comments() []string }
+	identified interface{ Identity() [][]byte }
+	timely     interface{ Losses() []packet.Loss }
 )
 
-// node writes what one node contributed.
-func (x *builder) node(name string, src source) error {
-	w := &nodeWriter{x: x, name: name, source: src, first: math.MaxInt64, last: math.MinInt64}
-	if err := w.blocks(); err != nil {
+func moment(t int64) string { return time.Unix(0, t).UTC().Format(time.RFC3339Nano) }
+
+// node writes what one node contributed. It is opened anew for what TLS libraries sent and
+// received, if there is any: to fill the blocks of both at once would take twice the memory.
+func (x *builder) node(name string, open func() (source, error)) error {
+	w := &nodeWriter{x: x, name: name, open: open}
+	err := w.write()
+	if w.source != nil {
+		err = errors.Join(err, w.source.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("node %s: %w", name, err)
 	}
-	if err := w.secrets(); err != nil {
-		return fmt.Errorf("node %s: %w", name, err)
-	}
-	return w.finish()
+	return nil
 }
 
 // nodeWriter puts the packets of one node into blocks.
 type nodeWriter struct {
 	x      *builder
 	name   string
+	open   func() (source, error)
 	source source
 
-	count, bytes uint64
-	cut          uint64   // packets not whole
-	early        uint64   // packets from before 1970
+	wire, plain  tally
 	perInterface []uint64 // packets
+}
+
+// tally counts the packets of an object.
+type tally struct {
+	count, bytes uint64
+	cut          uint64 // packets not whole
+	early        uint64 // packets from before 1970
 	first, last  int64
 }
 
-// blocks writes all packets, and the index of their blocks.
-func (w *nodeWriter) blocks() error {
-	out, err := w.x.create(KindPackets, w.name, "packets.pcapng.zst")
+func (w *nodeWriter) write() (err error) {
+	if w.source, err = w.open(); err != nil {
+		return err
+	}
+	if err := w.blocks(&portion{w: w, source: w.source, kind: KindPackets, tally: &w.wire, report: true}); err != nil {
+		return err
+	}
+	if err := w.plaintext(); err != nil {
+		return err
+	}
+	if err := w.secrets(); err != nil {
+		return err
+	}
+	if err := w.identity(); err != nil {
+		return err
+	}
+	return w.finish()
+}
+
+// plaintext writes what TLS libraries sent and received, if it is to be kept.
+func (w *nodeWriter) plaintext() error {
+	n := uint64(0)
+	for i, f := range w.source.Interfaces() {
+		if f.Name == packet.PlaintextInterface && i < len(w.perInterface) {
+			n += w.perInterface[i]
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	if w.x.policy.NoPlaintext {
+		w.x.note(NotePolicy, w.name, "%d segments of TLS plaintext were recorded and left out", n)
+		return nil
+	}
+	again, err := w.open()
+	if err != nil {
+		return fmt.Errorf("TLS plaintext: %w", err)
+	}
+	return errors.Join(w.blocks(&portion{w: w, source: again, kind: KindPlaintext, tally: &w.plain}), again.Close())
+}
+
+// blocks writes a portion of the packets, and the index of their blocks.
+func (w *nodeWriter) blocks(p *portion) error {
+	out, err := w.x.create(p.kind, w.name, string(p.kind)+".pcapng.zst")
 	if err != nil {
 		return err
 	}
-	index, err := w.packets(out)
-	out.Packets, out.Bytes, out.Window = w.count, w.bytes, w.window()
+	index, err := p.packets(out)
+	out.Packets, out.Bytes, out.Window = p.tally.count, p.tally.bytes, p.tally.window()
 	if err := out.close(err); err != nil {
 		return err
 	}
-	list, err := w.x.create(KindBlocks, w.name, "packets.blocks")
+	list, err := w.x.create(KindBlocks, w.name, string(p.kind)+".blocks")
 	if err != nil {
 		return err
 	}
@@ -80,78 +133,45 @@ func (w *nodeWriter) blocks() error {
 	return nil
 }
 
-// packets writes all packets to out.
-func (w *nodeWriter) packets(out io.Writer) (*block.Index, error) {
-	blocks, err := block.NewWriter(w.x.ctx, out, block.Options{Workers: runtime.GOMAXPROCS(0), Application: "shark"})
-	if err != nil {
-		return nil, err
-	}
-	err = w.copy(blocks)
-	extras := block.Extras{Interfaces: w.source.Interfaces()}
-	if s, ok := w.source.(named); ok {
-		extras.Names = s.Names()
-	}
-	if s, ok := w.source.(commented); ok {
-		extras.Comments = s.Comments()
-	}
-	index, end := blocks.Close(extras)
-	if err == nil {
-		err = end
-	}
-	return index, err
-}
-
-func (w *nodeWriter) copy(blocks *block.Writer) error {
-	var b packet.Batch
-	for {
-		if err := w.x.ctx.Err(); err != nil {
-			return err
-		}
-		end := w.source.ReadBatch(&b)
-		interfaces := w.source.Interfaces()
-		for i := range b.Records {
-			if err := blocks.Write(&b.Records[i], interfaces); err != nil {
-				return err
-			}
-			w.tally(&b.Records[i])
-		}
-		w.report()
-		if end == io.EOF {
-			return nil
-		}
-		if end != nil {
-			return end
-		}
-	}
-}
-
-func (w *nodeWriter) tally(r *packet.Record) {
-	w.count++
-	w.bytes += uint64(r.OrigLen)
+func (t *tally) add(r *packet.Record) {
+	t.bytes += uint64(r.OrigLen)
 	if int64(r.OrigLen) > int64(len(r.Data)) {
-		w.cut++
+		t.cut++
 	}
-	t := r.Time
-	if t < 0 {
-		w.early++
-		t = 0 // as the writer has it
+	at := r.Time
+	if at < 0 {
+		t.early++
+		at = 0 // as the writer has it
 	}
-	w.first, w.last = min(w.first, t), max(w.last, t)
-	for int(r.Interface) >= len(w.perInterface) {
-		w.perInterface = append(w.perInterface, 0)
+	if t.count == 0 {
+		t.first, t.last = at, at
 	}
-	w.perInterface[r.Interface]++
+	t.first, t.last = min(t.first, at), max(t.last, at)
+	t.count++
 }
 
-func (w *nodeWriter) window() *Window {
-	if w.count == 0 {
+func (t *tally) window() *Window {
+	if t.count == 0 {
 		return nil
 	}
-	return &Window{time.Unix(0, w.first).UTC(), time.Unix(0, w.last).UTC()}
+	return &Window{time.Unix(0, t.first).UTC(), time.Unix(0, t.last).UTC()}
+}
+
+// got is the time of all packets of the node.
+func (w *nodeWriter) got() *Window {
+	switch a, b := w.wire.window(), w.plain.window(); {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	default:
+		both := tally{count: 1, first: min(w.wire.first, w.plain.first), last: max(w.wire.last, w.plain.last)}
+		return both.window()
+	}
 }
 
 func (w *nodeWriter) report() {
-	w.x.progress(Progress{Node: w.name, Packets: w.x.packets + w.count, Bytes: w.x.read + w.source.Read(), Total: w.x.total})
+	w.x.progress(Progress{Node: w.name, Packets: w.x.packets + w.wire.count, Bytes: w.x.read + w.source.Read(), Total: w.x.total})
 }
 
 // secrets writes the TLS session secrets of the source, once each.
@@ -175,6 +195,10 @@ func (w *nodeWriter) secrets() error {
 	if len(all) == 0 {
 		return nil
 	}
+	if w.x.policy.NoSecrets {
+		w.x.note(NotePolicy, w.name, "%d TLS session secrets were recorded and left out", len(all))
+		return nil
+	}
 	out, err := w.x.create(KindSecrets, w.name, "secrets.pcapng")
 	if err != nil {
 		return err
@@ -193,15 +217,32 @@ func (w *nodeWriter) secrets() error {
 	return nil
 }
 
+// identity writes the log that lies among the packets, if it is to be taken.
+func (w *nodeWriter) identity() error {
+	src, ok := w.source.(identified)
+	if !ok || !w.x.carried {
+		return nil
+	}
+	lines := slices.Concat(src.Identity()...)
+	if len(lines) == 0 {
+		return nil
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(lines)), nil }
+	if err := w.x.identity(open, w.name, "import"); err != nil {
+		return fmt.Errorf("identity log: %w", err)
+	}
+	return nil
+}
+
 // finish describes the node in the manifest.
 func (w *nodeWriter) finish() error {
-	n := Node{Name: w.name, Got: w.window(), Packets: w.count, Bytes: w.bytes, CutPackets: w.cut}
+	n := Node{Name: w.name, Got: w.got(), Packets: w.wire.count, Bytes: w.wire.bytes, CutPackets: w.wire.cut}
 	w.cover(&n)
 	if err := w.source.describe(&n); err != nil {
 		return err
 	}
 	w.x.read += w.source.Read()
-	w.x.packets += w.count
+	w.x.packets += w.wire.count
 	w.x.manifest.Nodes = append(w.x.manifest.Nodes, n)
 	return nil
 }
@@ -242,11 +283,16 @@ func (w *nodeWriter) cover(n *Node) {
 	}
 	if dropped > 0 {
 		x.note(NoteDrops, n.Name, "the capture dropped %d packets", dropped)
+		if s, ok := w.source.(timely); ok {
+			for _, l := range s.Losses() {
+				x.note(NoteHole, n.Name, "%d packets were lost between %s and %s", l.Packets, moment(l.From), moment(l.To))
+			}
+		}
 	}
-	if w.cut > 0 {
-		x.note(NoteCut, n.Name, "%d of %d packets were not captured whole", w.cut, w.count)
+	if w.wire.cut > 0 {
+		x.note(NoteCut, n.Name, "%d of %d packets were not captured whole", w.wire.cut, w.wire.count)
 	}
-	if w.early > 0 {
-		x.note(NoteTimes, n.Name, "%d packets from before 1970 have the time 1970-01-01T00:00:00Z", w.early)
+	if early := w.wire.early + w.plain.early; early > 0 {
+		x.note(NoteTimes, n.Name, "%d packets from before 1970 have the time 1970-01-01T00:00:00Z", early)
 	}
 }

@@ -24,7 +24,7 @@ const (
 )
 
 // Selection says which packets are asked for. Numbers are those of the snapshot: of all
-// packets of the nodes in their order.
+// packets of the nodes in their order, then of what their TLS libraries sent and received.
 type Selection struct {
 	block.Selection
 	Node string // empty: of all nodes
@@ -130,7 +130,7 @@ func (s *Snapshot) secrets(ctx context.Context, o *Object) (packet.Source, error
 	return src, nil
 }
 
-// nodePackets is the packets of one node.
+// nodePackets is the packets of one node, or what its TLS libraries sent and received.
 type nodePackets struct {
 	block.File
 	node string
@@ -145,9 +145,11 @@ func (s *Snapshot) indexes(ctx context.Context) ([]*nodePackets, error) {
 	}
 	var list []*nodePackets
 	var objects []*Object
-	for i := range s.Manifest.Objects {
-		if o := &s.Manifest.Objects[i]; o.Kind == KindPackets {
-			list, objects = append(list, &nodePackets{node: o.Node}), append(objects, o)
+	for _, kind := range []ObjectKind{KindPackets, KindPlaintext} { // in the order of their numbers
+		for i := range s.Manifest.Objects {
+			if o := &s.Manifest.Objects[i]; o.Kind == kind {
+				list, objects = append(list, &nodePackets{node: o.Node}), append(objects, o)
+			}
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -197,7 +199,7 @@ func (s *Snapshot) openPackets(ctx context.Context, o *Object, f *nodePackets) e
 // PacketBytes returns how many bytes the packets of all nodes have as they are kept.
 func (s *Snapshot) PacketBytes() (n int64) {
 	for _, o := range s.Manifest.Objects {
-		if o.Kind == KindPackets {
+		if o.blocked() {
 			n += o.Size
 		}
 	}

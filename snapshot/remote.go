@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"sync"
 
 	"shark/snapshot/bucket"
@@ -11,8 +13,11 @@ import (
 )
 
 const (
-	// maxHeld is how many pieces of a published file are in memory: 24 MiB.
-	maxHeld = 96
+	// maxHeld is how many pieces of a published file are in memory: 48 MiB.
+	maxHeld = 192
+	// maxAhead is how many pieces Ahead reads, and aheadRequests how many requests it makes at
+	// a time.
+	maxAhead, aheadRequests = 160, 16
 	// maxWindow is how many pieces are read ahead at most: 8 MiB.
 	maxWindow = 32
 	// perRequest is how many pieces are asked for with one request when more are wanted:
@@ -111,32 +116,68 @@ func (r *Remote) piece(ctx context.Context, i int64) ([]byte, error) {
 	return r.held[i].data, nil
 }
 
-// The first and the last pieces of an index database are read at once when it is opened:
-// its tables begin in the first, and the smallest are in both.
-const headPieces, tailPieces = 4, 2
+// Ahead reads what will be asked for: ranges, each [from, to) in bytes, with requests side
+// by side. Of very much it reads the beginning.
+func (r *Remote) Ahead(ctx context.Context, ranges [][2]int64) error {
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return r.ahead(ctx, ranges)
+}
 
-// begin reads the ends of the file, unless the cache has them.
-func (r *Remote) begin(ctx context.Context) error {
-	n := int64(len(r.sums))
-	head := min(n, headPieces)
-	tail := min(n-head, tailPieces)
-	if r.cache.Has(r.sums[0]) && r.cache.Has(r.sums[n-1]) {
-		return nil
-	}
-	var last sync.WaitGroup
-	data, failed := make([][]byte, tail), error(nil)
-	if tail > 0 {
+// ahead is Ahead for who has the turn.
+func (r *Remote) ahead(ctx context.Context, ranges [][2]int64) error {
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	var failed error
+	turn := make(chan struct{}, aheadRequests)
+	runs := r.missing(ranges)
+	got := make([][][]byte, len(runs))
+	for k, run := range runs {
+		turn <- struct{}{}
 		r.requests++
-		last.Go(func() { failed = r.request(ctx, n-tail, data) })
+		got[k] = make([][]byte, run[1])
+		all.Go(func() {
+			defer func() { <-turn }()
+			if err := r.request(ctx, run[0], got[k]); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed = err
+			}
+		})
 	}
-	err := r.fetch(ctx, 0, head)
-	if last.Wait(); err == nil && failed != nil {
-		err = fmt.Errorf("%s: %w", r.path, failed)
+	if all.Wait(); failed != nil {
+		return fmt.Errorf("%s: %w", r.path, failed)
 	}
-	if err == nil {
-		r.take(n-tail, data)
+	for k, run := range runs {
+		r.take(run[0], got[k])
 	}
-	return err
+	return nil
+}
+
+// missing returns what of ranges of bytes is neither in memory nor in the cache: runs of
+// pieces, each the first and how many.
+func (r *Remote) missing(ranges [][2]int64) (runs [][2]int64) {
+	seen := make(map[int64]bool)
+	for _, x := range ranges {
+		last := (min(x[1], r.size) + pieceSize - 1) / pieceSize
+		for i := max(x[0], 0) / pieceSize; i < last && len(seen) < maxAhead; i++ {
+			if !seen[i] && r.held[i] == nil && !r.cache.Has(r.sums[i]) {
+				seen[i] = true
+			}
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(seen)) {
+		if k := len(runs) - 1; k >= 0 && i == runs[k][0]+runs[k][1] && runs[k][1] < perRequest {
+			runs[k][1]++
+		} else {
+			runs = append(runs, [2]int64{i, 1})
+		}
+	}
+	return runs
 }
 
 // window tells how many pieces are to be read from one on: four times as many as before if it

@@ -86,7 +86,7 @@ func (s *Snapshot) repair(ctx context.Context, p Problem) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	index, err := block.Rebuild(ctx, f, s.known(o.Node))
+	index, err := block.Rebuild(ctx, f, s.known(packets))
 	var data []byte
 	if err == nil {
 		data, err = index.Encode()
@@ -106,21 +106,24 @@ func (s *Snapshot) repair(ctx context.Context, p Problem) (string, error) {
 // packetsOf returns the packets that an object is the index of; nil when there are none.
 func (s *Snapshot) packetsOf(index *Object) *Object {
 	for i := range s.Manifest.Objects {
-		if o := &s.Manifest.Objects[i]; o.Kind == KindPackets && o.Index == index.Path {
+		if o := &s.Manifest.Objects[i]; o.blocked() && o.Index == index.Path {
 			return o
 		}
 	}
 	return nil
 }
 
-// known returns what the manifest says of a node's interfaces. Their counts are in the
+// known returns what the manifest says of the interfaces of packets. Their counts are in the
 // file of packets, if there are any.
-func (s *Snapshot) known(node string) (list []block.Known) {
+func (s *Snapshot) known(packets *Object) (list []block.Known) {
 	for _, n := range s.Manifest.Nodes {
-		if n.Name != node {
+		if n.Name != packets.Node {
 			continue
 		}
 		for _, i := range n.Interfaces {
+			if (i.Name == packet.PlaintextInterface) != (packets.Kind == KindPlaintext) {
+				continue
+			}
 			list = append(list, block.Known{Packets: i.Packets, Interface: packet.Interface{
 				Name: i.Name, Description: i.Description, OS: i.OS, Filter: i.Filter, Link: packet.LinkType(i.LinkType), SnapLen: i.SnapLen,
 			}})

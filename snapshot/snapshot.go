@@ -9,6 +9,7 @@
 //	<id>/manifest.json                     written last: without it there is no snapshot
 //	<id>/nodes/<node>/packets.pcapng.zst   zstd frames of one pcapng section each
 //	<id>/nodes/<node>/packets.blocks       where each of them is and what it may hold
+//	<id>/nodes/<node>/plaintext.pcapng.zst what TLS libraries sent and received, in the same form, with its .blocks
 //	<id>/nodes/<node>/secrets.pcapng       TLS session secrets, where there are any
 //	<id>/nodes/<node>/identity.jsonl.zst   who had which address when
 package snapshot
@@ -49,6 +50,9 @@ type Snapshot struct {
 	Digest   string // SHA-256 of the manifest, in hex: of the same content, since it has those of all objects
 	files    bucket.Bucket
 	cache    *cache.Cache // nil: none
+	// published is what of dissections there was when the snapshot was opened, by key; nil:
+	// nobody looked, or could.
+	published map[string]bucket.Object
 
 	mu      sync.Mutex
 	packets []*nodePackets // nil until somebody asks for them
@@ -86,14 +90,17 @@ func openAt(ctx context.Context, location string) (*Snapshot, error) {
 	return s, nil
 }
 
-// loadChecked is load and check. What takes two requests to a bucket is done at once.
+// loadChecked is load and check, and a look at what is published with the snapshot. What
+// takes several requests to a bucket is done at once.
 func loadChecked(ctx context.Context, files bucket.Bucket) (*Snapshot, error) {
 	var sizes map[string]int64
+	var published map[string]bucket.Object
 	var failed error
 	var listing sync.WaitGroup
 	list, cancel := context.WithCancel(ctx)
 	defer cancel()
 	listing.Go(func() { sizes, failed = sizesIn(list, files) })
+	listing.Go(func() { published = publishedIn(list, files) })
 	s, err := load(ctx, files)
 	if err != nil {
 		cancel()
@@ -105,7 +112,24 @@ func loadChecked(ctx context.Context, files bucket.Bucket) (*Snapshot, error) {
 	case failed != nil:
 		return nil, failed
 	}
-	return s, s.compare(sizes)
+	s.published = published
+	return s, s.compare(sizes, false)
+}
+
+// maxListed is how many objects of dissections are looked at: some for each version of the
+// program that published one.
+const maxListed = 1000
+
+// publishedIn lists what is published, as far as it can: whoever reads it is told why not.
+func publishedIn(ctx context.Context, files bucket.Bucket) map[string]bucket.Object {
+	out := make(map[string]bucket.Object)
+	for o, err := range files.List(ctx, "dissections/") {
+		if err != nil || len(out) == maxListed {
+			return nil
+		}
+		out[o.Key] = o
+	}
+	return out
 }
 
 // load reads the manifest of a snapshot.
@@ -145,7 +169,7 @@ func (s *Snapshot) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.compare(sizes)
+	return s.compare(sizes, true)
 }
 
 // sizesIn lists the evidence that there is.
@@ -160,12 +184,14 @@ func sizesIn(ctx context.Context, files bucket.Bucket) (map[string]int64, error)
 	return sizes, nil
 }
 
-// compare compares the sizes of what is there with the manifest.
-func (s *Snapshot) compare(sizes map[string]int64) error {
+// compare compares the sizes of what is there with the manifest: of all, or of what there
+// is no answer without. Who had which address may be unknown.
+func (s *Snapshot) compare(sizes map[string]int64, all bool) error {
 	for i := range s.Manifest.Objects {
 		o := &s.Manifest.Objects[i]
 		size, ok := sizes[o.Path]
 		switch {
+		case o.Kind == KindIdentity && !all:
 		case !strings.HasPrefix(o.Path, "nodes/"): // what is published beside comes and goes
 		case !ok:
 			return fmt.Errorf("%w: %s is missing", ErrIntegrity, o.Path)

@@ -174,15 +174,15 @@ func (v *verifier) run(ctx context.Context) error {
 	var packets []*Object
 	for i := range v.s.Manifest.Objects {
 		o := &v.s.Manifest.Objects[i]
-		if o.Kind == KindPackets {
+		if o.blocked() {
 			packets = append(packets, o)
 		}
-		if o.Kind != KindPackets || v.whole() {
+		if !o.blocked() || v.whole() {
 			v.total += o.Size
 		}
 	}
 	for i := range v.s.Manifest.Objects {
-		if o := &v.s.Manifest.Objects[i]; o.Kind != KindPackets {
+		if o := &v.s.Manifest.Objects[i]; !o.blocked() {
 			reason, err := v.object(ctx, o)
 			if err := v.done(o, reason, err); err != nil {
 				return err

@@ -2,7 +2,7 @@
 // indexed, so that what a question needs can be read where it lies.
 //
 // In: packets in the order of a capture. Out: one file of zstd frames and its index. A
-// frame is a block: a whole pcapng section of up to about 4 MiB with packets of one
+// frame is a block: a whole pcapng section of up to about 4.5 MiB with packets of one
 // partition, in order of time. So any block can be read alone, and all of them laid end to
 // end, as they are, are a file that other programs read. The index says of each block
 // where it is, what its bytes sum up to, and which times, addresses and ports are in it;

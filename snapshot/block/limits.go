@@ -2,8 +2,13 @@ package block
 
 // What a block may have, and an index may say. A file that goes beyond is refused.
 const (
-	// maxBlock is the size that ends a block, in bytes before it is packed.
-	maxBlock = 4 << 20
+	// maxBlock is the size that ends a block, in bytes before it is packed. Of 4 GB of 500 pods
+	// blocks of 4 MiB are 1.01 times as large as zstd -3 makes the capture, those of 4.5 MiB
+	// 0.98 times and those of 5 MiB 0.97 times; but the larger they are, the more of them a
+	// pod's minute has to be found in: 1.59, 1.71 and 1.77 % of all.
+	maxBlock = 9 << 19
+	// window is how far back what is packed may refer: a power of two, and all of a block.
+	window = 8 << 20
 	// maxRaw bounds a block as it is read: one packet more than maxBlock, the largest
 	// that a capture file can have.
 	maxRaw = maxBlock + 17<<20

@@ -40,7 +40,7 @@ type job struct {
 func newPacker(ctx context.Context, out io.Writer, workers int, c *chunks) (*packer, error) {
 	p := &packer{out: out, chunks: c, jobs: make(chan *job), order: make(chan *job, workers), spare: make(chan []byte, 2*workers+2)}
 	for range workers {
-		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(maxBlock))
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(window))
 		if err != nil {
 			return nil, err
 		}

@@ -41,7 +41,7 @@ func (f *File) keeps(blocks []int) bool {
 
 // Source is a packet.Source of some blocks of a file: their packets in order of time, as
 // far as each partition has them in order, with their numbers in the file. It holds a block
-// of each partition that it has come to, and what is read ahead: about 4 MiB for each and
+// of each partition that it has come to, and what is read ahead: about 4.5 MiB for each and
 // 64 MiB more.
 type Source struct {
 	file    *File

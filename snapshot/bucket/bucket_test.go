@@ -178,7 +178,7 @@ func TestCloudsAreTried(t *testing.T) {
 			_, missing, _ := strings.Cut(location, "://")
 			name, _, _ := strings.Cut(missing, "?")
 			other := strings.Replace(location, "://"+name, "://"+name+"-which-is-not-there", 1)
-			_, err := bucket.Open(t.Context(), other, bucket.Options{})
+			_, err := opened(t, other, bucket.Options{}).Stat(t.Context(), "object")
 			if err == nil || !strings.Contains(err.Error(), name+"-which-is-not-there") || !strings.Contains(err.Error(), "make the bucket") {
 				t.Errorf("a missing bucket: %v", err)
 			}

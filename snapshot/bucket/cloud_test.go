@@ -64,7 +64,7 @@ func TestTriesAreNotMultiplied(t *testing.T) {
 				http.Error(w, "come again", http.StatusServiceUnavailable)
 			}))
 			defer server.Close()
-			_, err := bucket.Open(t.Context(), cloud.location, bucket.Options{Endpoint: server.URL, Retry: soon(3)})
+			err := firstCalls["read"](t, cloud.location, bucket.Options{Endpoint: server.URL, Retry: soon(3)})
 			if err == nil || !bucket.Temporary(err) || !strings.Contains(err.Error(), "://crates/some/prefix") || !strings.Contains(err.Error(), "503") {
 				t.Errorf("got %v", err)
 			} else {
@@ -77,30 +77,116 @@ func TestTriesAreNotMultiplied(t *testing.T) {
 	}
 }
 
-// Refusals are told at once, with what to do.
+// firstCalls are calls of which each may be the first that a bucket gets.
+var firstCalls = map[string]func(t *testing.T, location string, o bucket.Options) error{
+	"read": func(t *testing.T, location string, o bucket.Options) error {
+		_, err := bucket.ReadAll(t.Context(), opened(t, location, o), "some/object", 100)
+		return err
+	},
+	"stat": func(t *testing.T, location string, o bucket.Options) error {
+		_, err := opened(t, location, o).Stat(t.Context(), "some/object")
+		return err
+	},
+	"list": func(t *testing.T, location string, o bucket.Options) error {
+		for _, err := range opened(t, location, o).Sub("part").List(t.Context(), "x") {
+			return err
+		}
+		return nil
+	},
+	"folders": func(t *testing.T, location string, o bucket.Options) error {
+		for _, err := range opened(t, location, o).Folders(t.Context()) {
+			return err
+		}
+		return nil
+	},
+	"create": func(t *testing.T, location string, o bucket.Options) error {
+		_, err := opened(t, location, o).Create(t.Context(), "some/object")
+		return err
+	},
+	"publish": func(t *testing.T, location string, o bucket.Options) error {
+		return opened(t, location, o).Publish(t.Context(), "some/object", []byte("x"))
+	},
+	"remove": func(t *testing.T, location string, o bucket.Options) error {
+		return opened(t, location, o).Remove(t.Context(), "some/object")
+	},
+}
+
+func opened(t *testing.T, location string, o bucket.Options) bucket.Bucket {
+	t.Helper()
+	b, err := bucket.Open(t.Context(), location, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+// Whatever is the first call of a bucket that cannot be used: it is refused at once, with
+// what to do, and nothing was asked before.
 func TestRefusals(t *testing.T) {
 	setKeys(t)
 	for _, cloud := range clouds {
 		for status, want := range map[int]error{403: fs.ErrPermission, 401: fs.ErrPermission, 404: fs.ErrNotExist} {
-			t.Run(fmt.Sprint(cloud.name, status), func(t *testing.T) {
-				var asked atomic.Int32
-				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					asked.Add(1)
-					w.WriteHeader(status)
-					// Some say what they were sent.
-					fmt.Fprintf(w, "<Error><Code>Refused</Code><Message>Authorization: %s</Message></Error>", r.Header.Get("Authorization"))
-				}))
-				defer server.Close()
-				_, err := bucket.Open(t.Context(), cloud.location, bucket.Options{Endpoint: server.URL, Retry: soon(3)})
-				if !errors.Is(err, want) {
-					t.Fatalf("got %v", err)
-				}
-				noSecret(t, err.Error())
-				if n := asked.Load(); n != 1 {
-					t.Errorf("asked %d times: %v", n, err)
-				}
-			})
+			for name, call := range firstCalls {
+				t.Run(fmt.Sprint(cloud.name, status, name), func(t *testing.T) {
+					var asked atomic.Int32
+					server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						asked.Add(1)
+						w.WriteHeader(status)
+						// Some say what they were sent.
+						fmt.Fprintf(w, "<Error><Code>Refused</Code><Message>Authorization: %s</Message></Error>", r.Header.Get("Authorization"))
+					}))
+					defer server.Close()
+					err := call(t, cloud.location, bucket.Options{Endpoint: server.URL, Retry: soon(3)})
+					if !errors.Is(err, want) {
+						t.Fatalf("got %v", err)
+					}
+					noSecret(t, err.Error())
+					hint := "credentials come from"
+					most := int32(1)
+					if status == 404 {
+						hint = "make the bucket crates"
+						most = 2 // an object that is not there may be the bucket
+					}
+					if !strings.Contains(err.Error(), hint) {
+						t.Errorf("%v does not say %q", err, hint)
+					}
+					if n := asked.Load(); n > most {
+						t.Errorf("asked %d times: %v", n, err)
+					}
+				})
+			}
 		}
+	}
+}
+
+// Once a bucket is known to be there, what is missing of it is said alone, and nobody asks
+// for the bucket again.
+func TestMissingInABucket(t *testing.T) {
+	setKeys(t)
+	for _, cloud := range clouds {
+		t.Run(cloud.name, func(t *testing.T) {
+			var listed atomic.Int32
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !strings.Contains(r.URL.Path, "object") {
+					listed.Add(1)
+					fmt.Fprint(w, listing[cloud.name])
+					return
+				}
+				w.WriteHeader(http.StatusNotFound)
+			}))
+			defer server.Close()
+			b := opened(t, cloud.location, bucket.Options{Endpoint: server.URL, Retry: soon(3)})
+			for range 3 {
+				_, err := bucket.ReadAll(t.Context(), b.Sub("part"), "some/object", 100)
+				if !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "make the bucket") {
+					t.Errorf("got %v", err)
+				}
+			}
+			if n := listed.Load(); n != 1 {
+				t.Errorf("asked for the bucket %d times", n)
+			}
+		})
 	}
 }
 
@@ -199,7 +285,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	}
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
-	if _, err := bucket.Open(t.Context(), "s3://crates?region=x", bucket.Options{Endpoint: "http://127.0.0.1:1", Retry: soon(1)}); err == nil || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
+	if err := firstCalls["read"](t, "s3://crates?region=x", bucket.Options{Endpoint: "http://127.0.0.1:1", Retry: soon(1)}); err == nil || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
 		t.Error(err)
 	}
 }

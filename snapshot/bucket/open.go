@@ -42,8 +42,8 @@ var hints = map[string]string{
 //	gs://bucket/prefix
 //	azblob://container/prefix?storage_account=...
 //
-// with the parameters of gocloud.dev's URLs. A folder need not exist. A cloud is asked
-// once whether the bucket is there and may be listed. Credentials are the usual ones
+// with the parameters of gocloud.dev's URLs. A folder need not exist. A cloud is not
+// asked: the first call tells whether the bucket is there, and what to do if not. Credentials are the usual ones
 // of each cloud; none belong in the location. Calls that fail are tried again as
 // o.Retry says.
 func Open(ctx context.Context, location string, o Options) (Bucket, error) {
@@ -118,23 +118,8 @@ func openCloud(ctx context.Context, scheme, location string, o Options) (Bucket,
 		}
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
-	if err := o.Retry.do(ctx, func() error { return c.reach(ctx) }); err != nil {
-		return nil, errors.Join(explain(scheme, c.name, u.Host, err), c.Close())
-	}
-	return WithRetry(c, o.Retry), nil
-}
-
-// explain says what to do about a bucket that cannot be used.
-func explain(scheme, name, bucket string, err error) error {
-	switch {
-	case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: %w", name, err)
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s: %w; make the bucket %s, or correct its name, region or endpoint", name, err, bucket)
-	case Temporary(err):
-		return fmt.Errorf("%s: %w; is the endpoint right, and the network up?", name, err)
-	}
-	return fmt.Errorf("%s: %w; %s", name, err, hints[scheme])
+	reach := func(ctx context.Context) error { return o.Retry.do(ctx, func() error { return c.reach(ctx) }) }
+	return unproven{WithRetry(c, o.Retry), &proof{scheme: scheme, name: c.name, host: u.Host, reach: reach}}, nil
 }
 
 // prefixOf joins the prefixes of a location.

@@ -166,6 +166,32 @@ func (c *Cache) Put(sum Sum, data []byte) {
 	c.Grown(int64(len(data)))
 }
 
+// Recall returns what Remember kept under a name, nil if it is not there.
+func (c *Cache) Recall(name string) []byte {
+	if c == nil {
+		return nil
+	}
+	path := c.path(SumOf([]byte(name)))
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	n := len(Sum{})
+	if info, err := os.Lstat(path); err == nil && info.Mode().IsRegular() && len(data) >= n && SumOf(data[n:]) == Sum(data) {
+		touch(path, info, c.now())
+		return data[n:]
+	}
+	_ = os.Remove(path)
+	return nil
+}
+
+// Remember keeps data of which no sum is known before it is read, with its own sum, under a
+// name that tells it from all else: what is under a name never changes.
+func (c *Cache) Remember(name string, data []byte) {
+	sum := SumOf(data)
+	c.Put(SumOf([]byte(name)), append(sum[:], data...))
+}
+
 // Grown tells that the folder has n bytes more, and makes room when they are many.
 func (c *Cache) Grown(n int64) {
 	if c == nil {

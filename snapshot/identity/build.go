@@ -76,6 +76,7 @@ type builder struct {
 	events   []event
 	unpacked int64
 	until    int64 // times after it are not known
+	sockets  sockets
 	damage   []Damage
 	damaged  int
 
@@ -101,6 +102,10 @@ func newBuilder() *builder {
 		until:    forever,
 		objectOf: make(map[objectKey]int32), nameOf: make(map[[2]string]int32), addrOf: make(map[packet.Addr]int32),
 		attrsOf: make(map[string]*attrs), texts: make(map[string]string), dead: make(map[string]struct{}),
+		sockets: sockets{
+			objectOf: make(map[[3]string]int32), owners: make(map[[2]string]process),
+			processOf: make(map[process]int32), spans: make(map[socketKey][]span),
+		},
 		holds: make(map[hold]int32), ownerOf: make(map[verdict]int32), nodeOf: make(map[int32]int32),
 	}
 }
@@ -118,7 +123,10 @@ func (b *builder) add(r *Record) (bad []string) {
 		key.scope = ""
 	case Process:
 		key.scope, key.more = b.text(r.Node), b.text(r.UID)
-	default: // sockets say nothing of who has an address
+		b.addOwner(r)
+	case Socket:
+		return b.addSocket(r)
+	default:
 		return nil
 	}
 	e := event{time: r.Time.UnixNano(), object: index(b.objectOf, &b.objects, key, object{kind: key.kind, namespace: key.scope, name: key.name}), uid: b.text(r.UID)}
@@ -164,23 +172,32 @@ func (b *builder) state(r *Record) (s *state, bad []string) {
 	}
 	s.service = b.name(r.Namespace, cmp.Or(r.Service, r.Name))
 	for _, text := range r.Addresses {
-		ip, err := netip.ParseAddr(text)
-		if err != nil {
+		a, ok := b.address(text)
+		if !ok {
 			bad = append(bad, text)
 			continue
 		}
-		if ip = ip.Unmap(); ip.IsUnspecified() || ip.IsLoopback() || ip.IsMulticast() {
+		if ip := b.addrs[a].IP(); ip.IsUnspecified() || ip.IsLoopback() || ip.IsMulticast() {
 			continue // nobody's own
 		}
-		a := packet.AddrFrom(ip)
 		if r.Kind == Node && s.primary == "" {
-			s.primary = b.text(a.String())
+			s.primary = b.text(b.addrs[a].String())
 		}
-		s.addrs = append(s.addrs, index(b.addrOf, &b.addrs, a, a))
+		s.addrs = append(s.addrs, a)
 	}
 	slices.Sort(s.addrs)
 	s.addrs = slices.Clip(slices.Compact(s.addrs))
 	return s, bad
+}
+
+// address returns the index of an address.
+func (b *builder) address(text string) (int32, bool) {
+	ip, err := netip.ParseAddr(text)
+	if err != nil {
+		return -1, false
+	}
+	a := packet.AddrFrom(ip.Unmap())
+	return index(b.addrOf, &b.addrs, a, a), true
 }
 
 func (b *builder) attrs(r *Record) *attrs {
@@ -211,8 +228,9 @@ func (b *builder) build() *Log {
 	}
 	l := &Log{
 		addrs: b.addrs, addrOf: b.addrOf, objects: b.objects, names: b.names,
-		timelines: b.timelines, owners: b.owners, damage: b.damage, until: b.until, records: len(b.events),
+		timelines: b.timelines, owners: b.owners, damage: b.damage, until: b.until, records: len(b.events) + len(b.sockets.events),
 	}
+	b.buildSockets(l)
 	for i := range b.owners {
 		o := &b.owners[i]
 		if node, known := b.nodeOf[o.node]; known {
@@ -223,7 +241,7 @@ func (b *builder) build() *Log {
 	}
 	l.first = make([]Owner, len(b.addrs))
 	for i, t := range b.timelines {
-		l.first[i] = noRecord
+		l.first[i] = stranger(b.addrs[i])
 		if len(t) > 0 {
 			l.first[i].Unknown = fmt.Sprintf("first seen at %s, which is later", timestamp(t[0].from))
 		}

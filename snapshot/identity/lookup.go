@@ -22,6 +22,11 @@ type Log struct {
 	until     int64
 	damage    []Damage
 	records   int
+
+	spans     map[socketKey][]span
+	processes []process
+	used      map[int32][]int32 // by address: the processes that had sockets there
+	pods      map[string]int32  // objects, by uid
 }
 
 var (
@@ -95,6 +100,38 @@ func (o *object) at(t int64) *state {
 	return o.versions[n-1].state
 }
 
+// NodeAddress returns the address that a node was known by at a time, or first after it; empty
+// when that is not known.
+func (l *Log) NodeAddress(name string, t int64) string {
+	if l == nil || name == "" {
+		return ""
+	}
+	for i := range l.objects {
+		if o := &l.objects[i]; o.kind == Node && o.name == name {
+			for _, v := range o.versions {
+				if v.state != nil && v.state.primary != "" && (v.from >= t || o.at(t) == v.state) {
+					return v.state.primary
+				}
+			}
+		}
+	}
+	return ""
+}
+
+// Nodes returns the names of the nodes that the log knows, in order.
+func (l *Log) Nodes() (names []string) {
+	if l == nil {
+		return nil
+	}
+	for i := range l.objects {
+		if o := &l.objects[i]; o.kind == Node {
+			names = append(names, o.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Damage lists what could not be read of the log.
 func (l *Log) Damage() []Damage {
 	if l == nil {
@@ -121,7 +158,7 @@ func (l *Log) Until() int64 {
 }
 
 // Owners returns everybody who had an address at some time from one to another, both in ns
-// since 1970: whatever Lookup says of it then, but for NodeIP.
+// since 1970: whatever Lookup and Owner say of it then, but for NodeIP.
 func (l *Log) Owners(a packet.Addr, from, to int64) []Owner {
 	out := []Owner{l.Lookup(a, from)}
 	if l == nil {
@@ -135,6 +172,11 @@ func (l *Log) Owners(a packet.Addr, from, to int64) []Owner {
 		}
 		if to > l.until {
 			out = append(out, l.cut)
+		}
+		for _, o := range out {
+			for _, p := range l.used[i] {
+				out = append(out, l.overlaid(o, p, from, to)...)
+			}
 		}
 	}
 	return out

@@ -159,7 +159,7 @@ func (p *parser) line(line []byte, long, last bool) {
 	if len(line) == 0 && !long {
 		return
 	}
-	if p.b.unpacked > maxUnpacked || len(p.b.events) == maxRecords {
+	if p.b.unpacked > maxUnpacked || len(p.b.events)+len(p.b.sockets.events) == maxRecords {
 		p.cut(errTooMuch.Error())
 		return
 	}

@@ -33,6 +33,9 @@ const (
 	Node      Kind = "node"
 	Process   Kind = "process"
 	Socket    Kind = "socket"
+	// Drops is not one that owns anything: how many packets the kernel dropped for a reason
+	// on a device, in Labels.
+	Drops Kind = "drops"
 	// Cut is not an object: after its record's time the log knows nothing, since
 	// its rest is lost.
 	Cut Kind = "cut"
@@ -60,9 +63,24 @@ type Record struct {
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Containers  []Container       `json:"containers,omitempty"`
 	Cgroup      string            `json:"cgroup,omitempty"`
-	PID         int64             `json:"pid,omitempty"`     // of a process or a socket's
-	Process     string            `json:"process,omitempty"` // of a socket: name of the process
-	Port        uint16            `json:"port,omitempty"`    // of a socket
+	PID         int64             `json:"pid,omitempty"` // of a process or a socket's
+
+	// Of a process. What it was started with may be cut off.
+	Parent     int64  `json:"parent,omitempty"` // its process's number
+	Executable string `json:"executable,omitempty"`
+	Command    string `json:"command,omitempty"`   // its arguments, quoted where a shell would have it so
+	Container  string `json:"container,omitempty"` // id of the one it runs in
+	Pod        string `json:"pod,omitempty"`       // uid of that pod
+	Netns      uint64 `json:"netns,omitempty"`     // inode of its network namespace; of a socket too
+
+	// Of a socket: Addresses are those at which it can be reached, with Port; Peer, if it has
+	// one, is the only other end. Owner is the uid of the process that uses it.
+	Protocol string `json:"protocol,omitempty"` // tcp, udp or sctp
+	Port     uint16 `json:"port,omitempty"`
+	Peer     string `json:"peer,omitempty"`
+	PeerPort uint16 `json:"peer_port,omitempty"`
+	Process  string `json:"process,omitempty"` // name of the process
+	Owner    string `json:"owner,omitempty"`
 }
 
 // WorkloadRef names what owns pods.

@@ -56,8 +56,8 @@ type IPInfo struct {
 	Records []IPRecord `json:"records"`
 }
 
-// IPRecord is one pod, service or node that had an address. Host-network pods
-// stand beside their node.
+// IPRecord is one pod, service or node that had an address, or a process with sockets there,
+// from its first to its last. Host-network pods stand beside their node.
 type IPRecord struct {
 	Name      string    `json:"name"`
 	Namespace string    `json:"namespace,omitempty"`
@@ -138,9 +138,14 @@ func (l *Log) IPs(f IPFilter) ([]IPInfo, error) {
 			records[a] = append(records[a], IPRecord{o.name, o.namespace, o.kind, when(x.from), when(x.to)})
 		}
 	}
+	for a, list := range l.processRecords(m) {
+		if f.IP == "" || a == only {
+			records[a] = append(records[a], list...)
+		}
+	}
 	found := make([]IPInfo, 0, len(records))
 	for a, r := range records {
-		slices.SortFunc(r, func(a, b IPRecord) int {
+		slices.SortFunc(r, func(a, b IPRecord) int { // in an order that is always the same
 			return cmp.Or(a.From.Compare(b.From), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name), a.To.Compare(b.To))
 		})
 		found = append(found, IPInfo{a.String(), r})
@@ -149,6 +154,37 @@ func (l *Log) IPs(f IPFilter) ([]IPInfo, error) {
 		return netip.MustParseAddr(a.IP).Compare(netip.MustParseAddr(b.IP))
 	})
 	return found, nil
+}
+
+// processRecords lists the processes that had sockets, by address: those of one name once.
+func (l *Log) processRecords(m *matcher) map[packet.Addr][]IPRecord {
+	out := make(map[packet.Addr][]IPRecord)
+	if len(m.namespaces) > 0 || len(m.labels) > 0 {
+		return out // processes have neither
+	}
+	type user struct {
+		addr int32
+		name string
+	}
+	leases := make(map[user]lease)
+	for k, list := range l.spans {
+		for _, s := range list {
+			name := l.processes[s.process].name
+			x := lease{k.addr, s.from, s.to}
+			if m.name != nil && !m.name.MatchString(name) || !m.during(x) {
+				continue
+			}
+			if old, known := leases[user{k.addr, name}]; known {
+				x.from, x.to = min(x.from, old.from), max(x.to, old.to)
+			}
+			leases[user{k.addr, name}] = x
+		}
+	}
+	for u, x := range leases {
+		a := l.addrs[u.addr]
+		out[a] = append(out[a], IPRecord{u.name, "", Process, when(x.from), when(x.to)})
+	}
+	return out
 }
 
 // matcher is what both filters share.
