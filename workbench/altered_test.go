@@ -14,7 +14,7 @@ import (
 func TestAlteredCopy(t *testing.T) {
 	cache := t.TempDir()
 	first := newBench(t, func(c *Config) { c.Store, c.Cache = t.TempDir(), cache })
-	m, err := first.ImportSnapshot(t.Context(), snapshot.ImportOptions{Files: []string{"../testdata/http/server.pcap"}, Name: "web"})
+	m, err := first.ImportSnapshot(t.Context(), snapshot.ImportOptions{Files: []string{"../testdata/http/server.pcap"}, Name: "web"}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"shark/dissector"
 	"shark/packet"
+	"shark/packet/sighting"
 	"shark/snapshot"
 	"shark/workbench/index"
 )
@@ -104,6 +105,23 @@ func (c *choosing) ReadBatch(b *packet.Batch) error {
 			return end
 		}
 	}
+}
+
+// part is the packets of a partition.
+type part struct {
+	*sighting.Source
+	packets *snapshot.Packets
+	making  *making         // what is wanted of them; nil: all
+	damage  []packet.Damage // known when it is closed
+}
+
+// Wants implements dissector.Selector.
+func (p *part) Wants(x *packet.Packet) bool { return p.making.wants(x) }
+
+// Close implements packet.Source.
+func (p *part) Close() error {
+	p.damage = p.Damage()
+	return p.packets.Close()
 }
 
 // dissectChosen dissects some packets into a file.

@@ -20,6 +20,10 @@ type Coverage struct {
 	Damage  []packet.Damage `json:"damage,omitempty"` // places of the files that could not be read
 	Notes   []string        `json:"notes,omitempty"`  // what is missing, in sentences
 
+	// TLS counts the connections with TLS by how they could be read: decrypted, plaintext, and
+	// partly or opaque with the reason behind a colon.
+	TLS map[string]int64 `json:"tls,omitempty"`
+
 	Sightings *Sightings `json:"sightings,omitempty"` // nil: each packet was captured once
 
 	// Partial says that something that was recorded is not in the answer.
@@ -64,6 +68,7 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	c.count(r.ParseErrors, "messages", "that did not parse as the connection's protocol")
 	c.count(r.Skipped, "bytes", "of streams that made no sense to their protocol")
 	c.count(r.Evicted, "conversations or calls", "cut short by the memory limit")
+	c.tls(a)
 	c.sightings(a.Sightings)
 	if a.Choice != "" {
 		c.note(a.Choice)
@@ -73,7 +78,7 @@ func (e *Evidence) coverage(x *opened) Coverage {
 			c.note(note)
 		}
 	}
-	if !a.Named {
+	if !a.Named && len(a.Identity) == 0 {
 		c.note("no identity log: addresses are not known as pods or services")
 	}
 	c.recorded(a.Identity, len(a.Identity) > 0)
@@ -111,9 +116,8 @@ func (e *Evidence) readCoverage(src source) Coverage {
 // IdentityCoverage says what of the identity log could not be read.
 func (e *Evidence) IdentityCoverage() Coverage {
 	var c Coverage
-	for _, d := range e.identity.Damage() {
-		c.recorded([]string{d.String()}, true)
-	}
+	notes := e.identityDamage()
+	c.recorded(notes, len(notes) > 0)
 	return c
 }
 

@@ -18,8 +18,8 @@ import (
 
 	"shark/dissector"
 	"shark/packet"
+	"shark/packet/keylog"
 	"shark/packet/pcapng"
-	"shark/packet/sighting"
 	"shark/snapshot"
 	"shark/snapshot/block"
 	"shark/snapshot/cache"
@@ -39,6 +39,8 @@ type account struct {
 	Notes    []string         `json:"notes,omitempty"`    // what the snapshot says is missing
 	Partial  bool             `json:"partial,omitempty"`  // some of that was recorded
 	Extras   bool             `json:"extras,omitempty"`   // the input holds secrets, names or comments
+	Secrets  int              `json:"secrets,omitempty"`  // blocks of TLS secrets that the input has
+	Keys     keylog.Stats     `json:"keys,omitzero"`      // what became of the secrets
 	Choice   string           `json:"choice,omitempty"`   // which protocols were not looked for
 	Excerpt  *excerpt         `json:"excerpt,omitempty"`  // what of the input was dissected; nil: all
 	Chosen   string           `json:"chosen,omitempty"`   // which packets were dissected; empty: all
@@ -216,11 +218,19 @@ func (e *Evidence) folder(o DissectOptions) (string, error) {
 func (e *Evidence) index(ctx context.Context) (*opened, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return e.indexLocked(ctx)
+}
+
+// indexLocked is index with the lock held.
+func (e *Evidence) indexLocked(ctx context.Context) (*opened, error) {
 	if e.opened != nil {
 		return e.opened, nil
 	}
 	if e.given == "" {
-		_, err := e.dissected(ctx, DissectOptions{})
+		d, err := e.dissected(ctx, DissectOptions{})
+		if err == nil && !d.Cached && !d.Fetched {
+			e.early.has(e.opened)
+		}
 		return e.opened, err
 	}
 	err := e.open(e.given, "")
@@ -281,12 +291,14 @@ func (e *Evidence) use(db *index.DB, path, source, note string) (*opened, error)
 // errDissected ends a dissection of what turns out to have been dissected before.
 var errDissected = errors.New("it was dissected before")
 
-// dissect reads all packets and writes the index. Unless it is known that there is
-// none yet, it looks for one as soon as the digest is there, and then ends with
-// errDissected.
-func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting, known bool) (err error) {
+// dissectWith is dissect with a table of secrets, to which those of the input are added. With
+// secrets that came too late it ends with errLateKeys, unless it was told of them before.
+func (e *Evidence) dissectWith(ctx context.Context, o DissectOptions, sum *digesting, known bool, keys *keylog.Table, see func(int) func([]byte)) (err error) {
+	if err := e.know(ctx); err != nil {
+		return err
+	}
 	before := e.states()
-	src, err := e.watchedPackets(ctx, beside, sum.see)
+	src, err := e.watchedPackets(ctx, beside, see)
 	if err != nil {
 		return err
 	}
@@ -295,11 +307,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 	if err != nil {
 		return err
 	}
-	opts := index.Options{Schema: e.w.schema}
-	if e.identity != nil {
-		opts.Resolver = e.identity
-	}
-	out, err := index.Create(dir, opts)
+	out, err := e.begin(dir, 0)
 	if err != nil {
 		return err
 	}
@@ -321,12 +329,13 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 		})
 	}
 	damage, report, twice, err := e.run(run, src, nil, dissector.Options{
-		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory,
+		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory, Secrets: keys,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
+			e.early.progress(progress)
 			e.w.cfg.Progress(progress)
 		},
-	}, func(int) dissector.Sink { return out.Shard() })
+	}, func(int) dissector.Sink { return e.tee(src, out.Shard()) })
 	if err != nil {
 		return err
 	}
@@ -339,7 +348,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 	if !known && index.Is(path) {
 		return errDissected
 	}
-	if changed := !slices.Equal(before, e.states()); changed || e.snapshot != nil && len(damage) > 0 { // a damaged copy is not what its manifest is of
+	if changed := !slices.Equal(before, e.states()); changed || e.snapshot != nil && (len(damage) > 0 || e.unnamed != nil) { // a damaged copy is not what its manifest is of
 		n := len(e.altered)
 		if changed {
 			e.changed(before)
@@ -354,7 +363,7 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 		}
 	}
 	meta := index.Meta{Source: sum.text}
-	if err := e.describe(&meta, src, nil, damage, report, twice); err != nil {
+	if err := e.describe(&meta, src, nil, damage, report, twice, keys); err != nil {
 		return err
 	}
 	if err := out.Finish(ctx, path, meta); err != nil {
@@ -363,6 +372,16 @@ func (e *Evidence) dissect(ctx context.Context, o DissectOptions, sum *digesting
 	e.w.grown(o, path)
 	e.w.cfg.Progress(Progress{Task: "indexing", Packets: report.Packets, Bytes: report.Bytes, Total: progress.Total, Done: true})
 	return nil
+}
+
+// begin begins an index in a folder: who had which address is looked up as it is written. Of
+// memory 0 is what is usual.
+func (e *Evidence) begin(dir string, memory int) (*index.Writer, error) {
+	opts := index.Options{Schema: e.w.schema, Memory: memory}
+	if e.identity != nil {
+		opts.Resolver = e.identity
+	}
+	return index.Create(dir, opts)
 }
 
 // beside selects of a snapshot what it holds beside packets.
@@ -374,9 +393,12 @@ var beside = snapshot.Selection{Selection: block.Selection{Extras: true, Partiti
 func (e *Evidence) run(ctx context.Context, src source, m *making, o dissector.Options, sink func(int) dissector.Sink) ([]packet.Damage, *dissector.Report, *seenTwice, error) {
 	twice := new(seenTwice)
 	if e.snapshot == nil {
-		once := e.once(m.choose(src))
+		once := e.once(m.choose(withKeys(src, o.Secrets)))
 		report, err := dissector.Run(ctx, once, o, sink)
 		twice.add(once)
+		if err == nil && o.Secrets.Stats().Late {
+			err = errLateKeys
+		}
 		return src.Damage(), report, twice, err
 	}
 	var b packet.Batch
@@ -387,6 +409,7 @@ func (e *Evidence) run(ctx context.Context, src source, m *making, o dissector.O
 			return nil, nil, nil, err
 		}
 	}
+	pcapng.AddSecrets(o.Secrets, src.Secrets())
 	parts := make([]*part, block.Partitions)
 	report, err := dissector.RunParts(ctx, len(parts), func(ctx context.Context, i int) (packet.Source, error) {
 		sel := m.selection()
@@ -411,28 +434,12 @@ func (e *Evidence) run(ctx context.Context, src source, m *making, o dissector.O
 	return damage, report, twice, err
 }
 
-// part is the packets of a partition.
-type part struct {
-	*sighting.Source
-	packets *snapshot.Packets
-	making  *making         // what is wanted of them; nil: all
-	damage  []packet.Damage // known when it is closed
-}
-
-// Wants implements dissector.Selector.
-func (p *part) Wants(x *packet.Packet) bool { return p.making.wants(x) }
-
-// Close implements packet.Source.
-func (p *part) Close() error {
-	p.damage = p.Damage()
-	return p.packets.Close()
-}
-
 // describe completes what the index says of itself.
-func (e *Evidence) describe(m *index.Meta, src source, of *making, damage []packet.Damage, report *dissector.Report, twice *seenTwice) error {
+func (e *Evidence) describe(m *index.Meta, src source, of *making, damage []packet.Damage, report *dissector.Report, twice *seenTwice, keys *keylog.Table) error {
 	a := account{
 		Report: *report, Damage: e.damage(damage), Origins: src.Origins(), Nodes: src.Nodes(), Named: e.identity != nil,
 		Extras: len(src.Secrets())+len(src.Names())+len(src.Comments()) > 0, Choice: e.w.choice.note,
+		Secrets: len(src.Secrets()), Keys: keys.Stats(),
 	}
 	if twice.Merged > 0 {
 		twice.Clocks = e.clocks()
@@ -444,13 +451,10 @@ func (e *Evidence) describe(m *index.Meta, src source, of *making, damage []pack
 	for _, in := range e.inputs {
 		a.Files = append(a.Files, in.label)
 	}
-	for _, d := range e.identity.Damage() {
-		a.Identity = append(a.Identity, d.String())
-	}
+	a.Identity = e.identityDamage()
 	a.Notes, a.Partial = e.manifestNotes()
-	interfaces := slices.Clone(src.Interfaces())
+	interfaces := e.interfaces(src, report.First)
 	for i := range interfaces {
-		interfaces[i].Node = a.Nodes[i]
 		if n := interfaces[i].Dropped; n != nil {
 			a.Dropped += *n
 		}
@@ -470,13 +474,28 @@ func (e *Evidence) describe(m *index.Meta, src source, of *making, damage []pack
 	return nil
 }
 
+// interfaces are those of src with their nodes, and these with the address that they had at
+// a time.
+func (e *Evidence) interfaces(src source, at int64) []packet.Interface {
+	interfaces, nodes := slices.Clone(src.Interfaces()), src.Nodes()
+	for i := range interfaces {
+		interfaces[i].Node = nodes[i]
+		interfaces[i].NodeIP = e.identity.NodeAddress(nodes[i], at)
+	}
+	return interfaces
+}
+
 // build is what tells this program from others.
 func (w *Workbench) build() string { return cmp.Or(w.cfg.Build, w.cfg.Version) }
 
 // optionsText names what decides, besides the input and the version, what the
 // entries are. A change of any makes another index.
 func (w *Workbench) optionsText() string {
-	return fmt.Sprintf("protocols=%s memory=%d", w.choice.text, w.cfg.Memory)
+	text := fmt.Sprintf("protocols=%s memory=%d", w.choice.text, w.cfg.Memory)
+	if sum := w.keyLogSum(); sum != "" {
+		text += " keylog=" + sum
+	}
+	return text
 }
 
 // cachePath is where the index of an input, made by this version with these

@@ -1,6 +1,8 @@
 package workbench
 
 import (
+	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 
@@ -20,11 +22,11 @@ type ends struct {
 }
 
 // newEnds reads the conditions; empty ones hold for all packets.
-func (e *Evidence) newEnds(workload, ip string) (*ends, error) {
+func (e *Evidence) newEnds(ctx context.Context, workload, ip string) (*ends, error) {
 	if workload == "" && ip == "" {
 		return nil, nil
 	}
-	x := &ends{log: e.identity, dec: packet.NewDecoder()}
+	x := &ends{dec: packet.NewDecoder()}
 	if ip != "" {
 		var ok bool
 		if x.prefix, ok = parsePrefix(ip); !ok {
@@ -35,7 +37,11 @@ func (e *Evidence) newEnds(workload, ip string) (*ends, error) {
 	if workload == "" {
 		return x, nil
 	}
-	if e.identity == nil {
+	log, err := e.log(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("workload %q: %w", workload, err)
+	}
+	if x.log = log; log == nil {
 		return nil, usage("workload %q: there is no identity log that says which addresses it had; give one with --identity", workload)
 	}
 	x.name = workload

@@ -1,6 +1,7 @@
 package workbench
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,8 +29,9 @@ type Evidence struct {
 	w           *Workbench
 	Name        string             // for people
 	inputs      []input            // capture files
-	identity    *identity.Log      // nil: nothing is known of the addresses
+	identity    *identity.Log      // nil: nothing is known of the addresses; of a snapshot, after know
 	identitySum string             // digest of the file that identity was read from; empty for the snapshot's own
+	node        string             // that recorded the capture files, which say so; empty when unknown
 	altered     []string           // notes on inputs that are not what the manifest says, or change
 	scratch     []string           // index databases that are of no use to anybody else
 	unusable    string             // note on a published index database that could not be used
@@ -36,8 +39,13 @@ type Evidence struct {
 	given       string             // path of the index database that was given instead of packets
 	spool       string             // copy of standard input, removed by Close
 
+	knowing sync.Mutex // held while the snapshot's identity log is read
+	known   bool       // it was, or another stands for it
+	unnamed error      // why it could not be
+
 	mu     sync.Mutex // held while dissecting
 	opened *opened    // nil before the first question that needs an index
+	early  *early     // is given what is found meanwhile; nil: nobody
 	// excerpts are those that were opened, by path.
 	excerpts map[string]*opened
 	dbs      []*index.DB
@@ -52,7 +60,7 @@ type input struct {
 
 // OpenOptions say more about what to open.
 type OpenOptions struct {
-	Identity string    // path of an identity log to go with capture files
+	Identity string    // path of an identity log to go with capture files, instead of what they carry
 	Stdin    io.Reader // what "-" stands for
 }
 
@@ -72,10 +80,12 @@ func (w *Workbench) Open(ctx context.Context, refs []string, o OpenOptions) (*Ev
 			return nil, errors.Join(err, e.Close())
 		}
 	}
+	add := e.addCarried
 	if o.Identity != "" {
-		if err := e.addIdentity(ctx, o.Identity); err != nil {
-			return nil, errors.Join(err, e.Close())
-		}
+		add = func(ctx context.Context) error { return e.addIdentity(ctx, o.Identity) }
+	}
+	if err := add(ctx); err != nil {
+		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
@@ -95,6 +105,9 @@ func (e *Evidence) add(ctx context.Context, ref string, o OpenOptions, alone boo
 		}
 		if len(e.w.cfg.Protocols) > 0 {
 			return usage("%s is an index database: what it was dissected for stays as it is; --protocols goes with captures and snapshots", ref)
+		}
+		if e.w.keyLog != nil {
+			return usage("%s is an index database: it was dissected with the secrets of its time; --keylog goes with captures and snapshots", ref)
 		}
 		e.given = ref
 		return nil
@@ -163,8 +176,7 @@ func (e *Evidence) addSnapshot(ctx context.Context, ref string, alone bool) erro
 	}
 	e.Name, e.snapshot = s.Manifest.Name, s
 	s.Keep(e.w.cache)
-	e.identity, err = s.Identity(ctx)
-	return err
+	return nil
 }
 
 // addIdentity reads an identity log, which stands for the snapshot's own if that
@@ -181,8 +193,54 @@ func (e *Evidence) addIdentity(ctx context.Context, path string) error {
 	if e.identity, err = identity.Read(f); err != nil {
 		return fmt.Errorf("identity log %s: %w", path, err)
 	}
+	e.known = true
 	e.identitySum, err = e.w.fileDigest(ctx, path, algorithmSHA256)
 	return err
+}
+
+// addCarried reads the identity logs that capture files carry among their packets.
+func (e *Evidence) addCarried(ctx context.Context) error {
+	var logs []identity.Input
+	for i := range e.inputs {
+		blocks, err := carried(ctx, e.inputs[i].path)
+		if err != nil {
+			return err
+		}
+		if len(blocks) > 0 {
+			logs = append(logs, identity.Input{Name: e.inputs[i].label, Reader: bytes.NewReader(slices.Concat(blocks...))})
+		}
+	}
+	if len(logs) == 0 {
+		return nil
+	}
+	var err error
+	if e.identity, err = identity.ReadAll(logs...); err != nil {
+		return fmt.Errorf("identity log of %s: %w", e.Name, err)
+	}
+	if nodes := e.identity.Nodes(); len(nodes) == 1 && len(logs) == len(e.inputs) {
+		e.node = nodes[0] // a recording is of the machine that it tells of
+	}
+	return nil
+}
+
+// carried returns the identity log of a capture file, which is read through only if it has
+// one. What of the packets cannot be read, who reads those will say.
+func carried(ctx context.Context, path string) ([][]byte, error) {
+	r, err := pcapng.Open(path)
+	if err != nil {
+		return nil, nil
+	}
+	defer r.Close()
+	var b packet.Batch
+	for err == nil {
+		if err = r.ReadBatch(&b); len(r.Identity()) == 0 {
+			return nil, nil
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return r.Identity(), nil
 }
 
 // Close releases what the evidence holds.
@@ -201,9 +259,6 @@ func (e *Evidence) Close() error {
 	return err
 }
 
-// Identity returns who had which address when; nil when nothing is known.
-func (e *Evidence) Identity() *identity.Log { return e.identity }
-
 // source is packets, with what is known beside them.
 type source interface {
 	packet.Source
@@ -216,9 +271,12 @@ type source interface {
 }
 
 // captures is capture files as a source.
-type captures struct{ *pcapng.Merged }
+type captures struct {
+	*pcapng.Merged
+	node string // that captured them all; empty when unknown
+}
 
-func (c captures) Nodes() []string { return make([]string, len(c.Origins())) }
+func (c captures) Nodes() []string { return slices.Repeat([]string{c.node}, len(c.Origins())) }
 
 // packets opens the packets, merged by time: all of capture files; of a snapshot those
 // blocks that may have some of sel.
@@ -238,7 +296,7 @@ func (e *Evidence) watchedPackets(ctx context.Context, sel snapshot.Selection, s
 	if err != nil && e.spool != "" {
 		err = retold{err, strings.ReplaceAll(err.Error(), e.spool, e.Name)} // nobody knows the copy
 	}
-	return captures{src}, err
+	return captures{src, e.node}, err
 }
 
 // whole is the selection of all that a snapshot holds.

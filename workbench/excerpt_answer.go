@@ -35,24 +35,39 @@ func (e *Evidence) ask(ctx context.Context, q Query, need need) (asked, *kfl.Pla
 	if err != nil {
 		return nil, nil, err
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	parts, err := e.askPlan(ctx, plan, q, need)
+	return parts, plan, err
+}
+
+// askEarly is ask for who is given what is found meanwhile, too.
+func (e *Evidence) askEarly(ctx context.Context, t *early) (asked, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.early = t
+	defer func() { e.early = nil }()
+	return e.askPlan(ctx, t.plan, t.q, needCalls)
+}
+
+// askPlan is ask with the lock held.
+func (e *Evidence) askPlan(ctx context.Context, plan *kfl.Plan, q Query, need need) (asked, error) {
 	if e.snapshot != nil {
 		parts, err := e.partly(ctx, plan, q, need)
 		if err != nil || parts != nil {
-			return parts, plan, err
+			return parts, err
 		}
 	}
-	x, err := e.index(ctx)
+	x, err := e.indexLocked(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return asked{{x: x}}, plan, nil
+	return asked{{x: x}}, nil
 }
 
 // partly provides the excerpt for a query on a snapshot that was not dissected; nil when it
 // was, or has to be.
 func (e *Evidence) partly(ctx context.Context, plan *kfl.Plan, q Query, need need) (asked, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	if e.opened != nil {
 		return nil, nil
 	}
@@ -153,6 +168,12 @@ func (e *Evidence) coverageOf(a asked) Coverage {
 // join adds the coverage of another part.
 func (c *Coverage) join(o Coverage) {
 	c.Packets, c.Bytes, c.Partial = c.Packets+o.Packets, c.Bytes+o.Bytes, c.Partial || o.Partial
+	for how, n := range o.TLS {
+		if c.TLS == nil {
+			c.TLS = make(map[string]int64)
+		}
+		c.TLS[how] += n
+	}
 	for _, d := range o.Damage {
 		if !slices.Contains(c.Damage, d) {
 			c.Damage = append(c.Damage, d)

@@ -75,6 +75,9 @@ func (e *Evidence) byEnds(ctx context.Context, x *excerpt, ends []kfl.End) error
 	if err != nil || !named {
 		return err
 	}
+	if err := e.know(ctx); err != nil {
+		return err
+	}
 	var sets []map[packet.Addr]bool
 	for i := range ends {
 		set := make(map[packet.Addr]bool)

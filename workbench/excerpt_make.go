@@ -13,6 +13,7 @@ import (
 	"shark/dissector"
 	"shark/dissector/field"
 	"shark/packet"
+	"shark/packet/keylog"
 	"shark/snapshot/cache"
 	"shark/workbench/index"
 )
@@ -164,6 +165,7 @@ func (e *Evidence) makeExcerpt(ctx context.Context, dir, source string, x *excer
 	made, err := e.load(path, source)
 	if err == nil {
 		e.excerpts[path] = made
+		e.early.has(made)
 	}
 	return made, err
 }
@@ -181,17 +183,27 @@ type making struct {
 }
 
 // make dissects part of the packets into an index.
-func (e *Evidence) make(ctx context.Context, m *making) (err error) {
+func (e *Evidence) make(ctx context.Context, m *making) error {
+	keys := e.w.keys()
+	err := e.makeWith(ctx, m, keys)
+	if errors.Is(err, errLateKeys) {
+		keys.Again()
+		err = e.makeWith(ctx, m, keys)
+	}
+	return err
+}
+
+// makeWith is make with a table of secrets, as dissectWith has one.
+func (e *Evidence) makeWith(ctx context.Context, m *making, keys *keylog.Table) (err error) {
+	if err := e.know(ctx); err != nil {
+		return err
+	}
 	src, err := e.packets(ctx, beside)
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	opts := index.Options{Schema: e.w.schema}
-	if e.identity != nil {
-		opts.Resolver = e.identity
-	}
-	out, err := index.Create(m.dir, opts)
+	out, err := e.begin(m.dir, 0)
 	if err != nil {
 		return err
 	}
@@ -202,18 +214,19 @@ func (e *Evidence) make(ctx context.Context, m *making) (err error) {
 	}()
 	progress := Progress{Task: "dissecting", Total: m.total}
 	damage, report, twice, err := e.run(ctx, src, m, dissector.Options{
-		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory,
+		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory, Secrets: keys,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
+			e.early.progress(progress)
 			e.w.cfg.Progress(progress)
 		},
-	}, func(int) dissector.Sink { return m.sink(out.Shard()) })
+	}, func(int) dissector.Sink { return m.sink(e.tee(src, out.Shard())) })
 	if err != nil {
 		return err
 	}
 	var meta index.Meta
-	path := m.name(len(damage) > 0, &meta)
-	if err := e.describe(&meta, src, m, damage, report, twice); err != nil {
+	path := m.name(len(damage) > 0 || e.unnamed != nil, &meta)
+	if err := e.describe(&meta, src, m, damage, report, twice, keys); err != nil {
 		return err
 	}
 	if err := out.Finish(ctx, path, meta); err != nil {

@@ -64,7 +64,7 @@ func town(t testing.TB, w *Workbench) string {
 	if err := os.WriteFile(o.Identity, []byte(log.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return must(w.ImportSnapshot(t.Context(), o))(t).ID
+	return must(w.ImportSnapshot(t.Context(), o, nil))(t).ID
 }
 
 // told are the fields that an excerpt tells as the whole does: of a time, all but those that

@@ -26,6 +26,19 @@ const (
 	Rich
 )
 
+// Plaintext says what becomes of what TLS libraries sent and received, which lies among the
+// packets of a recording as segments on an interface of its own.
+type Plaintext uint8
+
+const (
+	// WithoutPlaintext leaves it out.
+	WithoutPlaintext Plaintext = iota
+	// WithPlaintext writes it beside the packets, on an interface packet.PlaintextInterface.
+	WithPlaintext
+	// PlaintextOnly writes nothing else.
+	PlaintextOnly
+)
+
 // Export asks for packets. A packet must satisfy all that is set.
 type Export struct {
 	KFL      string // packets of the connections that have a matching entry; of a flow, all its connections
@@ -38,6 +51,8 @@ type Export struct {
 	Profile  Profile
 	Secrets  bool // TLS session secrets, which decrypt the packets, are written too, before them
 	Dedupe   bool // of a packet that several interfaces captured, the first sighting only
+
+	Plaintext Plaintext // what becomes of what TLS libraries sent and received
 }
 
 // Exported is what Export wrote.
@@ -48,6 +63,7 @@ type Exported struct {
 	Conns      int   // connections that KFL selected; 0 without KFL
 	OutOfOrder int64 // packets that are earlier than one before them
 	Dropped    int64 // further sightings, with Dedupe
+	Plaintext  int64 // segments of TLS plaintext that were selected and left out
 	Coverage   Coverage
 }
 
@@ -69,6 +85,7 @@ type exporter struct {
 	out      io.Writer // of the only file
 	index    *opened   // with KFL
 	numbers  []uint64  // of the packets that KFL selects
+	twins    *twins    // with KFL, where there is plaintext
 	hints    []string
 	bpf      *filter.Filter
 	from, to int64
@@ -108,7 +125,7 @@ func (x *exporter) prepare(ctx context.Context) error {
 			return usage("%w", err)
 		}
 	}
-	if x.ends, err = x.e.newEnds(q.Workload, q.IP); err != nil {
+	if x.ends, err = x.e.newEnds(ctx, q.Workload, q.IP); err != nil {
 		return err
 	}
 	if q.Node != "" && !slices.Contains(x.e.nodes(), q.Node) {
@@ -116,6 +133,9 @@ func (x *exporter) prepare(ctx context.Context) error {
 	}
 	if q.Format == pcapng.Pcap && (q.Profile == Rich || q.Secrets) {
 		return usage("a pcap file holds packets only: what is rich, and session secrets, are for pcapng")
+	}
+	if q.Format == pcapng.Pcap && q.Plaintext == WithPlaintext {
+		return usage("a pcap file does not tell interfaces apart, so TLS plaintext cannot be among the packets that carried it: write pcapng, or the plaintext only")
 	}
 	if err := x.setWindow(ctx, q); err != nil {
 		return err
@@ -167,7 +187,14 @@ func (x *exporter) ask(ctx context.Context, q Export) error {
 	slices.Sort(conns)
 	conns = slices.Compact(conns)
 	x.result.Conns, x.hints = len(conns), slices.Concat(plan.Hints, u.hints())
-	x.numbers, err = opened.db.Packets(ctx, conns...)
+	if opened.withPlaintext() {
+		if x.twins, conns, err = x.e.newTwins(ctx, opened, conns); err != nil {
+			return err
+		}
+	}
+	if x.numbers, err = opened.db.Packets(ctx, conns...); x.twins != nil {
+		x.twins.numbers = x.numbers
+	}
 	return err
 }
 

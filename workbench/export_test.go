@@ -3,6 +3,7 @@ package workbench
 import (
 	"bytes"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"shark/dissector/field"
 	"shark/packet"
 	"shark/packet/pcapng"
+	"shark/snapshot"
 	"shark/workbench/index"
 )
 
@@ -630,3 +632,30 @@ func TestExportFailsWithItsOutput(t *testing.T) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// TestExportWithoutPackets: what captured nothing still says by what.
+func TestExportWithoutPackets(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.pcap")
+	replace(t, empty, []byte("\xd4\xc3\xb2\xa1\x02\x00\x04\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04\x00\x01\x00\x00\x00"), time.Now().Add(-time.Hour))
+	w := newBench(t)
+	m := importSnapshot(t, w, snapshot.ImportOptions{Files: []string{empty}, Name: "empty"})
+	for _, ref := range []string{empty, m.ID} {
+		for _, profile := range []Profile{Portable, Rich} {
+			path, x := export(t, open(t, w, ref), Export{Profile: profile})
+			if x.Packets != 0 {
+				t.Errorf("%s: %d packets", ref, x.Packets)
+			}
+			src := must(pcapng.OpenFiles(path))(t)
+			var b packet.Batch
+			if err := src.ReadBatch(&b); err != io.EOF {
+				t.Error(err)
+			}
+			if list := src.Interfaces(); len(list) != 1 || list[0].Link != packet.Ethernet {
+				t.Errorf("%s, profile %v: interfaces %+v", ref, profile, list)
+			}
+			if err := src.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

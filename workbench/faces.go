@@ -2,6 +2,7 @@ package workbench
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"shark/packet"
@@ -18,19 +19,26 @@ type uniform struct {
 	open     bool // there are several snap lengths: none is stated
 }
 
+// leftOut stands for the place of an interface whose packets are not written.
+const leftOut = math.MaxUint32
+
 // faces says under which interface of the file the packets of the input's are written.
 //
 // In a portable file each node has one interface; so has each interface of capture files,
 // which name no node. All have one link type and one snap length. In a rich one each that
-// the input describes has one, and more are added for the pods.
+// the input describes has one, and more are added for the pods. What TLS libraries sent and
+// received keeps an interface of its own in both: it has the addresses and ports of the packets
+// that carried it, and numbers of its own.
 type faces struct {
-	rich    bool
-	uniform uniform
+	rich      bool
+	uniform   uniform
+	plaintext Plaintext // what of it is written
 
 	in    []packet.Interface
 	nodes []string           // of each of in
+	plain []bool             // whether each of in is of what TLS libraries sent and received
 	same  []uint32           // for each of in, the first that is the same
-	of    []uint32           // for each of in, its place in out
+	of    []uint32           // for each of in, its place in out, or leftOut
 	out   []packet.Interface // as they are written
 	from  []uint32           // for each of out, the first of in
 	known map[described]uint32
@@ -69,12 +77,15 @@ func (f *faces) read(src *selection) error {
 // add finds the interface to write the packets of interface i under.
 func (f *faces) add(i, file uint32) {
 	same, at := f.first(i, file), -1
-	f.same = append(f.same, same)
+	f.same, f.plain = append(f.same, same), append(f.plain, f.in[i].Name == packet.PlaintextInterface)
 	switch {
+	case f.plain[i] && f.plaintext == WithoutPlaintext, !f.plain[i] && f.plaintext == PlaintextOnly:
+		f.of = append(f.of, leftOut)
+		return
 	case same != i:
 		at = int(f.of[same])
 	case !f.rich && f.nodes[i] != "":
-		at = slices.IndexFunc(f.from, func(j uint32) bool { return f.nodes[j] == f.nodes[i] })
+		at = slices.IndexFunc(f.from, func(j uint32) bool { return f.nodes[j] == f.nodes[i] && f.plain[j] == f.plain[i] })
 	}
 	if at < 0 {
 		at = len(f.out)
@@ -135,17 +146,20 @@ func (f *faces) settle() error {
 		f.settled = true
 		return nil
 	}
-	u := f.uniform
-	for _, i := range f.in {
-		u.ethernet = u.ethernet || i.Link != f.in[0].Link
-		u.open = u.open || u.ethernet || i.SnapLen != f.in[0].SnapLen
+	u, link, snap := f.uniform, packet.Ethernet, uint32(0) // of what has no interface that is written
+	for at, i := range f.written() {
+		if at == 0 {
+			link, snap = i.Link, i.SnapLen
+		}
+		u.ethernet = u.ethernet || i.Link != link
+		u.open = u.open || u.ethernet || i.SnapLen != snap
 	}
 	if f.settled && u != f.uniform {
 		f.uniform = u
 		return errLate
 	}
 	f.uniform, f.settled = u, true
-	f.link, f.snap = f.in[0].Link, f.in[0].SnapLen
+	f.link, f.snap = link, snap
 	if u.ethernet {
 		f.link = packet.Ethernet
 	}
@@ -157,6 +171,19 @@ func (f *faces) settle() error {
 	}
 	return nil
 }
+
+// written lists those of the input's interfaces whose packets are written.
+func (f *faces) written() (list []*packet.Interface) {
+	for i := range f.in {
+		if f.of[i] != leftOut {
+			list = append(list, &f.in[i])
+		}
+	}
+	return list
+}
+
+// leavesOut tells whether the packets of interface i are not written.
+func (f *faces) leavesOut(i uint32) bool { return f.of[i] == leftOut }
 
 // outgrown tells whether a packet is longer than the snap length that a portable file
 // states, which some captures do not keep to. It states none from then on.
@@ -198,7 +225,7 @@ func (f *faces) count() {
 		f.out[i].Received, f.out[i].Dropped = nil, nil
 	}
 	for i := range last {
-		if f.same[i] != uint32(i) {
+		if f.same[i] != uint32(i) || f.of[i] == leftOut {
 			continue
 		}
 		out := &f.out[f.of[i]]

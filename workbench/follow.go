@@ -31,7 +31,7 @@ type Followed struct {
 }
 
 // Follow calls begin and then visit with what the two sides of an entry's
-// connection sent, in order. The first error of either ends it.
+// connection sent, in order: of TLS that could be read with secrets, what was said in it. The first error of either ends it.
 func (e *Evidence) Follow(ctx context.Context, id int64, begin func(Followed) error, visit func(Chunk) error) error {
 	x, err := e.indexOfEntry(ctx, id)
 	if err != nil {
@@ -67,7 +67,14 @@ func (e *Evidence) Follow(ctx context.Context, id int64, begin func(Followed) er
 	if err := begin(ends); err != nil {
 		return err
 	}
-	_, err = dissector.Run(ctx, e.inOrder(x, src), dissector.Options{Memory: e.w.cfg.Memory, Tap: f}, func(int) dissector.Sink { return nothing{} })
+	opts := dissector.Options{Memory: e.w.cfg.Memory, Tap: f}
+	if f.clear {
+		opts.Protocols, opts.TapClear = e.w.choice.list, true
+		if opts.Secrets, err = e.allKeys(ctx, x); err != nil {
+			return err
+		}
+	}
+	_, err = dissector.Run(ctx, e.inOrder(x, src), opts, func(int) dissector.Sink { return nothing{} })
 	if f.err != nil {
 		return f.err
 	}
@@ -82,7 +89,8 @@ func (nothing) Entry(*dissector.Entry) error { return nil }
 // follower hears one connection.
 type follower struct {
 	conn   uint64
-	client int // direction in which the client sends, of those that the dissector counts
+	client int  // direction in which the client sends, of those that the dissector counts
+	clear  bool // what it says in TLS is followed
 	visit  func(Chunk) error
 	cancel context.CancelCauseFunc
 	err    error
@@ -103,6 +111,8 @@ func (f *follower) ends(ctx context.Context, e *Evidence, x *opened, numbers []u
 			return out, err
 		}
 		ip, port = r.Value(field.SrcIP.Field).(string), r.Value(field.SrcPort.Field).(int64)
+		how, _ := r.Value(field.ConnTLS.Field).(string)
+		f.clear = how == "decrypted" || how == "partly"
 		out.Client = endText(ip, port)
 		out.Server = endText(r.Value(field.DstIP.Field).(string), r.Value(field.DstPort.Field).(int64))
 	}

@@ -1,14 +1,22 @@
 package workbench
 
-import "shark/snapshot/identity"
+import (
+	"context"
+
+	"shark/snapshot/identity"
+)
 
 // Workloads lists the pods and services that the filter selects, with the
 // addresses they had.
-func (e *Evidence) Workloads(f identity.WorkloadFilter) ([]identity.Workload, error) {
-	if e.identity == nil {
+func (e *Evidence) Workloads(ctx context.Context, f identity.WorkloadFilter) ([]identity.Workload, error) {
+	log, err := e.log(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
 		return nil, e.nameless()
 	}
-	found, err := e.identity.Workloads(f)
+	found, err := log.Workloads(f)
 	if err != nil {
 		return nil, usage("%w", err) // nothing but the filter can be wrong
 	}
@@ -16,11 +24,15 @@ func (e *Evidence) Workloads(f identity.WorkloadFilter) ([]identity.Workload, er
 }
 
 // IPs lists the addresses that the filter selects, with who had them.
-func (e *Evidence) IPs(f identity.IPFilter) ([]identity.IPInfo, error) {
-	if e.identity == nil {
+func (e *Evidence) IPs(ctx context.Context, f identity.IPFilter) ([]identity.IPInfo, error) {
+	log, err := e.log(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if log == nil {
 		return nil, e.nameless()
 	}
-	found, err := e.identity.IPs(f)
+	found, err := log.IPs(f)
 	if err != nil {
 		return nil, usage("%w", err)
 	}

@@ -10,6 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"shark/packet"
+	"shark/packet/pcapng"
+	"shark/snapshot"
 	"shark/snapshot/identity"
 )
 
@@ -62,7 +65,7 @@ func TestNamesInEntries(t *testing.T) {
 
 func TestWorkloadsAndIPs(t *testing.T) {
 	e := shop(t, newBench(t), cluster(t))
-	list := must(e.Workloads(identity.WorkloadFilter{Namespace: "shop"}))(t)
+	list := must(e.Workloads(t.Context(), identity.WorkloadFilter{Namespace: "shop"}))(t)
 	var names []string
 	for _, w := range list {
 		names = append(names, string(w.Kind)+" "+w.Name)
@@ -70,22 +73,22 @@ func TestWorkloadsAndIPs(t *testing.T) {
 	if !slices.Equal(names, []string{"pod cart-1", "pod pay-1", "service payment"}) {
 		t.Errorf("workloads %q", names)
 	}
-	ips := must(e.IPs(identity.IPFilter{IP: "10.0.0.1"}))(t)
+	ips := must(e.IPs(t.Context(), identity.IPFilter{IP: "10.0.0.1"}))(t)
 	if len(ips) != 1 || len(ips[0].Records) != 2 || ips[0].Records[0].Name != "cart-1" || ips[0].Records[1].Name != "thief" {
 		t.Errorf("addresses %+v", ips)
 	}
-	if _, err := e.Workloads(identity.WorkloadFilter{NameRegex: "("}); !errors.Is(err, ErrUsage) {
+	if _, err := e.Workloads(t.Context(), identity.WorkloadFilter{NameRegex: "("}); !errors.Is(err, ErrUsage) {
 		t.Errorf("a wrong expression: %v", err)
 	}
-	if _, err := e.IPs(identity.IPFilter{IP: "10.0.0"}); !errors.Is(err, ErrUsage) {
+	if _, err := e.IPs(t.Context(), identity.IPFilter{IP: "10.0.0"}); !errors.Is(err, ErrUsage) {
 		t.Errorf("a wrong address: %v", err)
 	}
 	w := newBench(t)
 	without := open(t, w, "../testdata/http/server.pcap")
-	if _, err := without.Workloads(identity.WorkloadFilter{}); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "--identity") {
+	if _, err := without.Workloads(t.Context(), identity.WorkloadFilter{}); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "--identity") {
 		t.Errorf("without a log: %v", err)
 	}
-	if _, err := without.IPs(identity.IPFilter{}); !errors.Is(err, ErrUsage) {
+	if _, err := without.IPs(t.Context(), identity.IPFilter{}); !errors.Is(err, ErrUsage) {
 		t.Errorf("without a log: %v", err)
 	}
 	if c := without.IdentityCoverage(); c.Partial {
@@ -125,5 +128,66 @@ func TestDamagedIdentityLog(t *testing.T) {
 		if text := strings.Join(c.Notes, "\n"); !c.Partial || strings.Count(text, "identity log, line 1") != 1 || strings.Contains(text, "identity log: identity log") {
 			t.Errorf("%+v", c)
 		}
+	}
+}
+
+// carrying is the capture file with an identity log among its packets.
+func carrying(t testing.TB, capture, log string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "recorded.pcapng")
+	var out bytes.Buffer
+	w := must(pcapng.NewWriter(&out, pcapng.Options{}))(t)
+	lines := must(os.ReadFile(log))(t)
+	half := bytes.IndexByte(lines, '\n') + 1
+	if err := w.WriteIdentity(lines[:half]); err != nil {
+		t.Fatal(err)
+	}
+	in := must(pcapng.Open(capture))(t)
+	defer in.Close()
+	var b packet.Batch
+	for in.ReadBatch(&b) == nil {
+		for i := range b.Records {
+			if err := w.Write(&b.Records[i], in.Interfaces()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := errors.Join(w.WriteIdentity(lines[half:]), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	replace(t, path, out.Bytes(), time.Now().Add(-time.Hour))
+	return path
+}
+
+// A capture file that carries an identity log answers as one with a log beside it, and as
+// the snapshot made of it; a log that is given stands for the one it carries.
+func TestCarriedNames(t *testing.T) {
+	w := newBench(t)
+	capture := conversationOf(t, nil, "GET /pay HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	path := carrying(t, capture, cluster(t))
+	const kfl = `http && src.pod.name == "cart-1" && dst.service.name == "payment"`
+	e := open(t, w, path)
+	if n := len(ids(t, e, kfl)); n != 1 {
+		t.Errorf("%d calls of the cart's", n)
+	}
+	if found := must(e.Workloads(t.Context(), identity.WorkloadFilter{}))(t); len(found) != 4 {
+		t.Errorf("%d workloads", len(found))
+	}
+	if out := command(t, "tshark", "-r", path); strings.Count(out, "\n") != len(packetsOf(t, capture)) {
+		t.Errorf("tshark shows other packets:\n%s", out)
+	}
+	other := filepath.Join(t.TempDir(), "other.jsonl")
+	replace(t, other, []byte(`{"time":"2001-01-01T00:00:00Z","op":"upsert","kind":"pod","namespace":"shop","name":"someone","addresses":["10.0.0.1"]}`+"\n"), time.Now().Add(-time.Hour))
+	e = must(w.Open(t.Context(), []string{path}, OpenOptions{Identity: other}))(t)
+	t.Cleanup(func() { e.Close() })
+	if n := len(ids(t, e, `http && src.pod.name == "someone"`)); n != 1 {
+		t.Errorf("%d calls of whom the log that was given names", n)
+	}
+	dir := t.TempDir()
+	store := must(snapshot.OpenStore(t.Context(), dir))(t)
+	m := must(store.Import(t.Context(), snapshot.ImportOptions{Files: []string{path}}, nil))(t)
+	w = newBench(t, func(c *Config) { c.Store = dir })
+	if n := len(ids(t, open(t, w, m.ID), kfl)); n != 1 {
+		t.Errorf("%d calls of the cart's in the snapshot", n)
 	}
 }

@@ -35,7 +35,7 @@ func (x *exporter) readAll(ctx context.Context) error {
 	*x.result = Exported{Conns: x.result.Conns}
 	x.pass = pass{
 		extras: extras{format: x.q.Format, decrypt: x.q.Secrets},
-		faces:  faces{rich: x.rich != nil, uniform: x.faces.uniform},
+		faces:  faces{rich: x.rich != nil, uniform: x.faces.uniform, plaintext: x.q.Plaintext},
 		unfit:  make(map[packet.LinkType]int64),
 	}
 	if x.rich != nil {
@@ -90,13 +90,17 @@ func (x *exporter) again() error {
 }
 
 // source opens the packets. Those that KFL selects can be gone to directly, unless
-// the input holds something beside packets that is to be kept.
+// the input holds something beside packets that is to be kept. Plaintext is found as it comes:
+// an index does not have that of connections which could be read.
 func (x *exporter) source(ctx context.Context) (*selection, error) {
-	if x.index == nil {
+	if x.index == nil || x.looks() {
 		return x.e.everything(ctx, x.selection())
 	}
 	return x.e.selection(ctx, x.index, x.numbers, x.index.account.Extras)
 }
+
+// looks tells whether all packets are looked at for those that KFL selects.
+func (x *exporter) looks() bool { return x.twins != nil && x.q.Plaintext != WithoutPlaintext }
 
 // batch takes over what is known by now, counts packets, and writes those that are asked
 // for, and before them what was met beside packets.
@@ -114,10 +118,16 @@ func (x *exporter) batch(src *selection, recs []packet.Record) error {
 		}
 	}
 	x.count(recs)
-	all := x.q.Node == "" && x.bpf == nil && x.ends == nil
+	all := x.q.Node == "" && x.bpf == nil && x.ends == nil && !x.looks()
 	for i := range recs {
 		r := &recs[i]
 		if r.Time < x.from || r.Time >= x.to && x.to != math.MaxInt64 || !all && !x.selects(r) {
+			continue
+		}
+		if x.faces.leavesOut(r.Interface) {
+			if x.q.Plaintext == WithoutPlaintext {
+				x.result.Plaintext++
+			}
 			continue
 		}
 		id := x.dedupe.first(r)
@@ -224,6 +234,9 @@ func (x *exporter) finish(src *selection) error {
 	if err := x.outside(); err != nil {
 		return err
 	}
+	if err := x.faces.read(src); err != nil { // those without packets
+		return err
+	}
 	if err := x.faces.settle(); err != nil {
 		return err
 	}
@@ -291,6 +304,9 @@ func (x *exporter) notes() []string {
 	for _, link := range slices.Sorted(maps.Keys(x.unfit)) {
 		notes = append(notes, fmt.Sprintf("%s of link type %d left out, which do not go into Ethernet; --profile rich has them", Count(x.unfit[link], "packets"), link))
 	}
+	if n := x.result.Plaintext; n > 0 {
+		notes = append(notes, Count(n, "segments")+" of TLS plaintext left out: --plaintext puts them in")
+	}
 	if x.rich != nil {
 		notes = append(notes, x.rich.notes()...)
 	}
@@ -330,6 +346,9 @@ func (x *exporter) count(recs []packet.Record) {
 // type, which else would silently match nothing.
 func (x *exporter) check(interfaces []packet.Interface) error {
 	for ; x.bpf != nil && x.checked < len(interfaces); x.checked++ {
+		if x.checked < len(x.faces.of) && x.faces.leavesOut(uint32(x.checked)) {
+			continue
+		}
 		if err := x.bpf.Check(interfaces[x.checked].Link); err != nil {
 			return usage("%w", err)
 		}
@@ -344,6 +363,9 @@ func (x *exporter) selects(r *packet.Record) bool {
 		return false
 	}
 	if x.bpf != nil && !x.bpf.Match(r.Link, r.Data, r.OrigLen) {
+		return false
+	}
+	if x.looks() && !x.twins.selects(r, x.faces.plain[r.Interface]) {
 		return false
 	}
 	return x.ends.match(r)

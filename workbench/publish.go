@@ -52,10 +52,11 @@ func (e *Evidence) publish(ctx context.Context, name, path string) (published bo
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	ordered := filepath.Join(dir, "index.db")
-	if err := index.Gather(ctx, path, ordered); err != nil {
+	guide, err := index.Gather(ctx, path, ordered)
+	if err != nil {
 		return false, err
 	}
-	return e.snapshot.Publish(ctx, name, "shark "+e.w.cfg.Version, ordered, func(done, total int64) {
+	return e.snapshot.Publish(ctx, name, "shark "+e.w.cfg.Version, ordered, guide, func(done, total int64) {
 		e.w.cfg.Progress(Progress{Task: "publishing", Bytes: done, Total: total, Done: done == total})
 	})
 }
@@ -90,7 +91,7 @@ func (e *Evidence) openPublished(ctx context.Context, source string) error {
 	if err != nil {
 		return err
 	}
-	db, err := index.OpenAt(ctx, r, e.w.schema)
+	db, err := index.OpenAt(ctx, r, r.Dissection.Shards[0].Guide, e.w.schema)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func TestEstimate(t *testing.T) {
 	m := importSnapshot(t, w, snapshot.ImportOptions{Files: []string{"../testdata/http/server.pcap", "../testdata/dns/records.pcap", "../testdata/http2/web.pcap"}, Name: "outage"})
 	for name, q := range map[string]Export{
 		"all":     {},
-		"window":  {From: When{At: time.Unix(1, 0)}, To: When{At: time.Unix(2, 0)}},
+		"window":  {From: When{At: m.Nodes[0].Got.From}, To: When{At: m.Nodes[0].Got.From.Add(time.Millisecond)}},
 		"address": {IP: "127.0.0.1"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -29,6 +29,9 @@ type Answer struct {
 	// Hints say what probably was not meant; when the rows have been read, also on
 	// how many entries the query could not be decided.
 	Hints []string
+	// Pause is called, if it is set, when all that was found so far has been read, and more may
+	// be found later.
+	Pause func()
 }
 
 // Query answers a query.
@@ -108,12 +111,17 @@ func (e *Evidence) plan(ctx context.Context, expr string) (*opened, *kfl.Plan, e
 
 // options checks the window asked for against the one there is.
 func (e *Evidence) options(parts asked, q Query) (index.QueryOptions, error) {
+	c := e.coverageOf(parts)
+	return e.optionsIn(q, c.From, c.To)
+}
+
+// optionsIn is options for what was recorded from first to last.
+func (e *Evidence) optionsIn(q Query, first, last time.Time) (index.QueryOptions, error) {
 	o := index.QueryOptions{Limit: q.Limit, Newest: q.Newest, After: q.After}
 	if q.Limit < 0 {
 		return o, usage("a limit of %d entries makes no sense", q.Limit)
 	}
-	c := e.coverageOf(parts)
-	from, to, err := e.window(q.From, q.To, c.From, c.To)
+	from, to, err := e.window(q.From, q.To, first, last)
 	if err != nil {
 		return o, err
 	}
@@ -128,6 +136,11 @@ func (e *Evidence) options(parts asked, q Query) (index.QueryOptions, error) {
 
 // asked is the coverage of an answer about the window from options.
 func (e *Evidence) asked(parts asked, o index.QueryOptions) Coverage {
+	return e.coverageOf(parts).about(o)
+}
+
+// about returns c as the coverage of an answer about the window of o.
+func (c Coverage) about(o index.QueryOptions) Coverage {
 	var from, to time.Time
 	if o.From != 0 {
 		from = time.Unix(0, o.From)
@@ -135,7 +148,7 @@ func (e *Evidence) asked(parts asked, o index.QueryOptions) Coverage {
 	if o.To != 0 {
 		to = time.Unix(0, o.To)
 	}
-	return e.coverageOf(parts).within(from, to)
+	return c.within(from, to)
 }
 
 // Stats asks for aggregates.

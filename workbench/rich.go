@@ -59,6 +59,9 @@ type talk struct {
 
 // richness finds out about all connections and addresses of the evidence in a window.
 func (e *Evidence) richness(ctx context.Context, window [2]time.Time) (*richness, error) {
+	if err := e.know(ctx); err != nil {
+		return nil, err
+	}
 	r := &richness{
 		finder: newPodFinder(e.identity), faces: make(map[podFace]uint32),
 		talks: make(map[packet.Flow][]*talk), known: make(map[uint64]*talk),
@@ -262,7 +265,7 @@ func (r *richness) begin(x *extras) {
 // mark puts a packet that came by interface in under that of its pod, the id of its
 // sightings on it, and the comment of its connection, if no packet had that yet.
 func (r *richness) mark(rec *packet.Record, in uint32, id uint64, f *faces) {
-	if space, name := r.finder.here(rec, f.nodes[in]); name != "" {
+	if space, name := r.finder.here(rec, f.nodes[in]); name != "" && !f.plain[in] {
 		rec.Interface = r.face(podFace{f.same[in], space, name}, f)
 	}
 	rec.Options = identified(rec, id)

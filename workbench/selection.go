@@ -152,7 +152,7 @@ func (s *selection) skip() error {
 		return next.Close()
 	}
 	err = s.src.Close()
-	s.src = captures{next}
+	s.src = captures{next, s.e.node}
 	return err
 }
 

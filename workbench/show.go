@@ -88,7 +88,11 @@ func (e *Evidence) fill(ctx context.Context, x *opened, d *Detail, p place, body
 	}
 	defer func() { src.Close() }() // only read from
 	want := &wanted{place: p, body: body, detail: d}
-	opts := dissector.Options{Protocols: e.w.choice.list, Memory: e.w.cfg.Memory, Detail: true}
+	keys, err := e.allKeys(ctx, x)
+	if err != nil {
+		return err
+	}
+	opts := dissector.Options{Protocols: e.w.choice.list, Memory: e.w.cfg.Memory, Detail: true, Secrets: keys}
 	_, err = dissector.Run(ctx, e.inOrder(x, src), opts, func(int) dissector.Sink { return want })
 	switch {
 	case want.found:

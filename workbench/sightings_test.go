@@ -35,7 +35,7 @@ func TestTwoNodesDissected(t *testing.T) {
 		})
 		a, b := twoNodes(t, w)
 		bench := newBench(t)
-		_, err := bench.ImportSnapshot(t.Context(), snapshot.ImportOptions{Files: []string{"node-a=" + a, "node-b=" + b}, Name: "both"})
+		_, err := bench.ImportSnapshot(t.Context(), snapshot.ImportOptions{Files: []string{"node-a=" + a, "node-b=" + b}, Name: "both"}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -68,7 +68,11 @@ func (e *Evidence) ExportSplit(ctx context.Context, q Export, by Split, files Fi
 			return nil, usage("files of %s make no sense", by.Every)
 		}
 	case ByPod:
-		if e.identity == nil {
+		log, err := e.log(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if log == nil {
 			return nil, usage("there is no identity log that says which pod had which address; give one with --identity")
 		}
 	default:

@@ -5,17 +5,38 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
 	"shark/snapshot"
 )
 
-// ImportSnapshot keeps capture files as a snapshot of the store.
-func (w *Workbench) ImportSnapshot(ctx context.Context, o snapshot.ImportOptions) (*snapshot.Manifest, error) {
+// ImportSnapshot keeps capture files as a snapshot of the store. The file - is stdin, alone.
+func (w *Workbench) ImportSnapshot(ctx context.Context, o snapshot.ImportOptions, stdin io.Reader) (_ *snapshot.Manifest, err error) {
+	if i := slices.IndexFunc(o.Files, isStdin); i >= 0 {
+		if len(o.Files) > 1 || stdin == nil {
+			return nil, usage("standard input goes alone")
+		}
+		dir, err := os.MkdirTemp("", "shark-import-*")
+		if err != nil {
+			return nil, fmt.Errorf("copying standard input: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+		node, _, named := strings.Cut(o.Files[i], "=")
+		if !named {
+			node = "stdin"
+		}
+		path, err := spool(ctx, dir, stdin)
+		if err != nil {
+			return nil, err
+		}
+		o.Files = []string{node + "=" + path}
+	}
 	s, err := snapshot.OpenStore(ctx, w.cfg.Store)
 	if err != nil {
 		return nil, err
@@ -26,6 +47,23 @@ func (w *Workbench) ImportSnapshot(ctx context.Context, o snapshot.ImportOptions
 	return s.Import(ctx, o, func(p snapshot.Progress) {
 		w.cfg.Progress(Progress{Task: "importing", Packets: int64(p.Packets), Bytes: p.Bytes, Total: p.Total})
 	})
+}
+
+// isStdin tells whether an argument of an import is standard input.
+func isStdin(file string) bool { return file == "-" || strings.HasSuffix(file, "=-") }
+
+// spool copies standard input to a file in a folder: it is read more than once.
+func spool(ctx context.Context, dir string, in io.Reader) (path string, err error) {
+	path = filepath.Join(dir, "stdin")
+	f, err := os.Create(path)
+	if err == nil {
+		_, err = copyContext(ctx, f, in)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
+		return "", fmt.Errorf("copying standard input: %w", err)
+	}
+	return path, nil
 }
 
 // CreateSnapshot keeps a window of recordings as a snapshot of the store. Times that are
@@ -55,8 +93,13 @@ func (w *Workbench) CreateSnapshot(ctx context.Context, o snapshot.CreateOptions
 // recorded.
 func recordedWindow(list []snapshot.Recording, from, to When) (a, b time.Time, err error) {
 	var first, last time.Time
+	var away []error
 	for _, r := range list {
 		f, l, err := r.Span()
+		if errors.Is(err, snapshot.ErrAway) { // the others may have the window
+			away = append(away, err)
+			continue
+		}
 		if err != nil {
 			return a, b, err
 		}
@@ -66,6 +109,9 @@ func recordedWindow(list []snapshot.Recording, from, to When) (a, b time.Time, e
 		if l.After(last) {
 			last = l
 		}
+	}
+	if first.IsZero() && len(away) > 0 {
+		return a, b, errors.Join(away...)
 	}
 	if first.IsZero() {
 		return a, b, fmt.Errorf("%w: nothing is recorded", ErrOutside)

@@ -16,7 +16,7 @@ import (
 
 func importSnapshot(t testing.TB, w *Workbench, o snapshot.ImportOptions) *snapshot.Manifest {
 	t.Helper()
-	return must(w.ImportSnapshot(t.Context(), o))(t)
+	return must(w.ImportSnapshot(t.Context(), o, nil))(t)
 }
 
 // nodeless returns entries without what only a snapshot knows, and without the numbers of

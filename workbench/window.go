@@ -59,7 +59,28 @@ func (e *Evidence) window(from, to When, first, last time.Time) (a, b time.Time,
 	if !first.IsZero() && (!a.IsZero() && a.After(last) || !b.IsZero() && !b.After(first)) {
 		return a, b, fmt.Errorf("%w: %s has packets from %s to %s", ErrOutside, e.Name, text(first.UTC()), text(last.UTC()))
 	}
+	if !e.recordedIn(a, b) {
+		return a, b, fmt.Errorf("%w: no node of %s has packets from %s to %s", ErrOutside, e.Name, text(a.UTC()), text(b.UTC()))
+	}
 	return a, b, nil
+}
+
+// recordedIn tells whether some node may have packets in [a, b), where zero is no limit: those
+// of a snapshot may have been captured one after the other, with time between them.
+func (e *Evidence) recordedIn(a, b time.Time) bool {
+	if e.snapshot == nil || a.IsZero() || b.IsZero() {
+		return true
+	}
+	some := false
+	for _, n := range e.snapshot.Manifest.Nodes {
+		if n.Got == nil {
+			continue
+		}
+		if some = true; n.Got.From.Before(b) && !n.Got.To.Before(a) {
+			return true
+		}
+	}
+	return !some
 }
 
 // in is the time that w means in what was recorded from first to last; day is the

@@ -58,7 +58,10 @@ type Config struct {
 	// Protocols are the names of those to look for, +name to add one to the usual ones,
 	// -name to leave one out; nil: the usual ones.
 	Protocols []string
-	NoFetch   bool // do not use index databases that are published with snapshots
+	// KeyLog is the path of a file with secrets of TLS sessions, as SSLKEYLOGFILE names one, to
+	// use besides those that the packets come with.
+	KeyLog  string
+	NoFetch bool // do not use index databases that are published with snapshots
 	// Partial tells when a question is answered from part of a snapshot: PartialAuto, which is
 	// also the empty one, PartialAlways or PartialNever.
 	Partial string
@@ -82,6 +85,7 @@ type Workbench struct {
 	cache     *cache.Cache
 	protocols []*dissector.Protocol // that there are
 	choice    choice                // those to look for
+	keyLog    []byte                // secrets given by hand
 	partial   string
 	margins   margins
 	catalogue *field.Catalogue
@@ -113,6 +117,9 @@ func New(cfg Config) (*Workbench, error) {
 	w := &Workbench{cfg: cfg, margins: usualMargins, cache: cache.New(cfg.Cache, cmp.Or(cfg.CacheSize, DefaultCacheSize)), protocols: append(slices.Concat(protocol.All(), protocol.Transports()), dissector.ConnProtocol, dissector.FlowProtocol)}
 	var err error
 	if w.choice, err = choose(cfg.Protocols); err != nil {
+		return nil, err
+	}
+	if w.keyLog, err = readKeyLog(cfg.KeyLog); err != nil {
 		return nil, err
 	}
 	if w.partial, err = partialOf(cfg.Partial); err != nil {

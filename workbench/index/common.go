@@ -54,10 +54,12 @@ func (s *Schema) addCommons() {
 		without("has_request", stateNoRequest), without("has_response", stateNoResponse), state("one_way", stateOneWay),
 		truth("succeeded", fmt.Sprintf("e.state & %d = 0", stateNoResponse|stateFailed)),
 		integer("lost_bytes", "e.lost"), integer("first_packet", "e.first_packet"), integer("last_packet", "e.first_packet + e.packet_span"),
-		truth("has_pcap", "e.first_packet <> 0"), text("capture_source", "'unspecified'"),
+		truth("has_pcap", "e.first_packet <> 0"), state("tls", stateTLS), linked(text("capture_source", ofInterface(captureSQL, "'unspecified'"))),
 		linked(integer("vlan", "CASE WHEN l.vlan > 0 THEN l.vlan - 1 END")),
 		linked(text("tunnel", tunnelSQL())), linked(integer("tunnel_id", "l.tunnel_id")), linked(integer("interface", fmt.Sprintf("CASE WHEN l.interface < %d THEN l.interface END", uint32(dissector.NoInterface)))),
-		linked(text("node_name", "(SELECT nullif(node, '') FROM interfaces WHERE interfaces.id = l.interface)")),
+		linked(text("node_name", ofInterface("node", "''"))), linked(text("node_id", ofInterface("node", "''"))), linked(text("node_ip", ofInterface("node_ip", "''"))),
+		linked(text("worker", ofInterface("CASE WHEN "+captureSQL+" <> 'unspecified' THEN node ELSE '' END", "''"))),
+		linked(common{name: "node", sql: ofInterface("CASE WHEN node <> '' THEN json_object('name', node, 'ip', node_ip) ELSE '{}' END", "'{}'"), kind: field.Map, decode: object}),
 	}
 	const doubts = dissector.MarkTruncated | dissector.MarkResumed | dissector.MarkUnpaired | dissector.MarkEvicted
 	out = append(out, truth("complete", fmt.Sprintf("e.state & %d = 0 AND e.lost = 0 AND (e.state & %d <> 0 OR e.state & %d = 0)", doubts*stateMarks, stateOneWay, stateNoRequest|stateNoResponse)))
@@ -84,6 +86,16 @@ func (s *Schema) addCommons() {
 	for i, c := range s.commons {
 		s.byName[c.name] = i
 	}
+}
+
+// captureSQL tells how packets of an interface were captured: the recorder names interfaces
+// of plaintext so, and describes others by their network namespaces.
+const captureSQL = "CASE WHEN name = '" + packet.PlaintextInterface + "' THEN 'ebpf_tls' WHEN description GLOB 'netns [0-9]*' THEN 'af_packet' ELSE 'unspecified' END"
+
+// ofInterface is an expression on the interface that an entry was captured on, and what it is
+// if that is not known.
+func ofInterface(sql, unknown string) string {
+	return "ifnull((SELECT " + sql + " FROM interfaces WHERE interfaces.id = l.interface), " + unknown + ")"
 }
 
 // peer lists the variables of one side of an entry.

@@ -50,6 +50,7 @@ type DB struct {
 	uri    string // of a file of this machine
 	file   File   // that lies elsewhere, which SQLite reads by vfs; else nil
 	vfs    string
+	guide  *guide // nil: none
 	schema *Schema
 	meta   *Meta
 

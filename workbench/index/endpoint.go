@@ -23,11 +23,11 @@ const (
 	maxName  = 255
 )
 
-// Resolver says who had an address at a time, in ns since 1970. The writer calls
-// it from one goroutine, with times that do not fall. Owners may share their maps,
+// Resolver says who was at an end of a conversation at a time, in ns since 1970. The writer
+// calls it from one goroutine, with times that do not fall. Owners may share their maps,
 // which must not change any more.
 type Resolver interface {
-	Lookup(a packet.Addr, t int64) identity.Owner
+	Owner(e *identity.End, t int64) identity.Owner
 }
 
 // unresolved is what every address is without a Resolver.
@@ -38,7 +38,7 @@ type endpoints struct {
 	resolver Resolver
 	rows     *tables
 	names    names
-	last     map[packet.Addr]*endpoint // the newest of each address
+	last     map[packet.Addr]*endpoint // those of each address, the newest first
 	ids      map[string]int64          // by all columns
 	next     int64
 	key      []byte
@@ -47,8 +47,13 @@ type endpoints struct {
 type endpoint struct {
 	owner identity.Owner
 	id    int64
-	gone  bool // its address has another name since
+	gone  bool      // its address has another name since
+	next  *endpoint // another of the same address
 }
+
+// maxAlike is how many endpoints of one address are looked through before it is looked for
+// among all.
+const maxAlike = 8
 
 func newEndpoints(r Resolver, rows *tables) *endpoints {
 	return &endpoints{
@@ -66,31 +71,38 @@ func (x *endpoints) until(t int64) {
 }
 
 func (x *endpoints) renamed(a packet.Addr) {
-	if e := x.last[a]; e != nil {
+	for e := x.last[a]; e != nil; e = e.next {
 		e.gone = true
 	}
+	delete(x.last, a)
 }
 
-// still tells whether an address that was e is so at t.
-func (x *endpoints) still(e *endpoint, a *packet.Addr, t int64) bool {
+// still tells whether an end that was e is so at t.
+func (x *endpoints) still(e *endpoint, end *identity.End, t int64) bool {
 	if e.gone || x.resolver == nil {
 		return !e.gone
 	}
-	o := x.resolver.Lookup(*a, t)
+	o := x.resolver.Owner(end, t)
 	return sameOwner(&e.owner, &o)
 }
 
-// of returns whoever had the address at t.
-func (x *endpoints) of(a *packet.Addr, t int64) (*endpoint, error) {
-	old := x.last[*a]
-	if old != nil && x.still(old, a, t) {
-		return old, nil
-	}
-	owner := unresolved
+// of returns whoever was at the end at t.
+func (x *endpoints) of(end *identity.End, t int64) (*endpoint, error) {
+	a, owner := end.Local, unresolved
 	if x.resolver != nil {
-		owner = x.resolver.Lookup(*a, t)
+		owner = x.resolver.Owner(end, t)
 	}
-	cells := endpointCells(*a, &owner, x.names.of[*a])
+	n := 0
+	for e := x.last[a]; e != nil; e = e.next {
+		if sameOwner(&e.owner, &owner) {
+			return e, nil
+		}
+		n++
+	}
+	if n >= maxAlike {
+		x.renamed(a)
+	}
+	cells := endpointCells(a, &owner, x.names.of[a])
 	x.key = x.key[:0]
 	for _, c := range cells {
 		x.key = appendBytes(x.key, c.b)
@@ -107,18 +119,15 @@ func (x *endpoints) of(a *packet.Addr, t int64) (*endpoint, error) {
 		}
 		x.ids[string(x.key)] = id
 	}
-	if old != nil {
-		old.gone = true
-	}
-	e := &endpoint{owner: owner, id: id}
-	x.last[*a] = e
+	e := &endpoint{owner: owner, id: id, next: x.last[a]}
+	x.last[a] = e
 	return e, nil
 }
 
 // forget makes all addresses unknown again.
 func (x *endpoints) forget() {
-	for _, e := range x.last {
-		e.gone = true
+	for a := range x.last {
+		x.renamed(a)
 	}
 	clear(x.ids)
 	clear(x.last)

@@ -28,9 +28,11 @@ func fileURI(path string) (string, error) {
 // Gather writes a database anew to a file that is not there, with the pages of each table
 // behind each other. As it is made they are in the order in which they got full, which is
 // as good on a disk; but from afar they are read by requests, and those of a small table
-// would be one each.
-func Gather(ctx context.Context, from, to string) error {
-	fail := func(err error) error { return fmt.Errorf("index %s: putting its tables in order: %w", from, err) }
+// would be one each. The guide is for OpenAt: where lies what questions read.
+func Gather(ctx context.Context, from, to string) (guide []byte, err error) {
+	fail := func(err error) ([]byte, error) {
+		return nil, fmt.Errorf("index %s: putting its tables in order: %w", from, err)
+	}
 	uri, err := fileURI(from)
 	if err != nil {
 		return fail(err)
@@ -48,5 +50,8 @@ func Gather(ctx context.Context, from, to string) error {
 	if err != nil {
 		return fail(err)
 	}
-	return nil
+	if guide, err = makeGuide(ctx, to); err != nil {
+		return fail(err)
+	}
+	return guide, nil
 }

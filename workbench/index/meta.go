@@ -62,7 +62,7 @@ func (s *Schema) writeMeta(rows *tables, m *Meta) error {
 	}
 	for i, f := range m.Interfaces {
 		cells := []cell{
-			textCell(f.Node), intCell(int64(f.Link)), intCell(int64(f.SnapLen)), textCell(f.Name), textCell(f.Description), textCell(f.Filter), textCell(f.OS),
+			textCell(f.Node), textCell(f.NodeIP), intCell(int64(f.Link)), intCell(int64(f.SnapLen)), textCell(f.Name), textCell(f.Description), textCell(f.Filter), textCell(f.OS),
 			countCell(f.Received), countCell(f.Dropped),
 		}
 		if err := rows.insert(tableInterfaces, int64(i), cells); err != nil {
@@ -153,11 +153,11 @@ func (s *Schema) readMeta(conn *sqlite.Conn) (*Meta, error) {
 }
 
 func readInterfaces(conn *sqlite.Conn, m *Meta) error {
-	sql := fmt.Sprintf(`SELECT node, link, snaplen, name, description, filter, os, received, dropped FROM interfaces ORDER BY id LIMIT %d`, maxInterfaces)
+	sql := fmt.Sprintf(`SELECT node, link, snaplen, name, description, filter, os, received, dropped, node_ip FROM interfaces ORDER BY id LIMIT %d`, maxInterfaces)
 	return query(conn, sql, func(r *sqlite.Stmt) error {
 		m.Interfaces = append(m.Interfaces, packet.Interface{
 			Node: r.ColumnText(0), Link: packet.LinkType(r.ColumnInt64(1)), SnapLen: uint32(r.ColumnInt64(2)), Name: r.ColumnText(3),
-			Description: r.ColumnText(4), Filter: r.ColumnText(5), OS: r.ColumnText(6), Received: count(r, 7), Dropped: count(r, 8),
+			Description: r.ColumnText(4), Filter: r.ColumnText(5), OS: r.ColumnText(6), Received: count(r, 7), Dropped: count(r, 8), NodeIP: r.ColumnText(9),
 		})
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strings"
 
@@ -106,6 +107,9 @@ type statement struct {
 
 // statement makes the SELECT of a query.
 func (db *DB) statement(s *session, plan *kfl.Plan, opts QueryOptions) (statement, error) {
+	if err := db.ahead(s, plan, opts); err != nil {
+		return statement{}, err
+	}
 	lo, hi, err := db.bounds(s, opts)
 	if err != nil {
 		return statement{}, err
@@ -141,6 +145,50 @@ func (db *DB) statement(s *session, plan *kfl.Plan, opts QueryOptions) (statemen
 		q.args = append(q.args, string(ids))
 	}
 	return q, nil
+}
+
+// ahead has what a question about a time will read of a file that lies elsewhere read at
+// once, as far as the guide tells: the entries of the time, and what those have that fulfil
+// the condition.
+func (db *DB) ahead(s *session, plan *kfl.Plan, opts QueryOptions) error {
+	if db.guide == nil || opts.From == 0 && opts.To == 0 {
+		return nil
+	}
+	lo, hi := int64(0), int64(math.MaxInt64)
+	if opts.From != 0 {
+		lo, _ = db.guide.between(opts.From)
+	}
+	if opts.To != 0 {
+		if _, after := db.guide.between(opts.To); after != 0 {
+			hi = after
+		}
+	}
+	var ranges [][2]int64
+	for _, name := range db.schema.tablesOf(plan) {
+		if r, ok := db.guide.rows(name, lo, hi, maxAhead); ok {
+			ranges = append(ranges, r)
+		}
+	}
+	return db.file.Ahead(s.handle.ctx, ranges)
+}
+
+// tablesOf are the tables that have what is surely read of the entries that a plan selects:
+// their own, and those of protocols of which each has one.
+func (s *Schema) tablesOf(plan *kfl.Plan) []string {
+	out := []string{s.tables[tableEntries].name}
+	for _, flags := range plan.Prove(func(*field.Field) kfl.Side { return kfl.NoSide }).Flags {
+		for _, p := range s.protocols {
+			if !slices.Contains(flags, p.Name) {
+				continue
+			}
+			for _, f := range p.Fields {
+				if at, ok := s.stored[f]; ok && !slices.Contains(out, s.tables[at.table].name) {
+					out = append(out, s.tables[at.table].name)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // wanted lists the columns to fetch with each row: what the residual reads and
@@ -208,10 +256,17 @@ func (db *DB) Has(id int64) bool {
 func (db *DB) firstAt(conn *sqlite.Conn, t int64) (int64, error) {
 	lo, hi := db.meta.Before+1, db.meta.Before+db.meta.Entries+1 // it is one of these or between them
 	before, after := db.meta.First, db.meta.Last
+	var guesses []int64
+	if db.guide != nil {
+		early, late := db.guide.between(t)
+		guesses = []int64{early, late}
+	}
 	for n, step := 0, int64(16); lo < hi; n++ {
 		mid := lo + (hi-lo)/2
 		switch {
-		case n < 3 && before < t && t < after:
+		case n < len(guesses) && lo <= guesses[n] && guesses[n] < hi:
+			mid = guesses[n]
+		case n < 3+len(guesses) && before < t && t < after:
 			share := float64(t-before) / float64(after-before)
 			mid = min(lo+int64(share*float64(hi-lo)), hi-1)
 		case t-before < after-t:

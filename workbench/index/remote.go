@@ -19,14 +19,18 @@ import (
 type File interface {
 	// ReadAt fills p from byte at on. It ends with io.EOF if the file has fewer bytes.
 	ReadAt(ctx context.Context, p []byte, at int64) (int, error)
+	// Ahead reads what will be asked for: ranges, each [from, to) in bytes, all at once. It
+	// may read less.
+	Ahead(ctx context.Context, ranges [][2]int64) error
 	Size() int64
 	String() string // its location, for messages
 }
 
 // OpenAt opens a database that is read where it lies, page by page. It may come from a
-// stranger, as with Open, but it is not read through: its bytes are File's to check.
-func OpenAt(ctx context.Context, f File, schema *Schema) (*DB, error) {
-	db := &DB{path: f.String(), file: f, schema: schema}
+// stranger, as with Open, but it is not read through: its bytes are File's to check. The
+// guide is from Gather and may be missing.
+func OpenAt(ctx context.Context, f File, guide []byte, schema *Schema) (*DB, error) {
+	db := &DB{path: f.String(), file: f, guide: readGuide(guide), schema: schema}
 	err := db.openAt(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("index %s: %w", db.path, err)
@@ -46,7 +50,10 @@ func (db *DB) openAt(ctx context.Context) error {
 	if size != db.file.Size() {
 		return fmt.Errorf("%w: it has %d bytes and should have %d", ErrNotIndex, db.file.Size(), size)
 	}
-	var err error
+	err := db.file.Ahead(ctx, db.guide.Common)
+	if err != nil {
+		return err
+	}
 	if db.vfs, err = registered(); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package index
 
 import (
 	"shark/packet"
+	"shark/snapshot/identity"
 )
 
 // routeSize is the length of what a row says of the way its entry went, without its
@@ -60,15 +61,16 @@ func newRoutes(rows *tables, ends *endpoints) *routes {
 func (x *routes) id(b *[routeSize]byte, conn uint64, time int64) (int64, error) {
 	const hash = 0x9e3779b97f4a7c15 // 2^64 by the golden ratio
 	r := &x.recent[conn*hash>>(64-recentBits)]
-	src, dst := (*packet.Addr)(b[:]), (*packet.Addr)(b[len(packet.Addr{}):])
-	if r.conn == conn && r.id != 0 && r.route == *b && x.ends.still(r.src, src, time) && x.ends.still(r.dst, dst, time) {
+	var src, dst identity.End
+	readEnds(b, &src, &dst)
+	if r.conn == conn && r.id != 0 && r.route == *b && x.ends.still(r.src, &src, time) && x.ends.still(r.dst, &dst, time) {
 		return r.id, nil
 	}
-	from, err := x.ends.of(src, time)
+	from, err := x.ends.of(&src, time)
 	if err != nil {
 		return 0, err
 	}
-	to, err := x.ends.of(dst, time)
+	to, err := x.ends.of(&dst, time)
 	if err != nil {
 		return 0, err
 	}
@@ -78,6 +80,15 @@ func (x *routes) id(b *[routeSize]byte, conn uint64, time int64) (int64, error) 
 	}
 	*r = route{conn: conn, id: id, route: *b, src: from, dst: to}
 	return id, nil
+}
+
+// readEnds reads the two ends of an entry's way.
+func readEnds(b *[routeSize]byte, src, dst *identity.End) {
+	l := readLink(b[routeSize-linkSize:], 0)
+	copy(src.Local[:], b[:])
+	copy(dst.Local[:], b[len(src.Local):])
+	src.Protocol, src.Port, src.Peer, src.PeerPort = l.transport, l.srcPort, dst.Local, l.dstPort
+	dst.Protocol, dst.Port, dst.Peer, dst.PeerPort = l.transport, l.dstPort, src.Local, l.srcPort
 }
 
 // find looks for a link among all that are known.

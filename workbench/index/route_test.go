@@ -93,4 +93,4 @@ func TestRoutesAreBounded(t *testing.T) {
 // changing is a Resolver that tells another pod when asked to.
 type changing struct{ pod string }
 
-func (c *changing) Lookup(packet.Addr, int64) identity.Owner { return identity.Owner{Pod: c.pod} }
+func (c *changing) Owner(*identity.End, int64) identity.Owner { return identity.Owner{Pod: c.pod} }

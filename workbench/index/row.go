@@ -32,6 +32,7 @@ const (
 	stateOneWay
 	stateFailed
 	stateMarks
+	stateTLS = 1 << 12 // above all marks there may be
 )
 
 // encoder makes rows. It keeps what it needs from one to the next.
@@ -233,6 +234,9 @@ func (c *encoder) common(e *dissector.Entry, k *kind) {
 	}
 	if e.OneWay {
 		state |= stateOneWay
+	}
+	if e.TLS {
+		state |= stateTLS
 	}
 	if c.number(s.failed[0])|c.number(s.failed[1]) != 0 {
 		state |= stateFailed

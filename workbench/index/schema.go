@@ -275,7 +275,7 @@ func fixed() []table {
 		def("words", "text"+text),
 		def("connections", "conn"+integer, "count"+integer, "packets BLOB NOT NULL"),
 		def("points", "file"+text, "pos"+integer, "packet"+integer, "ts"+integer, "state BLOB"),
-		def("interfaces", "node"+text, "link"+integer, "snaplen"+integer, "name"+text, "description"+text, "filter"+text, "os"+text,
+		def("interfaces", "node"+text, "node_ip"+text, "link"+integer, "snaplen"+integer, "name"+text, "description"+text, "filter"+text, "os"+text,
 			"received INTEGER", "dropped INTEGER"),
 		def("protocols", "name"+text, "label"+text, "doc"+text, "mask"+integer),
 		def("fields", "grp"+text, "name"+text, "type"+text, "unit"+text, "doc"+text, "example"+text, "stored_in"+text),

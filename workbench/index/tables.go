@@ -123,7 +123,7 @@ func (t *tables) create(s *Schema) (map[string]uint32, error) {
 func (t *tables) open(statements ...string) (*sqlite.Conn, error) {
 	conn, err := sqlite.OpenConn(t.path, sqlite.OpenReadWrite|sqlite.OpenCreate)
 	if err != nil {
-		return nil, err
+		return nil, scarce(err)
 	}
 	conn.SetInterrupt(t.ctx.Done())
 	setup := []string{
@@ -131,9 +131,19 @@ func (t *tables) open(statements ...string) (*sqlite.Conn, error) {
 		fmt.Sprintf(`PRAGMA cache_size=-%d`, cacheSize),
 	}
 	if err := execute(conn, append(setup, statements...)...); err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return nil, errors.Join(scarce(err), conn.Close())
 	}
 	return conn, nil
+}
+
+// scarce says of an error of SQLite, which keeps the system's to itself, that a file could
+// not be written, if that is why.
+func scarce(err error) error {
+	switch code := sqlite.ErrCode(err); {
+	case code == sqlite.ResultIOErrWrite, code == sqlite.ResultIOErrTruncate, code.ToPrimary() == sqlite.ResultFull:
+		return fmt.Errorf("the index could not be written: the disk is full, or files may not get so large here (ulimit -f): %w", err)
+	}
+	return err
 }
 
 func execute(conn *sqlite.Conn, statements ...string) error {

@@ -12,7 +12,6 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/field"
-	"shark/packet"
 	"shark/snapshot/identity"
 )
 
@@ -106,11 +105,11 @@ type cancelling struct {
 	*owners
 }
 
-func (c *cancelling) Lookup(a packet.Addr, at int64) identity.Owner {
+func (c *cancelling) Owner(e *identity.End, at int64) identity.Owner {
 	if c.after--; c.after == 0 {
 		c.cancel()
 	}
-	return c.owners.Lookup(a, at)
+	return c.owners.Owner(e, at)
 }
 
 func TestInterruptedFinishLeavesNothing(t *testing.T) {
