@@ -36,6 +36,7 @@ type app struct {
 	workers   int
 	memory    byteSize
 	protocols []string
+	keyLog    string
 	noFetch   bool
 	partial   string
 	quiet     bool
@@ -125,9 +126,11 @@ Exit codes:
 	f.IntVar(&a.workers, "workers", 0, "processors to dissect with; 0 for all")
 	f.Var(&a.memory, "memory", "memory that a dissection's connections may take, such as 512M (default 256M)")
 	f.StringSliceVar(&a.protocols, "protocols", nil, "protocols to look for: `names` for these alone, +name to add one (+tcp,+udp: packets of no protocol), -name to leave one out")
+	f.StringVar(&a.keyLog, "keylog", os.Getenv("SHARK_KEYLOG"), "`file` with secrets of TLS sessions, as SSLKEYLOGFILE names one, besides those that a capture holds (default: SHARK_KEYLOG)")
 	f.BoolVar(&a.noFetch, "no-fetch", false, "do not use an index database that is published with a snapshot: dissect its packets")
 	f.StringVar(&a.partial, "partial", workbench.PartialAuto, "dissect of a snapshot only what a question needs: `when` is auto (if that saves much), always or never")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no notes, except on what is missing from an answer")
+	f.Lookup("keylog").DefValue = ""
 	for _, name := range []string{"store", "cache"} {
 		f.Lookup(name).DefValue = "" // the help reads the same for everybody
 		_ = root.MarkPersistentFlagDirname(name)
@@ -147,8 +150,8 @@ Exit codes:
 // commands is the one list of commands.
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
-		newDissect(a), newQuery(a), newShow(a), newStats(a), newFollow(a),
-		newWorkloads(a), newIPs(a), newExport(a), newFields(a), newSnapshot(a), newCache(a), newVersion(a),
+		newDissect(a), newQuery(a), newShow(a), newStats(a), newTLS(a), newFollow(a),
+		newWorkloads(a), newIPs(a), newExport(a), newFields(a), newSnapshot(a), newCache(a), newRecorder(a), newRecord(a), newVersion(a),
 	}
 }
 
@@ -202,7 +205,7 @@ func (a *app) workbench() (*workbench.Workbench, error) {
 		runtime.GOMAXPROCS(min(a.workers, runtime.NumCPU())) // reading, hashing and writing run beside the workers
 	}
 	return workbench.New(workbench.Config{
-		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, CacheSize: int64(a.cacheSize), Workers: a.workers, Memory: memory, Protocols: a.protocols, NoFetch: a.noFetch, Partial: a.partial,
+		Version: version, Build: buildID(), Store: a.store, Cache: a.cache, CacheSize: int64(a.cacheSize), Workers: a.workers, Memory: memory, Protocols: a.protocols, KeyLog: a.keyLog, NoFetch: a.noFetch, Partial: a.partial,
 		Progress: func(p workbench.Progress) {
 			gc.read(p.Bytes)
 			a.bar.update(p)

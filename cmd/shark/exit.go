@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"shark/packet/filter"
 	"shark/snapshot"
 	"shark/workbench"
 	"shark/workbench/index"
@@ -40,7 +41,7 @@ func codeOf(ctx context.Context, err error) exitCode {
 	var usage usageError
 	var missing missingError
 	switch {
-	case err == nil, errors.Is(err, syscall.EPIPE):
+	case err == nil, errors.Is(err, errEnded), errors.Is(err, syscall.EPIPE):
 		return exitOK // whoever reads our output has seen enough
 	case errors.Is(err, context.Canceled) || ctx.Err() != nil:
 		return exitInterrupted
@@ -59,9 +60,19 @@ func codeOf(ctx context.Context, err error) exitCode {
 }
 
 // message is what the user is told of an error: in one line, or with the lines of
-// a query and the marks under it.
+// a query or a filter and the marks under it.
 func message(err error) string {
-	return strings.TrimPrefix(err.Error(), workbench.ErrUsage.Error()+": ")
+	if errors.Is(err, workbench.ErrUsage) {
+		return strings.TrimPrefix(err.Error(), workbench.ErrUsage.Error()+": ")
+	}
+	said := err
+	if usage := (usageError{}); errors.As(err, &usage) {
+		said = usage.error
+	}
+	if bad := new(filter.Error); errors.As(said, &bad) { // with a mark under its place
+		return err.Error()
+	}
+	return oneLine(err.Error())
 }
 
 // exitHelp lists the exit codes for the help text.

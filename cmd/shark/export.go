@@ -39,11 +39,13 @@ type exportOptions struct {
 	format    string
 	profile   string
 	secrets   bool
+	plaintext string
 	identity  string
 	fields    []string
 	splitBy   string
 	splitSize byteSize
 	splitTime time.Duration
+	splitFlag string // which of these two is given
 	dedupe    bool
 	force     bool
 	estimate  bool
@@ -73,26 +75,38 @@ pod, names of the addresses that one pod, service or node had all the time, on t
 first packet of each connection a comment with its ends and entries, and packet ids that
 all sightings of one packet have in common.
 
-Session secrets, which decrypt TLS, are left out unless --secrets puts them in, ahead
-of the packets.
+What opens TLS is left out unless it is asked for: --secrets puts session secrets
+ahead of the packets, --plaintext what TLS libraries sent and received beside them, on
+an interface shark-plaintext. Most programs do not tell interfaces apart and take both
+for one connection: for those --plaintext=only writes nothing else. A file with either
+is for its owner's eyes only.
 
 With --split-by FILE is a pattern: out.pcapng becomes out-KEY.pcapng for each pod,
 node, size or time. The files are listed on standard output.
 
 Entries, without their packets, are written as jsonl, csv, har (HTTP Archive 1.2, no
 bodies), zeek (a folder of logs: conn, http, dns) or parquet. Without an expression
-these are calls and messages; of zeek, connections too.`,
+these are calls and messages; of zeek, connections too. They say what query says, of
+calls in TLS that could be read too: !tls leaves those out.`,
 		Example: `  shark export outage.pcap 'http && status_code >= 500' -w errors.pcapng
   shark export outage.pcap --bpf 'tcp port 6379' --from -5m -w redis.pcap
   shark export mysnapshot --workload shop/cart -w - | wireshark -k -i -
   shark export mysnapshot --profile rich --secrets -w everything.pcapng
+  shark export mysnapshot 'http && failed' --plaintext=only -w clear.pcap
   shark export mysnapshot --split-by pod -w out.pcapng
   shark export mysnapshot 'http && failed' -w failed.har
   shark export mysnapshot --workload shop/cart --from -5m --estimate
   shark export mysnapshot --format zeek -w logs`,
 		Args:              argsAtLeast(1),
 		ValidArgsFunction: a.completeQuery,
-		RunE:              func(cmd *cobra.Command, args []string) error { return runExport(cmd.Context(), a, args, o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, name := range []string{"split-size", "split-time"} {
+				if cmd.Flags().Changed(name) {
+					o.splitFlag = name
+				}
+			}
+			return runExport(cmd.Context(), a, args, o)
+		},
 	}
 	o.windowOptions.addFlags(cmd)
 	o.packetOptions.addFlags(cmd)
@@ -120,8 +134,17 @@ these are calls and messages; of zeek, connections too.`,
 func (o *exportOptions) profileFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.profile, "profile", "portable", "portable, for every program, or rich, for Wireshark")
 	cmd.Flags().BoolVar(&o.secrets, "secrets", false, "write TLS session secrets, before the packets")
-	_ = cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"portable", "rich"}, cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
+	cmd.Flags().StringVar(&o.plaintext, "plaintext", "", "write what TLS libraries sent and received: beside the packets, or only")
+	cmd.Flags().Lookup("plaintext").NoOptDefVal = plaintextBeside
+	_ = cmd.RegisterFlagCompletionFunc("plaintext", cobra.FixedCompletions([]string{plaintextBeside, plaintextOnly}, cobra.ShellCompDirectiveNoFileComp)) // fails only if the flag is missing
+	_ = cmd.RegisterFlagCompletionFunc("profile", cobra.FixedCompletions([]string{"portable", "rich"}, cobra.ShellCompDirectiveNoFileComp))               // fails only if the flag is missing
 }
+
+// The values of --plaintext.
+const (
+	plaintextBeside = "beside"
+	plaintextOnly   = "only"
+)
 
 // formatOf chooses the format by the flag or the file's name.
 func (o *exportOptions) formatOf() (string, error) {
@@ -193,6 +216,15 @@ func (o *exportOptions) packets(form string) (workbench.Export, error) {
 	if form == "pcap" {
 		q.Format = pcapng.Pcap
 	}
+	switch o.plaintext {
+	case "":
+	case plaintextBeside:
+		q.Plaintext = workbench.WithPlaintext
+	case plaintextOnly:
+		q.Plaintext = workbench.PlaintextOnly
+	default:
+		return q, usagef("--plaintext=%s: %s or %s", o.plaintext, plaintextBeside, plaintextOnly)
+	}
 	switch o.profile {
 	case "portable":
 	case "rich":
@@ -203,6 +235,8 @@ func (o *exportOptions) packets(form string) (workbench.Export, error) {
 	switch {
 	case len(o.fields) > 0:
 		return q, usagef("--fields goes with jsonl, csv and parquet; a capture file has packets")
+	case o.splitFlag != "" && o.splitBy != strings.TrimPrefix(o.splitFlag, "split-"):
+		return q, usagef("--%s goes with --split-by %s", o.splitFlag, strings.TrimPrefix(o.splitFlag, "split-"))
 	case o.splitBy != "" && !slices.Contains([]string{"pod", "node", "size", "time"}, o.splitBy):
 		return q, usagef("--split-by %q: pod, node, size or time", o.splitBy)
 	case o.splitBy != "" && o.file == "-":
@@ -231,7 +265,7 @@ func (a *app) exported(done *workbench.Exported) error {
 
 // exportSplit writes several files, and lists them.
 func exportSplit(ctx context.Context, a *app, e *workbench.Evidence, q workbench.Export, o exportOptions, read []string) (*workbench.Exported, error) {
-	files := newFileSet(o.file, read, o.force)
+	files := newFileSet(o.file, read, o.force, modeOf(q))
 	done, err := e.ExportSplit(ctx, q, workbench.Split{By: workbench.SplitBy(o.splitBy), Size: int64(o.splitSize), Every: o.splitTime}, files)
 	if err != nil {
 		return nil, errors.Join(err, files.Clear())

@@ -70,8 +70,8 @@ func (o *exportOptions) checkEntries(a *app, form string) error {
 		}
 	}
 	switch {
-	case o.secrets, o.profile == "rich", o.dedupe:
-		return usagef("--secrets, --profile and --dedupe go with packets, and %s has none", form)
+	case o.secrets, o.plaintext != "", o.profile == "rich", o.dedupe:
+		return usagef("--secrets, --plaintext, --profile and --dedupe go with packets, and %s has none", form)
 	case len(o.fields) > 0 && (form == "har" || form == "zeek"):
 		return usagef("--fields goes with jsonl, csv and parquet; %s has its own", form)
 	case form == "zeek" && o.file == "-":
@@ -86,14 +86,14 @@ func (o *exportOptions) checkEntries(a *app, form string) error {
 func (a *app) entriesTo(q *question, answer *workbench.Answer, form, path string) (n int64, err error) {
 	switch {
 	case form == "zeek":
-		err = writeFolder(path, func(create func(string) (io.WriteCloser, error)) error {
+		err = writeFolder(path, modeOfEntries(answer.Coverage), func(create func(string) (io.WriteCloser, error)) error {
 			n, err = a.formatted(answer, format.NewZeek(create, q.w.Catalogue(), time.Now()))
 			return err
 		})
 	case path == "-":
 		n, err = a.entriesIn(q, answer, form, a.out)
 	default:
-		err = writeFile(path, func(out io.Writer) error {
+		err = writeFile(path, modeOfEntries(answer.Coverage), func(out io.Writer) error {
 			n, err = a.entriesIn(q, answer, form, out)
 			return err
 		})
@@ -162,14 +162,14 @@ func checkFolder(dir string) error {
 }
 
 // writeFolder makes a folder of files, which appears under its name only when it is whole.
-func writeFolder(dir string, write func(create func(name string) (io.WriteCloser, error)) error) error {
+func writeFolder(dir string, mode os.FileMode, write func(create func(name string) (io.WriteCloser, error)) error) error {
 	part, err := os.MkdirTemp(filepath.Dir(filepath.Clean(dir)), ".shark.part-*")
 	if err != nil {
 		return writing(dir, "", err)
 	}
 	err = write(func(name string) (io.WriteCloser, error) { return os.Create(filepath.Join(part, name)) })
 	if err == nil {
-		err = os.Chmod(part, 0o755)
+		err = os.Chmod(part, mode|mode>>2&0o111) // who may read may enter
 	}
 	if err == nil {
 		if err = os.Remove(dir); errors.Is(err, os.ErrNotExist) { // an empty one, if any

@@ -17,6 +17,7 @@ import (
 
 	"shark/packet"
 	"shark/packet/pcapng"
+	"shark/recorder/freeze"
 	"shark/recorder/ring"
 )
 
@@ -53,7 +54,7 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "cut": cut, "patch": patch, "times": times, "empty": empty, "record": record,
+			"exits": exits, "cut": cut, "patch": patch, "times": times, "empty": empty, "record": record, "serve": serve,
 		},
 	})
 }
@@ -107,25 +108,50 @@ func patch(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(path, bytes.ReplaceAll(b, []byte(old), []byte(replacement)), 0o600))
 }
 
-// record NODE FILE DIR records a capture in a ring, as if its time were now.
+// record NODE FILE DIR [LOST] records a capture in a ring, as if its time were now, with its
+// secrets. What TLS libraries sent and received goes to a ring of its own in that, as a recorder
+// does. So many packets are lost on their way, with the first.
 func record(ts *testscript.TestScript, _ bool, args []string) {
 	in, err := pcapng.Open(ts.MkAbs(args[1]))
 	ts.Check(err)
 	defer in.Close()
 	var last int64
-	w, err := ring.Create(ts.MkAbs(args[2]), ring.Options{
-		Node: args[0], Bytes: 16 << 20, Flush: time.Hour, Now: func() time.Time { return time.Unix(0, last) },
-	})
-	ts.Check(err)
+	create := func(dir string) *ring.Writer {
+		w, err := ring.Create(dir, ring.Options{Node: args[0], Bytes: 16 << 20, Flush: time.Hour, Now: func() time.Time { return time.Unix(0, last) }})
+		ts.Check(err)
+		return w
+	}
+	dir := ts.MkAbs(args[2])
+	wire, plain, secrets := create(dir), (*ring.Writer)(nil), 0
 	var b packet.Batch
 	for !errors.Is(err, io.EOF) {
 		err = in.ReadBatch(&b)
+		all := in.Interfaces()
 		for i := range b.Records {
-			last = max(last, b.Records[i].Time)
+			r := &b.Records[i]
+			last = max(last, r.Time)
+			to := wire
+			if all[r.Interface].Name == packet.PlaintextInterface {
+				if plain == nil {
+					plain = create(filepath.Join(dir, freeze.Plaintext))
+				}
+				to = plain
+			}
+			to.Write(b.Records[i:i+1], all)
+			if len(args) > 3 && r.Number == 1 {
+				n, err := strconv.ParseUint(args[3], 10, 64)
+				ts.Check(err)
+				to.Lost(r.Interface, n, all)
+			}
 		}
-		w.Write(b.Records, in.Interfaces())
+		for ; secrets < len(in.Secrets()); secrets++ {
+			ts.Check(wire.Secrets(time.Unix(0, last), in.Secrets()[secrets].Data))
+		}
 	}
-	ts.Check(w.Close())
+	ts.Check(wire.Close())
+	if plain != nil {
+		ts.Check(plain.Close())
+	}
 }
 
 // times N PATTERN wants N lines with a text on standard output.

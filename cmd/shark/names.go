@@ -74,7 +74,7 @@ func runWorkloads(ctx context.Context, a *app, args []string, o namesOptions, na
 		return err
 	}
 	defer e.Close()
-	found, err := e.Workloads(identity.WorkloadFilter{
+	found, err := e.Workloads(ctx, identity.WorkloadFilter{
 		Name: name, Namespaces: o.namespaces, NameRegex: o.regex, Labels: o.labels, Type: identity.Kind(kind), At: o.at.At,
 	})
 	if err != nil {
@@ -145,7 +145,7 @@ func runIPs(ctx context.Context, a *app, args []string, o namesOptions, ip strin
 		return err
 	}
 	defer e.Close()
-	found, err := e.IPs(identity.IPFilter{IP: ip, Namespaces: o.namespaces, NameRegex: o.regex, Labels: o.labels, At: o.at.At})
+	found, err := e.IPs(ctx, identity.IPFilter{IP: ip, Namespaces: o.namespaces, NameRegex: o.regex, Labels: o.labels, At: o.at.At})
 	if err != nil {
 		return err
 	}

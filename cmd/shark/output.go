@@ -174,6 +174,9 @@ func (l *list) add(value []byte) error {
 	return nil
 }
 
+// flush has whoever reads see what is there; close tells of errors.
+func (l *list) flush() { _ = l.out.Flush() }
+
 // close ends the list. more says that it was cut by a limit.
 func (l *list) close(more bool, c workbench.Coverage) error {
 	if !l.lines {

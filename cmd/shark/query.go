@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,7 @@ func (o *questionOptions) open(ctx context.Context, a *app, args, fields []strin
 type queryOptions struct {
 	questionOptions
 	newest   bool
+	early    bool
 	fields   []string
 	explain  bool
 	estimate bool
@@ -115,6 +117,7 @@ fields lists, with the functions of shark fields --functions.`,
 	o.addFlags(cmd, "at most so many entries; 0 for all (default: 100 on a terminal, else all)")
 	f := cmd.Flags()
 	f.BoolVar(&o.newest, "newest", false, "newest first")
+	f.BoolVar(&o.early, "early", false, "list entries of a snapshot as soon as they are found, in that order and without what is known in the end only, such as ids; with --limit dissecting ends when there are enough")
 	f.StringSliceVar(&o.fields, "fields", nil, "only these fields, such as timestamp,src.name,path")
 	estimateFlag(cmd, &o.estimate)
 	f.BoolVar(&o.explain, "explain", false, "tell how KFL, the last argument, is answered, instead of answering it")
@@ -131,6 +134,13 @@ func runQuery(ctx context.Context, a *app, args []string, o queryOptions) error 
 		return err
 	}
 	defer q.e.Close()
+	put := q.e.Query
+	if o.early {
+		put = q.e.Early
+		if q.fields, err = earlyFields(q.w, q.fields, o); err != nil {
+			return err
+		}
+	}
 	if o.estimate {
 		return a.printEstimate(q.e.EstimateDissect(ctx))
 	}
@@ -138,7 +148,7 @@ func runQuery(ctx context.Context, a *app, args []string, o queryOptions) error 
 	if o.limit > 0 {
 		q.Limit = o.limit + 1 // one more, to know whether there are more
 	}
-	answer, err := q.e.Query(ctx, q.Query)
+	answer, err := put(ctx, q.Query)
 	if err != nil {
 		return err
 	}
@@ -151,6 +161,26 @@ func runQuery(ctx context.Context, a *app, args []string, o queryOptions) error 
 		what += ", and there are more (--limit 0 for all)"
 	}
 	return a.footer(what, answer.Coverage, answer.Hints)
+}
+
+// earlyFields are the fields that are shown of entries as they are found: those that were
+// asked for, or all that there can be. Tables show their own.
+func earlyFields(w *workbench.Workbench, asked []*field.Field, o queryOptions) ([]*field.Field, error) {
+	known := w.EarlyFields()
+	for _, f := range asked {
+		if !slices.Contains(known, f) {
+			return nil, usagef("--early: %s is known when all is dissected: leave one of the two out", f.Name)
+		}
+	}
+	switch {
+	case len(asked) > 0:
+		return asked, nil
+	case o.output == "csv":
+		return slices.DeleteFunc(csvFields(w), func(f *field.Field) bool { return !slices.Contains(known, f) }), nil
+	case o.output == "json" || o.output == "jsonl":
+		return known, nil
+	}
+	return nil, nil
 }
 
 // explain tells how an expression would be answered.
@@ -193,7 +223,7 @@ func (a *app) writeEntries(w *workbench.Workbench, answer *workbench.Answer, fie
 	var done func() error
 	if o.output == "json" || o.output == "jsonl" {
 		write, done = a.entryJSON(w, answer, fields, o.output == "jsonl", &more)
-	} else if write, done, err = a.entryTable(w, answer, fields, o.output); err != nil {
+	} else if write, done, err = a.entryTable(w, answer, fields, o); err != nil {
 		return 0, false, err
 	}
 	for row, err := range answer.Rows {
@@ -214,16 +244,17 @@ func (a *app) writeEntries(w *workbench.Workbench, answer *workbench.Answer, fie
 }
 
 // entryTable returns what writes an entry as a row, and what ends the table.
-func (a *app) entryTable(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, form string) (write func(*index.Row) error, done func() error, err error) {
-	columns := entryColumns(w, answer, fields, form)
+func (a *app) entryTable(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, o queryOptions) (write func(*index.Row) error, done func() error, err error) {
+	columns := entryColumns(w, answer, fields, o)
 	header, right := make([]string, len(columns)), make([]bool, len(columns))
 	for i, c := range columns {
 		header[i], right[i] = c.name, c.right
 	}
-	out, err := a.rows(form, header, right)
+	out, err := a.rows(o.output, header, right)
 	if err != nil {
 		return nil, nil, err
 	}
+	answer.Pause = out.flush
 	return func(r *index.Row) error {
 		cells := make([]string, len(columns))
 		for i, c := range columns {
@@ -238,6 +269,7 @@ func (a *app) entryTable(w *workbench.Workbench, answer *workbench.Answer, field
 func (a *app) entryJSON(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, lines bool, more *bool) (write func(*index.Row) error, done func() error) {
 	enc := w.JSON(fields...)
 	out := newList(a, "entries", lines)
+	answer.Pause = out.flush
 	var buf []byte
 	return func(r *index.Row) (err error) {
 		if buf, err = enc.Append(buf[:0], r); err != nil {
@@ -255,7 +287,8 @@ type column struct {
 }
 
 // entryColumns chooses the columns: the fields asked for, or what people look at.
-func entryColumns(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, form string) []column {
+func entryColumns(w *workbench.Workbench, answer *workbench.Answer, fields []*field.Field, o queryOptions) []column {
+	form := o.output
 	if len(fields) == 0 && form == "csv" {
 		fields = csvFields(w)
 	}
@@ -276,7 +309,6 @@ func entryColumns(w *workbench.Workbench, answer *workbench.Answer, fields []*fi
 	}
 	elapsed, size := w.Catalogue().Lookup("elapsed_time"), w.Catalogue().Lookup("total_size")
 	columns := []column{
-		{"id", true, get("id")},
 		{"time", false, func(r *index.Row) string {
 			return r.Value(field.Timestamp).(time.Time).UTC().Format(clock)
 		}},
@@ -298,6 +330,10 @@ func entryColumns(w *workbench.Workbench, answer *workbench.Answer, fields []*fi
 		{"size", true, func(r *index.Row) string { return byteText(r.Value(size).(int64)) }},
 		{"marks", false, markText(w)},
 	}
+	if o.early {
+		return columns
+	}
+	columns = slices.Insert(columns, 0, column{"id", true, get("id")})
 	if form == "wide" {
 		columns = append(columns, column{"connection", true, get("conn_id")}, column{"packets", false, func(r *index.Row) string {
 			return fmt.Sprintf("%d-%d", r.Value(field.FirstPacket.Field), r.Value(field.LastPacket.Field))

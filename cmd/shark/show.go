@@ -132,7 +132,7 @@ func runShow(ctx context.Context, a *app, args []string, o showOptions) error {
 	case o.output == "json":
 		err = a.showJSON(details)
 	default:
-		t := entryText{out: bufio.NewWriter(a.out), catalogue: w.Catalogue(), named: e.Identity() != nil, whole: o.body > 0}
+		t := entryText{out: bufio.NewWriter(a.out), catalogue: w.Catalogue(), named: e.Named(), whole: o.body > 0}
 		err = t.all(details)
 	}
 	if err != nil {

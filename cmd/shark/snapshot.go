@@ -33,10 +33,11 @@ func newSnapshot(a *app) *cobra.Command {
 func newSnapshotImport(a *app) *cobra.Command {
 	var o snapshot.ImportOptions
 	cmd := &cobra.Command{
-		Use:   "import [NODE=]FILE...",
+		Use:   "import [NODE=]FILE... | [NODE=]-",
 		Short: "Keep capture files, and who had which address, as a snapshot",
 		Long: `Keep capture files as a snapshot: packed, checksummed, with what is missing written
-down. NODE= says which node captured a file; files of one node are merged by time.`,
+down. NODE= says which node captured a file; files of one node are merged by time. Standard
+input is -, alone.`,
 		Example: `  shark snapshot import outage.pcap --name outage
   shark snapshot import node-a=a.pcapng node-b=b.pcapng --identity identity.jsonl --name outage --note 'payment fails'`,
 		Args: argsAtLeast(1),
@@ -46,6 +47,7 @@ down. NODE= says which node captured a file; files of one node are merged by tim
 		},
 	}
 	f := cmd.Flags()
+	policyFlags(f, &o.Policy)
 	f.StringVar(&o.Identity, "identity", "", "identity log: who had which address when")
 	f.StringVar(&o.Name, "name", "", "name of the snapshot, best one that no other has (default: that of the first node)")
 	f.StringVar(&o.Note, "note", "", "a note to keep with it")
@@ -61,7 +63,7 @@ func runSnapshotImport(ctx context.Context, a *app, o snapshot.ImportOptions) er
 	if err != nil {
 		return err
 	}
-	m, err := w.ImportSnapshot(ctx, o)
+	m, err := w.ImportSnapshot(ctx, o, a.in)
 	if err != nil {
 		return err
 	}
@@ -172,7 +174,7 @@ func runSnapshotList(ctx context.Context, a *app, form string) error {
 			bad = errPartial
 			continue
 		}
-		good = append(good, keptSnapshot{l.Manifest, l.Hold})
+		good = append(good, keptSnapshot{Manifest: l.Manifest, Hold: l.Hold})
 	}
 	if form == "json" || form == "jsonl" {
 		return a.snapshotsJSON(good, form == "jsonl", bad)
@@ -263,8 +265,12 @@ func runSnapshotShow(ctx context.Context, a *app, ref, form string) error {
 	if err != nil {
 		return err
 	}
+	tls, err := w.SnapshotTLS(ctx, ref)
+	if err != nil {
+		return err
+	}
 	if form == "json" {
-		return a.writeJSON(keptSnapshot{m, hold})
+		return a.writeJSON(keptSnapshot{m, hold, tls})
 	}
 	fmt.Fprintf(a.out, "id       %s\nname     %s\ncreated  %s UTC by %s\n", m.ID, sanitize(m.Name, false), moment(m.Created), sanitize(m.Creator, false))
 	for _, l := range [][2]string{{"cluster", m.Cluster}, {"note", m.Note}} {
@@ -275,7 +281,11 @@ func runSnapshotShow(ctx context.Context, a *app, ref, form string) error {
 	if hold != nil {
 		fmt.Fprintf(a.out, "held     %s\n", sanitize(hold.String(), false))
 	}
-	fmt.Fprintf(a.out, "holds    %s\n\n", contents(m))
+	fmt.Fprintf(a.out, "holds    %s\n", contents(m))
+	if m.Filter != nil {
+		fmt.Fprintf(a.out, "filter   %s\n", filtered(m))
+	}
+	fmt.Fprintf(a.out, "tls      %s\n\n", shareText(tls))
 	out, err := a.rows("table", []string{"node", "from", "to", "packets", "bytes", "cut", "dropped"}, []bool{false, false, false, true, true, true, true})
 	if err != nil {
 		return err

@@ -8,12 +8,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"shark/snapshot"
+	"shark/workbench"
 )
 
 // keptSnapshot is a snapshot as it is shown: with its hold, if it has one.
 type keptSnapshot struct {
 	*snapshot.Manifest
-	Hold *snapshot.Hold `json:"hold,omitempty"`
+	Hold *snapshot.Hold      `json:"hold,omitempty"`
+	TLS  *workbench.Readings `json:"tls,omitempty"` // nil: nobody asked, or it is not known
 }
 
 // held tells who holds it, for a column.

@@ -17,6 +17,7 @@ const maxCell = 60
 // rowWriter writes rows under a header in one of the forms of --output.
 type rowWriter interface {
 	row(cells []string) error
+	flush() // whoever reads is to see what is there; close tells of errors
 	close() error
 }
 
@@ -99,6 +100,13 @@ func (t *tableWriter) close() error {
 	return t.out.Flush()
 }
 
+func (t *tableWriter) flush() {
+	if t.widths == nil {
+		_ = t.settle() // an error of a bufio.Writer stays
+	}
+	_ = t.out.Flush()
+}
+
 // csvWriter writes RFC 4180. A cell that a spreadsheet would take for a formula
 // gets an apostrophe in front.
 type csvWriter struct {
@@ -125,6 +133,7 @@ func (c *csvWriter) row(cells []string) error {
 	return err
 }
 
+func (c *csvWriter) flush()       { _ = c.out.Flush() }
 func (c *csvWriter) close() error { return c.out.Flush() }
 
 // formulaSigns are what spreadsheets take for the beginning of a formula, after

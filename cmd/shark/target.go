@@ -57,9 +57,33 @@ func exportPackets(ctx context.Context, a *app, e *workbench.Evidence, q workben
 	return done, out.Flush()
 }
 
+// The modes of files that are written. What opens TLS, and what was said in it, is its owner's only.
+const (
+	public  os.FileMode = 0o644
+	private os.FileMode = 0o600
+)
+
+// modeOf returns the mode of the files of an export.
+func modeOf(q workbench.Export) os.FileMode {
+	if q.Secrets || q.Plaintext != workbench.WithoutPlaintext {
+		return private
+	}
+	return public
+}
+
+// modeOfEntries returns the mode of files of entries.
+func modeOfEntries(c workbench.Coverage) os.FileMode {
+	for how := range c.TLS {
+		if !strings.HasPrefix(how, "opaque") {
+			return private
+		}
+	}
+	return public
+}
+
 // exportFile writes packets to a file.
 func exportFile(ctx context.Context, e *workbench.Evidence, q workbench.Export, path string) (done *workbench.Exported, err error) {
-	err = writeFile(path, func(out io.Writer) error {
+	err = writeFile(path, modeOf(q), func(out io.Writer) error {
 		done, err = e.Export(ctx, q, out)
 		return err
 	})
@@ -67,7 +91,7 @@ func exportFile(ctx context.Context, e *workbench.Evidence, q workbench.Export, 
 }
 
 // writeFile writes to a file that appears under its name only when it is whole.
-func writeFile(path string, write func(io.Writer) error) (err error) {
+func writeFile(path string, mode os.FileMode, write func(io.Writer) error) (err error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return writeTo(path, write) // a pipe or a device has no name to give
 	}
@@ -84,7 +108,7 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 		}
 	}()
 	err = write(f)
-	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+	if err := errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
 		return writing(path, f.Name(), err)
 	}
 	return os.Rename(f.Name(), path)
@@ -105,6 +129,7 @@ type fileSet struct {
 	stem, ext string
 	read      []string // which are never replaced
 	force     bool
+	mode      os.FileMode
 	parts     []filePart
 }
 
@@ -113,9 +138,9 @@ type filePart struct{ part, path, temp string }
 
 var _ workbench.Files = (*fileSet)(nil)
 
-func newFileSet(pattern string, read []string, force bool) *fileSet {
+func newFileSet(pattern string, read []string, force bool, mode os.FileMode) *fileSet {
 	ext := filepath.Ext(pattern)
-	return &fileSet{stem: strings.TrimSuffix(pattern, ext), ext: ext, read: read, force: force}
+	return &fileSet{stem: strings.TrimSuffix(pattern, ext), ext: ext, read: read, force: force, mode: mode}
 }
 
 // Create implements workbench.Files.
@@ -132,7 +157,7 @@ func (s *fileSet) Create(part string) (io.WriteCloser, error) {
 		return nil, writing(path, "", err)
 	}
 	s.parts = append(s.parts, filePart{part, path, f.Name()})
-	if err := f.Chmod(0o644); err != nil {
+	if err := f.Chmod(s.mode); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil

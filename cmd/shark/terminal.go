@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -46,10 +47,14 @@ func sanitize(s string, newlines bool) string {
 	return b.String()
 }
 
+// oneLine puts what has several lines, such as errors that were joined, into one.
+func oneLine(s string) string { return strings.ReplaceAll(s, "\n", "; ") }
+
 // progressBar shows on a terminal how far a long piece of work has come.
 type progressBar struct {
 	out   io.Writer
 	on    bool
+	mu    sync.Mutex // what is found is shown while the bar moves on
 	shown bool
 	began time.Time
 	next  time.Time
@@ -67,13 +72,15 @@ func newProgressBar(out io.Writer, quiet bool) *progressBar {
 }
 
 func (b *progressBar) update(p workbench.Progress) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	now := time.Now()
 	if !b.on || now.Before(b.next) && !p.Done {
 		return
 	}
 	b.next = now.Add(barPause)
 	if p.Done {
-		b.clear()
+		b.remove()
 		return
 	}
 	share := ""
@@ -84,9 +91,29 @@ func (b *progressBar) update(p workbench.Progress) {
 	b.shown = true
 }
 
+// say shows a line in the bar's place.
+func (b *progressBar) say(line string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if now := time.Now(); b.on && now.After(b.next) {
+		b.next = now.Add(barPause)
+		fmt.Fprintf(b.out, "\r\x1b[K%s", line)
+		b.shown = true
+	}
+}
+
 // clear removes the bar.
 func (b *progressBar) clear() {
-	if b != nil && b.shown {
+	if b != nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.remove()
+	}
+}
+
+// remove is clear with the lock held.
+func (b *progressBar) remove() {
+	if b.shown {
 		fmt.Fprint(b.out, "\r\x1b[K")
 		b.shown = false
 	}

@@ -132,6 +132,8 @@ func TestTerminalIsSafe(t *testing.T) {
 		{"follow", capture, "3", "--form", "raw"},
 		{"export", capture, "-w", "-"},
 		{"query", "-"},
+		{"record", "-w", "-"},
+		{"record", "-w", "/dev/stdout"},
 	} {
 		screen, r := onTerminal(t, p, "in out", args...)
 		if r.code != 2 || screen != "" || strings.Count(r.errors, "\n") != 1 || !strings.Contains(r.errors, "terminal") {
