@@ -42,6 +42,14 @@ var cases = []benchCase{
 		what: "a snapshot in a store far away (SHARK_S3_URL), beside tcpdump over the whole", run: (*bench).farAway,
 	},
 	{
+		name: "first", rounds: 3, recipes: []recipe{once(recipe{
+			name: "500 pods", percent: 400,
+			given: []string{"--pods", "500", "--concurrency", "8"},
+			own:   with(func(o *traffic.Options) { o.Pods, o.Concurrency = 500, 8 }),
+		})},
+		what: "a question about a pod's minute, of a snapshot that was not dissected, beside dissecting it", run: (*bench).firstAnswers,
+	},
+	{
 		name: "stages", short: true, recipes: []recipe{mixed("mix", 100)},
 		what: "what each stage costs, beside its budget", run: (*bench).stages,
 	},

@@ -31,7 +31,7 @@ func TestChoiceOfCases(t *testing.T) {
 		want  string
 	}{
 		{"", false, "mix exports snapshots stages protocols"},
-		{"", true, "mix exports snapshots far stages protocols load memory small large flows variants"},
+		{"", true, "mix exports snapshots far first stages protocols load memory small large flows variants"},
 		{"flows", false, "flows"},
 		{"small,mix", true, "small mix"},
 	} {

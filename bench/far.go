@@ -27,13 +27,14 @@ const (
 	// farSize is from how many bytes of the capture on the limits hold: a minute of less
 	// is more of it.
 	farSize = 39e8
-	// farPort is where HTTP/1 is served, by the generators' pods.
-	farPort = 8000
+	// farPort and ownPort are where pods of the other generator, and of our own, serve HTTP.
+	farPort, ownPort = 8000, 8080
 )
 
 // far is a snapshot in a store far away, and what was asked about it.
 type far struct {
 	*bench
+	name     string // of the case
 	capture  *capture
 	store    string // location, without delay
 	id       string
@@ -58,7 +59,7 @@ func (b *bench) farAway(ctx context.Context, captures []*capture, _ int) (err er
 		return err
 	}
 	u.Path = "/bench-" + fmt.Sprint(time.Now().UnixNano())
-	f := &far{bench: b, capture: captures[0], store: u.String()}
+	f := &far{bench: b, name: "far", capture: captures[0], store: u.String()}
 	if err := f.choose(); err != nil {
 		return err
 	}
@@ -84,6 +85,10 @@ func (f *far) choose() error {
 	window := min(int64(farWindow), span/18) // as much as a minute is of the capture of 4 GB
 	f.from = f.capture.first + (span-window)/2
 	f.to = f.from + window
+	port := uint16(farPort)
+	if f.generator == "" {
+		port = ownPort
+	}
 	served := make(map[packet.Addr]int)
 	dec := packet.NewDecoder()
 	var p packet.Packet
@@ -91,7 +96,7 @@ func (f *far) choose() error {
 		if r.Time < f.from || r.Time >= f.to {
 			return
 		}
-		if dec.Decode(r, &p); p.Proto == packet.TCP && p.SrcPort == farPort && len(p.Payload) > 0 {
+		if dec.Decode(r, &p); p.Proto == packet.TCP && p.SrcPort == port && len(p.Payload) > 0 {
 			served[p.Src]++
 		}
 	})
@@ -103,7 +108,7 @@ func (f *far) choose() error {
 		all = append(all, a)
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("nobody serves HTTP on port %d in the minute in the middle", farPort)
+		return fmt.Errorf("nobody serves HTTP on port %d in the minute in the middle", port)
 	}
 	slices.SortFunc(all, func(a, b packet.Addr) int {
 		return 2*min(max(served[a]-served[b], -1), 1) + strings.Compare(a.String(), b.String())
@@ -209,10 +214,10 @@ func (f *far) exports(ctx context.Context) error {
 // limit holds a figure against a limit if the capture is as large as the limits mean.
 func (f *far) limit(l limit, figure float64) {
 	if f.capture.bytes < farSize {
-		f.report.pass(fmt.Sprintf("far: %s %s; of %d MB, and the limit is for 4 GB", fixed(figure, 2), l.what, f.capture.bytes/1e6))
+		f.report.pass(fmt.Sprintf("%s: %s %s; of %d MB, and the limit is for 4 GB", f.name, fixed(figure, 2), l.what, f.capture.bytes/1e6))
 		return
 	}
-	f.report.limit("far", l, figure)
+	f.report.limit(f.name, l, figure)
 }
 
 // packetSum is what tells a packet from others.

@@ -43,6 +43,9 @@ var (
 	farCold   = limit{"s to ask a published index from 50 ms away, for the first time", 2, true}
 	farWarm   = limit{"s to ask it again", 0.3, true}
 
+	firstRow   = limit{"s until the first entry of a pod's minute is printed, nothing being dissected", 2, true}
+	firstShare = limit{"times the CPU time of dissecting all, for all entries of a pod's minute", 0.1, true}
+
 	exportFilter = limit{"times shark's CPU time for tcpdump", 2, false}
 	exportRange  = limit{"times shark's CPU time for editcap", 3, false}
 	exportMerge  = limit{"times shark's CPU time for mergecap", 2.5, false}

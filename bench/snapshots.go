@@ -46,11 +46,11 @@ func packCapture(_ context.Context, capture, _ string, _ *index.Schema) error {
 
 // packPieces packs one piece after the other of what others read, too.
 func packPieces(f io.Reader, reading *sync.Mutex) error {
-	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(4<<20))
+	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithWindowSize(8<<20))
 	if err != nil {
 		return err
 	}
-	raw, packed := make([]byte, 4<<20), []byte(nil)
+	raw, packed := make([]byte, 9<<19), []byte(nil)
 	for {
 		reading.Lock()
 		n, err := io.ReadFull(f, raw)
@@ -207,7 +207,7 @@ func packetBytes(manifest []byte) (n int64, err error) {
 		return 0, err
 	}
 	for _, o := range m.Objects {
-		if o.Kind == snapshot.KindPackets {
+		if o.Kind == snapshot.KindPackets || o.Kind == snapshot.KindPlaintext {
 			n += o.Size
 		}
 	}
