@@ -6,12 +6,14 @@ FUZZTIME ?= 30s
 TIMEOUT ?= 20m
 
 GOLANGCI_LINT_VERSION := v2.15.0
+BUN_VERSION := 1.4.5
 
 # The whole program is Go: no C compiler, except for the race detector.
 export CGO_ENABLED = 0
 
 TOOLS := $(CURDIR)/bin/tools
 LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
+BUN := $(TOOLS)/bun-$(BUN_VERSION)/node_modules/@oven/bun-linux-x64/bin/bun
 SCRIPTS = .ci/run $(wildcard tools/*.sh bench/run demo/*.sh testdata/*/record.sh)
 PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 
@@ -20,10 +22,10 @@ PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 # SQLite, machine-translated from C, is three times as fast without race detector.
 NORACE = modernc.org/...=-race=false -d=checkptr=0
 
-.PHONY: help build demo test unit tidy vet lint format scripts generate fresh cross truth confusion record bench bench-full cover fuzz update-golden clean
+.PHONY: help build demo test unit tidy vet lint format scripts generate fresh cross e2e truth confusion record bench bench-full bench-recorder soak cover fuzz update-golden clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## build bin/shark
 	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/shark$(shell go env GOEXE) ./cmd/shark
@@ -33,10 +35,20 @@ demo: build ## walk through an outage of a small shop
 
 test: tidy vet lint scripts fresh unit cross ## all checks, just as CI runs them
 
+# A program with BoringSSL in it, static and stripped, for the tests of TLS.
+ifeq ($(shell uname -sm),Linux x86_64)
+unit: export SHARK_BUN = $(BUN)
+unit: $(BUN)
+endif
+
+# What tries every capture there is tries a part of them under the race detector, and then
+# all of them without it. So does what kills recorders at a hundred moments; without it they can
+# give up their rights, too, in all of their threads.
 unit: ## run the tests alone, with the race detector
-	tools/need.sh gcc minisign tcpdump tshark zstd
+	tools/need.sh curl gcc gnutls-cli ip minisign nginx node nsenter objdump openssl python3 setpriv tcpdump tshark tstclnt zstd
 	CGO_ENABLED=1 go run ./tools/gotest -race '-gcflags=$(NORACE)' -timeout $(TIMEOUT) ./...
-	go run ./tools/gotest -timeout $(TIMEOUT) ./workbench ./cmd/shark
+	go run ./tools/gotest -timeout $(TIMEOUT) -run '^TestEvery' ./workbench
+	go run ./tools/gotest -timeout $(TIMEOUT) -count 1 ./recorder/daemon
 
 tidy:
 	go mod tidy -diff
@@ -57,11 +69,17 @@ $(LINT):
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
 	mv $(TOOLS)/golangci-lint $@
 
+$(BUN):
+	tools/need.sh npm
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(TOOLS)/bun-$(BUN_VERSION) @oven/bun-linux-x64@$(BUN_VERSION)
+	test -x $@
+
 scripts:
 	tools/need.sh shellcheck
 	shellcheck $(SCRIPTS)
 
-generate: ## write what is made from the code, such as docs/fields.md
+generate: ## write what is made from the code, such as docs/fields.md and the kernel programs
+	tools/need.sh clang-19 llvm-strip-19
 	go generate ./...
 
 fresh:
@@ -92,6 +110,18 @@ bench: build ## measure speed and memory on 200 MB, in some minutes
 
 bench-full: build ## measure all that has a limit, on up to 4 GB
 	bench/run -full
+
+bench-recorder: ## measure shark, tcpdump and dumpcap capturing at full speed, as root
+	tools/need.sh dumpcap ip tcpdump
+	mkdir -p build/bench
+	go build -o build/bench/bench-recorder ./bench/recorder
+	build/bench/bench-recorder $(FLAGS)
+
+soak: ## record for two hours (SHARK_SOAK) while pods come and go, and watch what the recorder takes
+	SHARK_SOAK=$${SHARK_SOAK:-2h} go test ./recorder/daemon -run '^TestSoak$$' -v -timeout 0
+
+e2e: ## run the tests that need a real API server, of SHARK_KUBECONFIG, with a node that kwok plays
+	go test -tags e2e ./recorder/watch/kubernetes -run '^TestReal' -count=1 -v
 
 cover: ## run the tests and show what they cover
 	mkdir -p build

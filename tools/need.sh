@@ -4,7 +4,7 @@
 set -euo pipefail
 
 # The package a program is in, where the names differ.
-declare -A package=([gcc]="gcc libc6-dev")
+declare -A package=([gcc]="gcc libc6-dev" [clang-19]="clang-19 libbpf-dev" [llvm-strip-19]=llvm-19 [ip]=iproute2 [nginx]=nginx-light [gnutls-cli]=gnutls-bin [node]=nodejs [tstclnt]=libnss3-tools [objdump]=binutils [nsenter]=util-linux [setpriv]=util-linux [dumpcap]=wireshark-common)
 
 missing=()
 for program in "$@"; do
