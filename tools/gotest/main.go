@@ -1,6 +1,6 @@
 // Command gotest runs go test with the arguments it gets, and shows of it what a
-// reader needs: a line for each package, all that failing tests wrote, and the
-// tests that were skipped with their reasons.
+// reader needs: a line for each package, all that failing tests wrote, the tests that
+// took longest, and those that were skipped with their reasons.
 //
 // A skip without a reason fails. Where CI or SHARK_CI is set, every skip does: there
 // all that tests need is installed. Only a reason that names a variable which is not
@@ -9,6 +9,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -50,6 +52,7 @@ type event struct {
 	Package string
 	Test    string
 	Output  string
+	Elapsed float64 // seconds
 }
 
 // id names a test; the name is empty for what belongs to the package.
@@ -60,11 +63,23 @@ type skip struct {
 	reason string
 }
 
+// Of tests that take long, this many are shown.
+const (
+	longest   = 15
+	longAfter = 10.0 // seconds
+)
+
+type long struct {
+	id
+	seconds float64
+}
+
 type report struct {
 	out            io.Writer
 	running        map[id][]string // what each unfinished test wrote, by line
 	passed, failed int
 	skipped        []skip
+	long           []long
 }
 
 func newReport(out io.Writer) *report {
@@ -106,6 +121,9 @@ func (r *report) take(e event) {
 	case "pass":
 		if e.Test != "" {
 			r.passed++
+		}
+		if e.Elapsed >= longAfter && e.Test != "" && !strings.Contains(e.Test, "/") {
+			r.long = append(r.long, long{t, e.Elapsed})
 		}
 		delete(r.running, t)
 	case "skip":
@@ -163,8 +181,17 @@ var (
 	variable = regexp.MustCompile(`\bSHARK_[A-Z_]+\b`)
 )
 
+// showLongest shows where the time went.
+func (r *report) showLongest() {
+	slices.SortStableFunc(r.long, func(a, b long) int { return cmp.Compare(b.seconds, a.seconds) })
+	for _, l := range r.long[:min(len(r.long), longest)] {
+		fmt.Fprintf(r.out, "%.0f s: %s: %s\n", l.seconds, l.pkg, l.test)
+	}
+}
+
 // finish shows the skips and the sums, and tells what is wrong with them.
 func (r *report) finish(strict bool, getenv func(string) string) error {
+	r.showLongest()
 	var errs []error
 	for _, s := range r.skipped {
 		fmt.Fprintf(r.out, "skipped: %s: %s: %s\n", s.pkg, s.test, s.reason)

@@ -34,6 +34,15 @@ func TestReport(t *testing.T) {
 		err          string // part of the error, empty for none
 	}{
 		{"passes", run1, true, "ok  \tshark/a\t0.1s\n1 passed, 0 failed, 0 skipped\n", ""},
+		{
+			"tests that take long are told, the longest first",
+			`{"Action":"pass","Package":"shark/a","Test":"TestA","Elapsed":9.9}
+{"Action":"pass","Package":"shark/a","Test":"TestB","Elapsed":10}
+{"Action":"pass","Package":"shark/b","Test":"TestC/part","Elapsed":70.4}
+{"Action":"pass","Package":"shark/b","Test":"TestC","Elapsed":70.6}`,
+			false,
+			"71 s: shark/b: TestC\n10 s: shark/a: TestB\n4 passed, 0 failed, 0 skipped\n", "",
+		},
 		{"nothing ran", "", false, "0 passed, 0 failed, 0 skipped\n", "no test ran"},
 		{
 			"a failure shows what it wrote",
