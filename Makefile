@@ -41,12 +41,13 @@ unit: export SHARK_BUN = $(BUN)
 unit: $(BUN)
 endif
 
-# What tries every capture there is tries a part of them under the race detector, and then
-# all of them without it. So does what kills recorders at a hundred moments; without it they can
-# give up their rights, too, in all of their threads.
+# What tries every capture there is, cuts streams everywhere, or kills programs at hundreds of
+# moments does a part of that under the race detector, and then all of it without. Recorders can
+# give up their rights only without it, too, in all of their threads.
 unit: ## run the tests alone, with the race detector
 	tools/need.sh curl gcc gnutls-cli ip minisign nginx node nsenter objdump openssl python3 setpriv tcpdump tshark tstclnt zstd
 	CGO_ENABLED=1 go run ./tools/gotest -race '-gcflags=$(NORACE)' -timeout $(TIMEOUT) ./...
+	go run ./tools/gotest -timeout $(TIMEOUT) ./dissector/protocol/... ./snapshot
 	go run ./tools/gotest -timeout $(TIMEOUT) -run '^TestEvery' ./workbench
 	go run ./tools/gotest -timeout $(TIMEOUT) -count 1 ./recorder/daemon
 

@@ -112,7 +112,7 @@ func TestRandomDamage(t *testing.T) {
 	paths := slices.Sorted(maps.Keys(whole))
 	rng := rand.New(rand.NewPCG(1, 2))
 	kinds := make(map[string]int)
-	for n := 0; n < 10_000; {
+	for n := 0; n < 10_000/part; {
 		bad := maps.Clone(whole)
 		path := paths[rng.IntN(len(paths))]
 		kind, other := damage(rng, bad, paths, path)

@@ -1,0 +1,5 @@
+//go:build !race
+
+package dissectortest
+
+const part = 1
