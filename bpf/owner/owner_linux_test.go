@@ -157,6 +157,13 @@ func (h *heard) add(e *Event) {
 	h.events = append(h.events, c)
 }
 
+// all returns what was heard so far.
+func (h *heard) all() []Event {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.events)
+}
+
 // find waits for an event.
 func (h *heard) find(t *testing.T, what string, is func(*Event) bool) Event {
 	t.Helper()
@@ -172,9 +179,7 @@ func (h *heard) find(t *testing.T, what string, is func(*Event) bool) Event {
 	}) {
 		return got
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	t.Fatalf("no event of %s among %+v", what, h.events)
+	t.Fatalf("no event of %s among %+v", what, h.all())
 	return Event{}
 }
 
@@ -238,7 +243,7 @@ func TestOwners(t *testing.T) {
 				a.stop()
 				h.find(t, "the process's end", func(e *Event) bool { return e.Kind == Exit && e.Who.PID == pid && e.Who.Start == x.Who.Start })
 			}
-			for _, e := range h.events {
+			for _, e := range h.all() {
 				if e.Kind == Socket && e.Netns != s.Inode {
 					t.Errorf("an event of another namespace: %+v", e)
 				}
