@@ -44,7 +44,7 @@ func strangers(t *testing.T, protocols []*dissector.Protocol, root string) {
 		t.Fatal(err)
 	}
 	for i, dir := range dirs {
-		if !dir.IsDir() || dir.Name() == p.Name || (i+len(p.Name))%part != 0 {
+		if !dir.IsDir() || dir.Name() == p.Name || (i+len(p.Name))%Part != 0 {
 			continue
 		}
 		for _, file := range captures(t, filepath.Join(root, "testdata", dir.Name())) {

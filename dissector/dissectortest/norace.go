@@ -2,4 +2,5 @@
 
 package dissectortest
 
-const part = 1
+// Part is of how many trials one is made where all are.
+const Part = 1

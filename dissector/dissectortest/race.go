@@ -2,6 +2,6 @@
 
 package dissectortest
 
-// part is of how many variants and strangers one is tried where all are: the race detector
+// Part is of how many variants and strangers one is tried where all are: the race detector
 // makes each ten times as slow, and without it make test tries all.
-const part = 8
+const Part = 8

@@ -131,7 +131,7 @@ func variants(t *testing.T, recs []packet.Record, opts dissector.Options) {
 		return texts(calls, times)
 	}
 	want := texts(calls, false)
-	if bytesOf(segs) < 64<<10/part {
+	if bytesOf(segs) < 64<<10/Part {
 		calls, _ = dissect(t, records(cut(segs, func() int { return 1 })), opts)
 		diff(t, "byte by byte", want, texts(calls, false))
 	}
@@ -148,7 +148,7 @@ func variants(t *testing.T, recs []packet.Record, opts dissector.Options) {
 
 // roundsFor keeps the time that a capture takes in bounds.
 func roundsFor(segs []segment) int {
-	return max(4, min(rounds, 50_000_000/(bytesOf(segs)+200*len(segs)+1))/part)
+	return max(4, min(rounds, 50_000_000/(bytesOf(segs)+200*len(segs)+1))/Part)
 }
 
 func bytesOf(segs []segment) (n int) {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/dissectortest"
 	"shark/dissector/field"
 	"shark/dissector/protocol/grpc"
 	"shark/dissector/protocol/http"
@@ -33,7 +34,7 @@ func TestPartsOfCapturesGiveNothingWrong(t *testing.T) {
 			whole := facts(t, recs, true)
 			rng := rand.New(rand.NewPCG(1, 1))
 			methods, paths := 0, 0
-			for round := range 200 {
+			for round := range 200 / dissectortest.Part {
 				part := recs[rng.IntN(len(recs)):]
 				if round%2 == 1 { // packets are missing everywhere
 					part = nil
@@ -61,7 +62,7 @@ func TestPartsOfCapturesGiveNothingWrong(t *testing.T) {
 					}
 				}
 			}
-			if methods < 60 || paths < 20 {
+			if methods < 60/dissectortest.Part || paths < 20/dissectortest.Part {
 				t.Errorf("only %d methods and %d paths are known in all parts together", methods, paths)
 			}
 		})
@@ -88,8 +89,8 @@ var lateStreams = []struct {
 // and may stay unknown as long as the connection lives: then the value stands alone.
 func TestLateJoin(t *testing.T) {
 	const (
-		rounds = 200 // each cut at another place
-		enough = 99  // percent of what can be known
+		rounds = 200 / dissectortest.Part // each cut at another place
+		enough = 99                       // percent of what can be known
 	)
 	for _, c := range lateStreams {
 		t.Run(c.name, func(t *testing.T) {
@@ -103,6 +104,9 @@ func TestLateJoin(t *testing.T) {
 				counts := func(stream string) bool { return whole[stream] != nil && begin[stream] >= cut }
 				sum.add(later(t, whole, facts(t, recs[cut:], false), counts))
 				can.add(knowable(blocks, cut, counts))
+			}
+			if dissectortest.Part > 1 {
+				return // the shares are those of all cuts
 			}
 			t.Logf("of %d later fields %.1f %% are given, of %.1f %% the value alone; %.1f %% and %.1f %% can be",
 				sum.all, sum.percent(sum.whole), sum.percent(sum.value), can.percent(can.whole), can.percent(can.value))
