@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"shark/packet/filter"
+	"shark/recorder/session"
 	"shark/snapshot"
 	"shark/workbench"
 	"shark/workbench/index"
@@ -36,8 +37,12 @@ var (
 // coverage in its footer has said why.
 var errPartial = errors.New("partial answer")
 
-// codeOf maps an error to an exit code.
+// codeOf maps an error to an exit code: one of exitCodes, or that of a command which was
+// recorded.
 func codeOf(ctx context.Context, err error) exitCode {
+	if ran := (*session.CommandError)(nil); errors.As(err, &ran) {
+		return exitCode{code: ran.Code}
+	}
 	var usage usageError
 	var missing missingError
 	switch {

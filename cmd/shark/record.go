@@ -40,6 +40,9 @@ Ctrl-C, for --duration, or while COMMAND runs. TLS connections are readable whos
 comes after the recording began; programs and libraries that nobody used before are found within
 a second.
 
+Once the file is complete, it ends with COMMAND's own exit code, or with 128 and the number of the
+signal that ended COMMAND. What shark could not do ends with shark's codes.
+
 It needs Linux and root, or the capabilities that shark recorder --help names.`,
 		Example: `  shark record -i eth0 -w session.pcapng
   shark record --pid 4711 --filter 'tcp port 443' --duration 1m -w session.pcapng
@@ -161,10 +164,13 @@ func runRecord(ctx context.Context, a *app, args []string, o recordOptions) erro
 	if !a.quiet {
 		report(a.err, &sum, out)
 	}
-	if err == nil {
-		err = errEnded // by Ctrl-C, which is how it ends
+	switch {
+	case err != nil:
+		return err
+	case sum.Command != nil:
+		return sum.Command
 	}
-	return err
+	return errEnded // by Ctrl-C, which is how it ends
 }
 
 // recorded says in a line what was recorded so far.

@@ -108,6 +108,13 @@ func TestRecordFile(t *testing.T) {
 	if got := bpftest.File(t, old); got != before {
 		t.Errorf("a recording of nothing replaced the file")
 	}
+	for command, want := range map[string]int{"exit 3": 3, "kill -9 $$": 137} {
+		file := filepath.Join(dir, strconv.Itoa(want))
+		if code, _, talk := record("-w", file, "--", "sh", "-c", command); code != want || !strings.Contains(talk, file+": 0 packets") {
+			t.Errorf("of a command that ends with %d: exit code %d, %q", want, code, talk)
+		}
+		readable(t, bpftest.File(t, file))
+	}
 	if left, err := filepath.Glob(filepath.Join(dir, ".*part*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %q, %v", left, err)
 	}

@@ -2,10 +2,12 @@ package session
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"syscall"
 	"time"
 )
 
@@ -17,6 +19,15 @@ type Command struct {
 	path string
 	args []string
 }
+
+// CommandError is a command that was recorded and ended with an exit code of its own.
+type CommandError struct {
+	Code int // 128 and the signal's number, as shells tell it, where a signal ended it
+	err  error
+}
+
+func (e *CommandError) Error() string { return e.err.Error() }
+func (e *CommandError) Unwrap() error { return e.err }
 
 const (
 	// tail is how long is recorded on after the command has ended.
@@ -57,8 +68,20 @@ func (c *Command) run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil // the recording was to end
 	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.args[0], err)
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("%s: %w", c.args[0], err)
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return &CommandError{Code: codeOf(exit), err: err}
+	}
+	return err
+}
+
+// codeOf is what a shell would say of how a program ended.
+func codeOf(exit *exec.ExitError) int {
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return 128 + int(status.Signal())
+	}
+	return exit.ExitCode()
 }

@@ -62,6 +62,9 @@ type Summary struct {
 	Sessions           int
 	Took               time.Duration
 	Parts              []recorder.PartStatus
+	// Command is how the command failed: a *CommandError, unless it could not be run. The
+	// recording of it may be as whole as any.
+	Command error
 }
 
 // Session is a recording under way.
@@ -84,7 +87,7 @@ type Session struct {
 type count struct{ packets, dropped uint64 }
 
 // Run records until ctx or the command ends or the file takes no more, which is an error. So is
-// how the command failed, and that nothing could be recorded.
+// that nothing could be recorded. How the command failed is in the summary.
 func Run(ctx context.Context, o Options) (Summary, error) {
 	s := &Session{o: o, began: time.Now(), sessions: make(map[[keylog.RandomSize]byte]struct{})}
 	s.waiting = newWaiting(maxWaiting, s.put)
@@ -123,8 +126,8 @@ func Run(ctx context.Context, o Options) (Summary, error) {
 	work.Wait()
 	err = s.end()
 	sum := s.so()
-	sum.Parts = sup.Status()
-	return sum, errors.Join(err, failed, o.had(&sum))
+	sum.Parts, sum.Command = sup.Status(), failed
+	return sum, errors.Join(err, o.had(&sum))
 }
 
 // runs tells why the part that is needed does not run.

@@ -218,17 +218,32 @@ func TestCommand(t *testing.T) {
 	var said bytes.Buffer
 	c := command("sh", "-c", "read x; echo got $x; exit 3")
 	c.In, c.Out = strings.NewReader("this\n"), &said
-	_, err := Run(t.Context(), Options{Node: "laptop", Out: io.Discard, Parts: idle, Command: c})
-	if err == nil || !strings.Contains(err.Error(), "exit status 3") || said.String() != "got this\n" {
+	sum, err := Run(t.Context(), Options{Node: "laptop", Out: io.Discard, Parts: idle, Command: c})
+	if err != nil || said.String() != "got this\n" {
 		t.Errorf("%v, %q", err, said.String())
 	}
+	ended(t, sum.Command, 3, "exit status 3")
+	sum, err = Run(t.Context(), Options{Node: "laptop", Out: io.Discard, Parts: idle, Command: command("sh", "-c", "kill -9 $$")})
+	if err != nil {
+		t.Error(err)
+	}
+	ended(t, sum.Command, 137, "signal: killed")
 	if _, err := NewCommand("there is no such program"); err == nil {
 		t.Error("a command that is not there is no error")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err = Run(ctx, Options{Node: "laptop", Out: io.Discard, Parts: idle, Command: command("sleep", "1000"), Progress: func(Summary) { cancel() }})
-	if err != nil {
-		t.Errorf("a recording that is to end: %v", err)
+	sum, err = Run(ctx, Options{Node: "laptop", Out: io.Discard, Parts: idle, Command: command("sleep", "1000"), Progress: func(Summary) { cancel() }})
+	if err != nil || sum.Command != nil {
+		t.Errorf("a recording that is to end: %v, %v", err, sum.Command)
+	}
+}
+
+// ended wants a command that ended with a code.
+func ended(t *testing.T, err error, code int, says string) {
+	t.Helper()
+	var failed *CommandError
+	if !errors.As(err, &failed) || failed.Code != code || !strings.Contains(err.Error(), says) {
+		t.Errorf("%v: %+v, want code %d, %q", err, failed, code, says)
 	}
 }
 
