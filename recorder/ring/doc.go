@@ -6,6 +6,7 @@
 // somebody reads them.
 //
 //	ring.json                                 whose it is
+//	runs.json                                 when who wrote it began and stopped
 //	packets-<number>-<time>-<run>.pcapng      a segment: its number, its first packet's time, who wrote it
 //	identity-<number>-<time>.jsonl            who had which address at that time, and each change since
 //	secrets-<number>-<time>.pcapng            secrets of TLS sessions since that time
@@ -27,6 +28,9 @@
 // it. So secrets lie beside the segments, in files of a minute each, and stay as long as the
 // packets of their minute, of the one before it and of the one after: longer than what they
 // decrypt can be read. They have a budget of their own, beyond which the oldest go.
+//
+// Between two runs nothing was recorded. When the first of them stopped is written down; of one
+// that was killed it is not known, and then the time of the last block counts, which is said.
 //
 // After a crash every sealed segment is whole. The one being written has all that was given
 // to the kernel; the next Writer seals it. (Killed between two writes that make a filler

@@ -70,6 +70,10 @@ type segment struct {
 	size        int64
 	first, last int64 // times of its packets; of the name until that is known
 	live        bool  // it is not sealed: last is not known
+	// until is up to when its run recorded, of the last segment of a run: at least last. If the
+	// run was killed that is not known, and until is last.
+	until  int64
+	killed bool
 }
 
 // overlaps tells whether a segment may have packets of a window.
@@ -119,11 +123,12 @@ type contents struct {
 	interfaces  []tally
 	packets     uint64
 	first, last int64 // times of the packets
+	until       int64 // of the last block that has a time
 }
 
 // walk reads a segment of size bytes up to the filler, or to where a crash tore it.
 func walk(r io.ReaderAt, size int64) (c contents, err error) {
-	c.first, c.last, c.stated, c.torn = math.MaxInt64, math.MinInt64, -1, true
+	c.first, c.last, c.until, c.stated, c.torn = math.MaxInt64, math.MinInt64, math.MinInt64, -1, true
 	in := bufio.NewReaderSize(io.NewSectionReader(r, 0, size), 256<<10)
 	for {
 		head, err := in.Peek(8)
@@ -196,13 +201,14 @@ func (c *contents) take(b []byte) bool {
 		t := timeOf(b[12:])
 		c.packets++
 		c.interfaces[le.Uint32(b[8:])].packets++
-		c.first, c.last = min(c.first, t), max(c.last, t)
+		c.first, c.last, c.until = min(c.first, t), max(c.last, t), max(c.until, t)
 		return true
 	case statisticsBlock:
 		id, s, ok := parseStatistics(b)
 		if !ok || id >= uint32(len(c.interfaces)) {
 			return false
 		}
+		c.until = max(c.until, s.At)
 		if i := &c.interfaces[id]; s.Received != nil && s.Dropped != nil {
 			i.received, i.dropped = *s.Received, *s.Dropped
 		}

@@ -53,7 +53,7 @@ func (r *Ring) Span() (from, to time.Time, err error) {
 	}
 	first, last := int64(math.MaxInt64), int64(math.MinInt64)
 	for _, s := range segments {
-		first, last = min(first, s.first), max(last, s.last)
+		first, last = min(first, s.first), max(last, s.until)
 	}
 	if r.Live() {
 		last = max(last, time.Now().UnixNano())
@@ -68,6 +68,7 @@ func (r *Ring) segments() ([]segment, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ring %s: %w", r.dir, err)
 	}
+	live := r.Live()
 	var all []segment
 	for _, n := range names {
 		s, err := look(filepath.Join(r.dir, n.String()), n)
@@ -77,13 +78,16 @@ func (r *Ring) segments() ([]segment, error) {
 		if err != nil {
 			return nil, fmt.Errorf("ring %s: %w", r.dir, err)
 		}
-		if s.last = max(s.last, s.first); s.live && !r.Live() {
-			if s.last, err = lastOf(filepath.Join(r.dir, n.String())); err != nil {
+		if s.last = max(s.last, s.first); s.live && !live {
+			last, err := lastOf(filepath.Join(r.dir, n.String()))
+			if err != nil {
 				return nil, fmt.Errorf("ring %s: %w", r.dir, err)
 			}
+			s.last = max(s.first, last)
 		}
 		all = append(all, s)
 	}
+	ends(all, readRuns(r.dir), live)
 	return all, nil
 }
 
@@ -101,7 +105,7 @@ func look(path string, n name) (segment, error) {
 	return inspect(f, info.Size(), n)
 }
 
-// lastOf reads a segment for the time of its last packet.
+// lastOf reads a segment for the time of its last block.
 func lastOf(path string) (int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -113,7 +117,7 @@ func lastOf(path string) (int64, error) {
 		return 0, err
 	}
 	c, err := walk(f, info.Size())
-	return c.last, err
+	return c.until, err
 }
 
 // Pinned is a window of a ring that stays, whatever is recorded, until it is released.
@@ -234,20 +238,30 @@ func (p *Pinned) cover(segments []segment, live bool) {
 		note("recorded from %s on only", moment(first))
 	}
 	last := &segments[len(segments)-1]
-	if !live && last.last < p.to {
-		note("recorded up to %s only", moment(last.last))
+	if now, is := silent(segments, readRuns(p.ring.dir), live); is && last.until < p.to {
+		note("nothing is recorded after %s%s; the recorder began again at %s", moment(last.until), last.why(), moment(now.Began.UnixNano()))
+	} else if !live && last.until < p.to {
+		note("recorded up to %s only%s", moment(last.until), last.why())
 	}
 	for i := 1; i < len(segments); i++ {
 		a, b := &segments[i-1], &segments[i]
-		inside := b.first >= p.from && a.last <= p.to
+		inside := b.first >= p.from && a.until <= p.to
 		switch {
 		case !inside:
 		case a.run != b.run:
-			note("not recorded between %s and %s", moment(a.last), moment(b.first))
+			note("not recorded between %s and %s%s", moment(a.until), moment(b.first), a.why())
 		case a.seq+1 != b.seq:
 			note("what was recorded between %s and %s is not there any more", moment(a.last), moment(b.first))
 		}
 	}
+}
+
+// why says how it is known until when a run recorded, if that is not its end.
+func (s *segment) why() string {
+	if s.killed {
+		return " (the recorder was killed: that is the time of the last it had written before)"
+	}
+	return ""
 }
 
 func moment(t int64) string { return time.Unix(0, t).UTC().Format(time.RFC3339Nano) }

@@ -14,6 +14,7 @@ import (
 
 const (
 	metaName = "ring.json"
+	runsName = "runs.json"
 	lockName = "lock"
 	// format is the version of the folder's form.
 	format = 1
@@ -151,6 +152,6 @@ func mend(f file, size int64, n name) (segment, error) {
 	for i := range a.section { // since it said so last, more packets came
 		a.section[i].received = a.section[i].packets + a.section[i].dropped
 	}
-	until := time.Unix(0, max(c.last, n.first, 0)) // it is not known that it recorded for longer
+	until := time.Unix(0, max(c.until, n.first, 0)) // it is not known that it recorded for longer
 	return a.seal(until.UnixNano())
 }

@@ -176,7 +176,8 @@ func create(dir string, o Options, d disk) (*Writer, error) {
 	for range n {
 		w.free = append(w.free, new(buffer))
 	}
-	w.settle() // what is there from before
+	w.report(w.pool.begin(o.Now())) // a full disk is no reason not to record
+	w.settle()                      // what is there from before
 	w.done.Go(w.drain)
 	return w, nil
 }
@@ -450,9 +451,10 @@ func (w *Writer) Close() error {
 	}
 	w.closed = true
 	w.mu.Unlock()
+	stopped := w.o.Now()
 	close(w.stop)
 	w.done.Wait()
-	err := errors.Join(w.log.close(), w.secrets.close(), w.lock.release())
+	err := errors.Join(w.log.close(), w.secrets.close(), w.pool.stop(stopped), w.lock.release())
 	return errors.Join(w.Status().Err, err)
 }
 
