@@ -172,7 +172,7 @@ func (c *caller) do(ctx context.Context, method string, u *url.URL, body any) (i
 	q.Header.Set("Authorization", "Bearer "+c.token)
 	p, err := c.http.Do(q)
 	if err != nil {
-		return nil, err
+		return nil, untrusted(err)
 	}
 	if p.StatusCode == http.StatusOK {
 		return p.Body, nil

@@ -331,6 +331,13 @@ func TestTrust(t *testing.T) {
 	}
 	defer conn.Close()
 	writePEM(t, pem, conn.ConnectionState().PeerCertificates[0].Raw)
+	strangers := filepath.Join(t.TempDir(), "strangers.pem")
+	conn, err = tls.Dial("tcp", strings.TrimPrefix(other.url, "https://"), &tls.Config{InsecureSkipVerify: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	writePEM(t, strangers, conn.ConnectionState().PeerCertificates[0].Raw)
 	for _, c := range []struct {
 		name, ca, token string
 		works           bool
@@ -341,9 +348,14 @@ func TestTrust(t *testing.T) {
 		{"fingerprint of another", other.fingerprint, s.token, false},
 		{"authorities of the system", "", s.token, false},
 		{"another token", s.fingerprint, wrongToken(t), false},
+		{"certificate of another in a file", strangers, s.token, false},
 	} {
 		_, err := open(t, client.Options{Token: c.token, CA: c.ca}, s.url)[0].Pin(at(0), at(1))
 		if works := err == nil; works != c.works || err != nil && !errors.Is(err, snapshot.ErrAway) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		unknown := c.ca == "" || c.ca == strangers // and not another secret that is wrong
+		if says := err != nil && strings.Contains(err.Error(), "--recorder-ca"); says != unknown {
 			t.Errorf("%s: %v", c.name, err)
 		}
 	}

@@ -58,6 +58,16 @@ func trust(ca string) (*tls.Config, error) {
 	return conf, nil
 }
 
+// untrusted says of a certificate that nobody vouches for what to do about it.
+func untrusted(err error) error {
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	if errors.As(err, &unknown) || errors.As(err, &name) {
+		return fmt.Errorf("%w: say with --recorder-ca what is to be trusted: a file with the recorder's certificate, or the fingerprint sha256:... that the recorder has logged", err)
+	}
+	return err
+}
+
 // listed tells whether a certificate is among those of a file.
 func listed(data []byte, c *x509.Certificate) bool {
 	for {
