@@ -233,7 +233,8 @@ type recorded struct {
 	selector *selector
 	checked  int    // interfaces that the expression is known to suit
 	left     uint64 // packets that are not selected
-	hellos   hellos // among those that are
+	clear    uint64 // segments of plaintext that are not
+	hellos   hellos // among the packets that are
 }
 
 // ReadBatch implements packet.Source.
@@ -248,9 +249,17 @@ func (r *recorded) ReadBatch(b *packet.Batch) error {
 			return bad
 		}
 		r.checked = len(interfaces)
-		n := len(b.Records)
-		b.Records = slices.DeleteFunc(b.Records, func(rec packet.Record) bool { return !r.takes(&rec) })
-		r.left += uint64(n - len(b.Records))
+		b.Records = slices.DeleteFunc(b.Records, func(rec packet.Record) bool {
+			if r.takes(&rec) {
+				return false
+			}
+			if int(rec.Interface) < len(interfaces) && interfaces[rec.Interface].Name == packet.PlaintextInterface {
+				r.clear++
+			} else {
+				r.left++
+			}
+			return true
+		})
 		if err != nil || len(b.Records) > 0 {
 			return err
 		}
@@ -296,6 +305,6 @@ func (r *recorded) Losses() []packet.Loss {
 }
 
 func (r *recorded) describe(n *Node) error {
-	n.Filtered, n.FilteredSecrets = r.left, uint64(len(r.hellos.left))
+	n.Filtered, n.FilteredPlaintext, n.FilteredSecrets = r.left, r.clear, uint64(len(r.hellos.left))
 	return nil
 }

@@ -58,7 +58,8 @@ type Node struct {
 	Interfaces []Interface `json:"interfaces,omitempty"` // in the order met
 	Inputs     []Input     `json:"inputs,omitempty"`     // files it was imported from
 
-	FilteredSecrets uint64 `json:"filtered_secrets,omitempty"` // of TLS sessions that the filter took no handshake of
+	FilteredPlaintext uint64 `json:"filtered_plaintext,omitempty"` // segments of TLS plaintext that the filter left out
+	FilteredSecrets   uint64 `json:"filtered_secrets,omitempty"`   // of TLS sessions that the filter took no handshake of
 }
 
 // Interface is one capture interface of a node. Statistics that the capture does

@@ -123,12 +123,17 @@ func runSnapshotCreate(ctx context.Context, a *app, o snapshotCreateOptions) err
 
 // filtered says what the filter of a snapshot left out.
 func filtered(m *snapshot.Manifest) string {
-	packets, secrets := int64(0), int64(0)
+	packets, plaintext, secrets := int64(0), int64(0), int64(0)
 	for _, n := range m.Nodes {
 		packets += int64(n.Filtered)
+		plaintext += int64(n.FilteredPlaintext)
 		secrets += int64(n.FilteredSecrets)
 	}
-	text := workbench.Count(packets, "packets") + " of the window are left out by the filter"
+	text := workbench.Count(packets, "packets")
+	if plaintext > 0 {
+		text += " and " + workbench.Count(plaintext, "segments") + " of TLS plaintext"
+	}
+	text += " of the window are left out by the filter"
 	if secrets > 0 {
 		text += ", and " + workbench.Count(secrets, "TLS session secrets") + " of which it took no handshake"
 	}
