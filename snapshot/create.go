@@ -189,6 +189,13 @@ func (x *builder) recorded(w *windows) error {
 			return fmt.Errorf("%w: nothing was recorded of who had which address, so namespaces and workloads are not known", ErrFilter)
 		}
 		w.selector.log = log
+		unknown, err := w.selector.strangers()
+		if err != nil {
+			return fmt.Errorf("identity: %w", err)
+		}
+		for _, text := range unknown {
+			x.note(NoteFilter, "", "%s", text)
+		}
 	}
 	for i, p := range w.pinned {
 		name := w.nodes[i]

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"shark/packet"
@@ -135,17 +136,65 @@ func (s *selector) inSpace(o *identity.Owner) bool {
 	return false
 }
 
-// ofWorkload tells whether an owner is a pod, a service or of a workload that is named.
-func (s *selector) ofWorkload(o *identity.Owner) bool {
-	for _, w := range s.f.Workloads {
-		space, name, spaced := strings.Cut(w, "/")
-		if !spaced {
-			space, name = "", w
+// strangers says which namespaces and workloads of the filter nobody knows, and what namespaces
+// there are: most likely a name is misspelt.
+func (s *selector) strangers() (all []string, err error) {
+	known, err := s.log.Workloads(identity.WorkloadFilter{})
+	if err != nil {
+		return nil, err
+	}
+	var spaces []string // in order, as the pods and services are
+	owners := make([]identity.Owner, 0, len(known))
+	for i := range known {
+		k := &known[i]
+		spaces = append(spaces, k.Namespace)
+		o := identity.Owner{PodNamespace: k.Namespace, Pod: k.Name}
+		if k.Kind == identity.Service {
+			o = identity.Owner{ServiceNamespace: k.Namespace, Service: k.Name}
+		} else if k.Workload != nil {
+			o.Workload = k.Workload.Name
 		}
-		is := func(s, n string) bool { return n == name && (space == "" || s == space) }
-		if is(o.PodNamespace, o.Pod) || is(o.PodNamespace, o.Workload) || is(o.ServiceNamespace, o.Service) {
-			return true
+		owners = append(owners, o)
+	}
+	spaces = slices.Compact(spaces)
+	for _, n := range s.f.Namespaces {
+		if !slices.Contains(spaces, n) {
+			all = append(all, fmt.Sprintf("no pod or service is of namespace %q: %s", n, listed(spaces)))
 		}
 	}
-	return false
+	for _, n := range s.f.Workloads {
+		if !slices.ContainsFunc(owners, func(o identity.Owner) bool { return ofWorkload(&o, n) }) {
+			all = append(all, fmt.Sprintf("no pod, service or workload is called %q: %s", n, listed(spaces)))
+		}
+	}
+	if more := len(all) - maxNotes; more > 0 {
+		all = append(all[:maxNotes], fmt.Sprintf("%d more namespaces and workloads of the filter are not known", more))
+	}
+	return all, nil
+}
+
+// listed names the first of some namespaces.
+func listed(spaces []string) string {
+	if len(spaces) == 0 {
+		return "none is known"
+	}
+	text := strings.Join(spaces[:min(len(spaces), maxNamed)], ", ")
+	if more := len(spaces) - maxNamed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return "the namespaces are " + text
+}
+
+// ofWorkload tells whether an owner is a pod, a service or of a workload that is named.
+func (s *selector) ofWorkload(o *identity.Owner) bool {
+	return slices.ContainsFunc(s.f.Workloads, func(w string) bool { return ofWorkload(o, w) })
+}
+
+func ofWorkload(o *identity.Owner, named string) bool {
+	space, name, spaced := strings.Cut(named, "/")
+	if !spaced {
+		space, name = "", named
+	}
+	is := func(s, n string) bool { return n == name && (space == "" || s == space) }
+	return is(o.PodNamespace, o.Pod) || is(o.PodNamespace, o.Workload) || is(o.ServiceNamespace, o.Service)
 }

@@ -127,6 +127,7 @@ const (
 	NoteIdentity NoteKind = "identity" // the identity log could not be read in full
 	NoteWindow   NoteKind = "window"   // not all of the window was recorded
 	NotePolicy   NoteKind = "policy"   // what was recorded and was not to be kept
+	NoteFilter   NoteKind = "filter"   // the filter names what nobody knows
 )
 
 // Note is one thing that is missing.

@@ -117,7 +117,7 @@ func (s *Store) Get(ctx context.Context, ref string) (*Snapshot, error) {
 	return s.loadWith(ctx, id, loadChecked)
 }
 
-// maxNamed is how many snapshots an error names.
+// maxNamed is how many snapshots an error names, and namespaces a note.
 const maxNamed = 10
 
 // resolve returns the id that ref means.
