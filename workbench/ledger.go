@@ -77,6 +77,7 @@ func (e *Evidence) Ledger(ctx context.Context, q Query) (*Ledger, error) {
 			return nil, err
 		}
 	}
+	chosen := q.KFL != ""
 	q.KFL = secured(q.KFL)
 	parts, plan, err := e.ask(ctx, q, needCalls)
 	if err != nil {
@@ -100,8 +101,14 @@ func (e *Evidence) Ledger(ctx context.Context, q Query) (*Ledger, error) {
 	}
 	l.ledger.Coverage = e.asked(parts, opts)
 	l.ledger.Coverage.recorded(slices.Concat(plan.Hints, u.hints()), false)
+	if c := &l.ledger.Coverage; chosen && l.ledger.Total.Connections == 0 && len(c.TLS) > 0 {
+		c.recorded([]string{notOfConnections}, false)
+	}
 	return l.done(), nil
 }
+
+// notOfConnections is for an expression that chooses none of the connections that there are.
+const notOfConnections = `there are connections with TLS, but none was chosen: the expression is asked of connections, not of the calls in them, which have a protocol where it could be read, as in "HTTP" in conn_l7_detected`
 
 // SnapshotTLS tells how the connections with TLS of a snapshot could be read, if it was dissected
 // before, here or by whoever published that; nil if not, or if that cannot be found out: the

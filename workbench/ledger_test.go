@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"shark/packet"
@@ -100,6 +101,12 @@ func TestLedger(t *testing.T) {
 				t.Errorf("the rows are of %d ends, of which %s opened %d: %+v", ends, c.library, opened, l.Keepers)
 			}
 		})
+	}
+	for expr, hinted := range map[string]bool{"": false, "http": true, `"HTTP" in conn_l7_detected`: false} {
+		l := must(open(t, w, "../cmd/shark/testdata/https.pcapng.zst").Ledger(t.Context(), Query{KFL: expr}))(t)
+		if got := slices.Contains(l.Coverage.Notes, notOfConnections); got != hinted || hinted != (l.Total.Connections == 0) {
+			t.Errorf("%q chooses %d connections and says %q", expr, l.Total.Connections, l.Coverage.Notes)
+		}
 	}
 	if _, err := open(t, w, clearCapture).Ledger(t.Context(), Query{KFL: "htpp"}); !errors.Is(err, ErrUsage) {
 		t.Errorf("a wrong expression: %v", err)

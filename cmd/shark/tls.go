@@ -18,7 +18,8 @@ func newTLS(a *app) *cobra.Command {
 library that told their secrets, how many there are, how many could be read in full
 (decrypted with session secrets, or by the plaintext that a library had), and why the
 others could not, or only partly. A connection is told with both of its ends. What is
-read the least comes first. A KFL expression selects among the connections.`,
+read the least comes first. A KFL expression selects among the connections: ask
+for what they spoke with "HTTP" in conn_l7_detected, not with http, which calls are.`,
 		Example: `  shark tls outage
   shark tls outage 'dst.namespace == "shop"' -o json
   shark tls outage 'conn_tls_reason == "no secrets"'`,
