@@ -307,10 +307,24 @@ func (x *exporter) notes() []string {
 	if n := x.result.Plaintext; n > 0 {
 		notes = append(notes, Count(n, "segments")+" of TLS plaintext left out: --plaintext puts them in")
 	}
+	if x.q.Plaintext != WithoutPlaintext {
+		notes = append(notes, x.unclear()...)
+	}
 	if x.rich != nil {
 		notes = append(notes, x.rich.notes()...)
 	}
 	return notes
+}
+
+// unclear says why no TLS plaintext was written, where that was asked for.
+func (x *exporter) unclear() []string {
+	switch {
+	case !slices.Contains(x.faces.plain, true):
+		return []string{"there is no TLS plaintext in it: a recorder takes that where it is told to, with --tls plaintext or --tls both, before TLS is spoken"}
+	case x.q.Plaintext == PlaintextOnly && x.result.Packets == 0:
+		return []string{"there is TLS plaintext, but none of what was selected"}
+	}
+	return nil
 }
 
 // outside refuses a window that nothing was recorded in, once all is read. Nothing

@@ -184,6 +184,9 @@ func runExport(ctx context.Context, a *app, args []string, o exportOptions) erro
 	if refs, q.KFL, err = splitQuery(args); err != nil {
 		return err
 	}
+	if q.Plaintext == workbench.WithPlaintext && (q.KFL == plaintextBeside || q.KFL == plaintextOnly) {
+		return usagef("--plaintext %[1]s: what it is goes behind an equals sign, as in --plaintext=%[1]s", q.KFL)
+	}
 	read := append(slices.Clone(refs), o.identity)
 	if o.splitBy == "" && !o.estimate {
 		if err := checkTarget(o.file, read, o.force); err != nil {
