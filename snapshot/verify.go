@@ -3,19 +3,12 @@ package snapshot
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
-	"io/fs"
-	"math/rand/v2"
 	"os"
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"shark/snapshot/block"
 	"shark/snapshot/bucket"
@@ -28,14 +21,6 @@ type VerifyOptions struct {
 	Workers int        // goroutines that check blocks of packets; 0: one a processor
 	// Progress, which may be nil, is told how many bytes of all were read.
 	Progress func(done, total int64)
-}
-
-// Subset is a share of the blocks of packets. The zero value is all of them. Others are
-// chosen at random, unless Of is set.
-type Subset struct {
-	Percent  float64 // of the bytes of all blocks, above 0 and up to 100
-	Bytes    int64
-	Part, Of int // with Of above 0 every Of-th block, from the Part-th on: 1 to Of
 }
 
 // Verification is what Verify found.
@@ -206,8 +191,6 @@ func (v *verifier) run(ctx context.Context) error {
 	return v.unlisted(ctx)
 }
 
-func (v *verifier) whole() bool { return v.o.Subset == Subset{} }
-
 // read counts bytes that were read.
 func (v *verifier) read(n int) {
 	v.v.Bytes += int64(n)
@@ -273,246 +256,4 @@ func (v *verifier) unlisted(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// dissection compares an index database that is published with its sums, all of it or, of a
-// subset of the packets, its description and these sums.
-func (v *verifier) dissection(ctx context.Context, name string) error {
-	v.v.Objects++
-	at := dissectionPath(name) + dissectionName
-	r, err := v.s.Dissection(ctx, name)
-	if err == nil && v.whole() {
-		at = r.path
-		err = v.pieces(ctx, r)
-	}
-	if errors.Is(err, ErrIntegrity) || errors.Is(err, fs.ErrNotExist) {
-		v.problem(at, err.Error())
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("verify %s: %w", at, err)
-	}
-	return nil
-}
-
-// pieces reads a published database through.
-func (v *verifier) pieces(ctx context.Context, r *Remote) error {
-	buf := make([]byte, pieceSize)
-	for at := int64(0); at < r.Size(); at += pieceSize {
-		n, err := r.ReadAt(ctx, buf[:min(pieceSize, r.Size()-at)], at)
-		if err != nil {
-			return err
-		}
-		v.total += int64(n) // it is not known before
-		v.read(n)
-	}
-	return nil
-}
-
-// object compares one object with the manifest, and keeps it if it is an index. It
-// returns what is wrong with it.
-func (v *verifier) object(ctx context.Context, o *Object) (string, error) {
-	var text []byte
-	index := o.Kind == KindBlocks
-	if index && o.Size > maxIndex {
-		return fmt.Sprintf("it has %d bytes, more than the %d that there can be", o.Size, maxIndex), nil
-	}
-	buf := make([]byte, min(max(o.Size+1, 32<<10), 1<<20))
-	reason, err := v.stream(ctx, o, func(in io.Reader) error {
-		for {
-			n, err := in.Read(buf)
-			if index && int64(len(text)) <= o.Size {
-				text = append(text, buf[:n]...)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	})
-	if !index || reason != "" || err != nil {
-		return reason, err
-	}
-	x, err := block.ParseIndex(text)
-	if err != nil {
-		return err.Error(), nil
-	}
-	v.indexes[o.Path] = x
-	return "", nil
-}
-
-// stream reads an object through read, which ends with io.EOF, and compares it with the
-// manifest. It returns what is wrong with it.
-func (v *verifier) stream(ctx context.Context, o *Object, read func(io.Reader) error) (string, error) {
-	f, err := v.s.files.Open(ctx, o.Path, 0, -1)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "it is missing", ctx.Err()
-	}
-	if err != nil {
-		return unread(ctx, err)
-	}
-	defer f.Close()
-	sum := &summing{ctx: ctx, in: f, sum: sha256.New(), read: v.read}
-	if err := read(sum); err != nil && err != io.EOF {
-		return unread(ctx, err)
-	}
-	switch got := hex.EncodeToString(sum.sum.Sum(nil)); {
-	case sum.size != o.Size:
-		return fmt.Sprintf("it has %d bytes, by the manifest %d", sum.size, o.Size), nil
-	case got != o.SHA256:
-		return fmt.Sprintf("its SHA-256 is %s, by the manifest %s", got, o.SHA256), nil
-	}
-	return "", nil
-}
-
-// unread tells whether what could not be read is a problem of the object: what may pass,
-// such as a network that is down, is none.
-func unread(ctx context.Context, err error) (string, error) {
-	switch {
-	case ctx.Err() != nil:
-		return "", ctx.Err()
-	case bucket.Temporary(err):
-		return "", err
-	}
-	return err.Error(), nil
-}
-
-// packets reads all of a packets object and compares it with the manifest and its index.
-func (v *verifier) packets(ctx context.Context, o *Object) (string, error) {
-	x := v.index(o)
-	if x == nil {
-		return v.object(ctx, o)
-	}
-	c := x.Checker(v.o.Workers)
-	reason, err := v.stream(ctx, o, func(in io.Reader) error {
-		for i := range x.Blocks {
-			packed := c.Buffer(x.Blocks[i].Packed)
-			if _, err := io.ReadFull(in, packed); err != nil {
-				if err == io.ErrUnexpectedEOF {
-					err = io.EOF // its size says so
-				}
-				return err
-			}
-			c.Add(i, packed)
-		}
-		_, err := io.Copy(io.Discard, in)
-		return err
-	})
-	found := c.Close()
-	switch {
-	case reason != "" || err != nil:
-		return reason, err
-	case found.Fault != nil:
-		return found.Fault.String(), nil
-	case found.Bytes != o.Bytes:
-		return fmt.Sprintf("its packets have %d bytes on the wire, by the manifest %d", found.Bytes, o.Bytes), nil
-	case !o.Window.is(&found):
-		return "its packets are not of the time that the manifest says", nil
-	}
-	return "", nil
-}
-
-// is tells whether a window is that of packets.
-func (w *Window) is(f *block.Found) bool {
-	if w == nil || f.Packets == 0 {
-		return w == nil && f.Packets == 0
-	}
-	return w.From.Equal(time.Unix(0, f.First)) && w.To.Equal(time.Unix(0, f.Last))
-}
-
-// index returns the index of a packets object; nil when it is not sound, which is noted.
-func (v *verifier) index(o *Object) *block.Index {
-	x := v.indexes[o.Index]
-	if x != nil && (x.Size() != o.Size || x.Packets() != o.Packets || len(x.Blocks) != o.Blocks) {
-		v.problem(o.Index, "it is not the index of "+o.Path)
-		return nil
-	}
-	return x
-}
-
-// choose returns which blocks of each packets object are read. Those without a sound index
-// have none.
-func (v *verifier) choose(packets []*Object) [][]int {
-	chosen := make([][]int, len(packets))
-	if v.whole() {
-		return chosen
-	}
-	type place struct{ object, block, size int }
-	var all []place
-	for i, o := range packets {
-		v.v.AllBlockBytes += o.Size
-		if x := v.index(o); x != nil {
-			for j := range x.Blocks {
-				all = append(all, place{i, j, x.Blocks[j].Packed})
-			}
-		}
-	}
-	v.v.AllBlocks = len(all)
-	s := v.o.Subset
-	want := max(s.Bytes, int64(s.Percent/100*float64(v.v.AllBlockBytes)), 1)
-	if s.Of <= 0 {
-		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	}
-	for i, p := range all {
-		if s.Of > 0 && i%s.Of != s.Part-1 {
-			continue
-		}
-		if s.Of <= 0 && v.v.BlockBytes >= want {
-			break
-		}
-		chosen[p.object] = append(chosen[p.object], p.block)
-		v.v.Blocks++
-		v.v.BlockBytes += int64(p.size)
-	}
-	for _, list := range chosen {
-		slices.Sort(list)
-	}
-	v.total += v.v.BlockBytes
-	return chosen
-}
-
-// subset compares the size of a packets object with the manifest, and some of its blocks
-// with the index.
-func (v *verifier) subset(ctx context.Context, o *Object, blocks []int) (string, error) {
-	info, err := v.s.files.Stat(ctx, o.Path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "it is missing", ctx.Err()
-	case err != nil:
-		return unread(ctx, err)
-	case info.Size != o.Size:
-		return fmt.Sprintf("it has %d bytes, by the manifest %d", info.Size, o.Size), nil
-	case len(blocks) == 0:
-		return "", nil
-	}
-	f := block.File{Name: o.Path, Index: v.indexes[o.Index], Fetch: func(ctx context.Context, from, n int64) (io.ReadCloser, error) {
-		return v.s.files.Open(ctx, o.Path, from, n)
-	}}
-	found, err := f.Check(ctx, blocks, v.o.Workers, v.read)
-	switch {
-	case err != nil:
-		return unread(ctx, err)
-	case found.Fault != nil:
-		return found.Fault.String(), nil
-	}
-	return "", nil
-}
-
-// summing sums up what is read of an object.
-type summing struct {
-	ctx  context.Context
-	in   io.Reader
-	sum  hash.Hash
-	size int64
-	read func(int)
-}
-
-func (s *summing) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := s.in.Read(p)
-	_, _ = s.sum.Write(p[:n]) // a hash takes all
-	s.size += int64(n)
-	s.read(n)
-	return n, err
 }
