@@ -19,8 +19,10 @@ PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# SQLite, machine-translated from C, is three times as fast without race detector.
+# SQLite, machine-translated from C, is three times as fast without race detector. Nobody debugs
+# the programs of tests, and a third of the time to link them is for debuggers.
 NORACE = modernc.org/...=-race=false -d=checkptr=0
+GOTEST = go run ./tools/gotest -ldflags=-w -timeout $(TIMEOUT)
 
 .PHONY: help build demo test unit tidy vet lint format scripts generate fresh cross e2e truth confusion record bench bench-full bench-recorder soak cover fuzz update-golden clean
 
@@ -46,10 +48,10 @@ endif
 # give up their rights only without it, too, in all of their threads.
 unit: ## run the tests alone, with the race detector
 	tools/need.sh curl gcc gnutls-cli ip minisign nginx node nsenter objdump openssl python3 setpriv tcpdump tshark tstclnt zstd
-	CGO_ENABLED=1 go run ./tools/gotest -race '-gcflags=$(NORACE)' -timeout $(TIMEOUT) ./...
-	go run ./tools/gotest -timeout $(TIMEOUT) ./dissector/protocol/... ./snapshot
-	go run ./tools/gotest -timeout $(TIMEOUT) -run '^TestEvery' ./workbench
-	go run ./tools/gotest -timeout $(TIMEOUT) -count 1 ./recorder/daemon
+	CGO_ENABLED=1 $(GOTEST) -race '-gcflags=$(NORACE)' ./...
+	$(GOTEST) ./dissector/protocol/... ./snapshot
+	$(GOTEST) -run '^TestEvery' ./workbench
+	$(GOTEST) -count 1 ./recorder/daemon
 
 tidy:
 	go mod tidy -diff
