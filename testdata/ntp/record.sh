@@ -1,11 +1,12 @@
 #!/bin/bash
 # Records the captures of this folder anew: record.sh FOLDER
-# Needs ntpd, ntpq and ntpdig of NTPsec, setpriv, ip, python3, tcpdump, nsenter and
-# unshare, and the rights to make network namespaces. Each capture's .truth holds what
-# the clients were told, a line a call.
+# Needs ntpd, ntpq and ntpdig of NTPsec, setpriv, ip, python3, tcpdump, editcap, nsenter
+# and unshare, and the rights to make network namespaces. Each capture's .truth holds
+# what the clients asked and were told, a line a call, out of their own logs (said.py).
 set -eu
 out=$(realpath "${1:?folder to write to}")
-for program in ntpd ntpq ntpdig setpriv ip python3 tcpdump nsenter unshare; do
+here=$(realpath "$(dirname "$0")")
+for program in ntpd ntpq ntpdig setpriv ip python3 tcpdump editcap nsenter unshare; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 [ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec unshare -n -m "$0" "$out"
@@ -57,43 +58,52 @@ record() { # scenario
 	kill $dump
 	wait $dump || true
 	grep -q '^0 packets dropped' "$work/log" || { echo "$name: packets were dropped" >&2; exit 1; }
-	[ -s "$truth" ] || rm "$truth"
 }
-# dig asks and writes what it was told: address, stratum and leap.
+# The clients write to both of their outputs, and in order only without buffers.
+export PYTHONUNBUFFERED=1
+# dig asks for the time; it fails where it was not told.
 dig() {
-	ntpdig -j -t 2 "$@" >"$work/said"
-	python3 - "$work/said" >>"$truth" <<'PY'
-import json, sys
-for line in open(sys.argv[1]):
-    d = json.loads(line)
-    print(d["host"], d["stratum"], d["leap"])
-PY
+	local told=0
+	ntpdig -d -d "$@" >"$work/said" 2>&1 || told=$?
+	python3 "$here/said.py" dig <"$work/said" >>"$truth"
+	return $told
+}
+query() {
+	ntpq -D 3 -n "$@" >"$work/said" 2>&1
+	python3 "$here/said.py" control <"$work/said" >>"$truth"
 }
 start() { # name prefix
 	setpriv --bounding-set -sys_time --inh-caps -sys_time "${@:2}" ntpd -n -N -c "$work/$1.conf" -f "$work/$1.drift" -l "$work/$1.log" -p "$work/$1.pid" &
 	servers+=($!)
 }
 times() {
-	for _ in 1 2 3; do dig 10.9.0.1; done
-	dig -a 7 -k "$work/keys" 10.9.0.1
+	for _ in 1 2 3; do dig -t 2 10.9.0.1; done
+	dig -t 2 -a 7 -k "$work/keys" 10.9.0.1
 }
 second() {
-	for _ in 1 2 3; do dig 10.9.1.2; done
+	for _ in 1 2 3; do dig -t 2 10.9.1.2; done
 }
 # A server without the time says so, and who asks too often is told that, and then
 # nothing.
-refusals() { ntpdig -t 1 -p 24 -g 10 10.9.0.1 || true; } 2>/dev/null
+refusals() { dig -t 1 -p 24 -g 10 10.9.0.1 || true; }
 controls() {
-	ntpq -n -c rv -c "rv 4711" -c associations -c peers -c "rv 0 nonsense" 10.9.0.1
-	ntpq -n -c mrulist 10.9.0.1
+	query -c rv -c "rv 4711" -c associations -c peers -c "rv 0 nonsense" 10.9.0.1
+	query -c mrulist 10.9.0.1
 	# What scanners ask old servers, which this one does not answer.
-	python3 - <<'PY'
+	python3 - >>"$truth" <<'PY'
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.sendto(b"\x17\x00\x03\x2a" + bytes(4), ("10.9.0.1", 123))
-s.sendto(b"\x17\x01\x03\x2a" + bytes(44), ("10.9.0.1", 123))
+s.settimeout(1)
+s.connect(("10.9.0.1", 123))
+for question in b"\x17\x00\x03\x2a" + bytes(4), b"\x17\x01\x03\x2a" + bytes(44):
+    s.send(question)
+    try:
+        told = len(s.recv(4096))
+    except TimeoutError:
+        told = "-"
+    print("private", question[3], len(question), told)
 PY
-} >/dev/null 2>&1
+}
 start one
 until ntpdig -j -t 1 10.9.0.1 2>/dev/null | grep -q no-leap; do sleep 1; done
 record times
@@ -107,3 +117,6 @@ servers=()
 start two
 sleep 2
 record refusals
+# From the middle: the answer to the first question, then the rest.
+editcap -F pcap -r "$out/ntp_of_times.pcap" "$out/ntp_of_middle.pcap" 2-1000
+sed '1s/^client \(\S*\) 48/- \1 -/' "$out/ntp_of_times.truth" >"$out/ntp_of_middle.truth"

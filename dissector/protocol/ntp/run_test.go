@@ -1,6 +1,7 @@
 package ntp_test
 
 import (
+	"cmp"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/dissectortest"
+	"shark/dissector/field"
 	"shark/dissector/protocol/ntp"
 )
 
@@ -36,16 +38,35 @@ func dissect(t testing.TB, file string, line func(e *dissector.Entry) string) []
 	return c.out
 }
 
-// TestTruth compares what servers answered with what their clients were told.
+// TestTruth compares every call with what its client asked and was told.
 func TestTruth(t *testing.T) {
 	dissectortest.Told(t, "ntp", func(t *testing.T, capture string, want []string) {
-		got := dissect(t, capture, func(e *dissector.Entry) string {
-			v := &e.Response.Values
-			leap := map[string]string{"no warning": "no-leap"}[string(ntp.Leap.Get(v))]
-			return fmt.Sprint(e.Flow.Dst, " ", ntp.Stratum.Get(v), " ", leap)
-		})
-		dissectortest.SameLines(t, got, want)
+		dissectortest.SameLines(t, dissect(t, capture, told), want)
 	})
+}
+
+// told is a call as said.py of the recordings writes it.
+func told(e *dissector.Entry) string {
+	asked, answered := "-", "-"
+	var v, w field.Values
+	if e.Request != nil {
+		asked, v = fmt.Sprint(e.Request.Size), e.Request.Values
+	}
+	if e.Response != nil {
+		answered, w = fmt.Sprint(e.Response.Size), e.Response.Values
+	}
+	operation := string(dissector.Operation.Get(&v))
+	switch string(ntp.Mode.Get(&v)) {
+	case "control":
+		code := map[string]int{"read status": 1, "read variables": 2, "remote address statistics": 10, "nonce": 12}[operation]
+		failure := map[string]string{"okay": "-", "unknown variable name": "UNKNOWNVAR"}[string(dissector.Status.Get(&w))]
+		return fmt.Sprint("control ", code, " ", ntp.Association.Get(&v), " ", asked, " ", answered, " ", e.Interim, " ", failure)
+	case "private":
+		code := map[string]int{"MON_GETLIST_1": 42}[operation]
+		return fmt.Sprint("private ", code, " ", asked, " ", answered)
+	}
+	leap, kiss := strings.ReplaceAll(string(ntp.Leap.Get(&w)), " ", "-"), string(ntp.KissCode.Get(&w))
+	return fmt.Sprint(cmp.Or(operation, "-"), " ", e.Flow.Dst, " ", asked, " ", answered, " ", ntp.Stratum.Get(&w), " ", leap, " ", cmp.Or(kiss, "-"))
 }
 
 // TestAgainstTshark compares modes and strata of all messages with tshark's, and who
