@@ -1,12 +1,12 @@
 #!/bin/bash
 # shellcheck disable=SC2086 # variables hold several words of commands
 # Records the captures of this folder anew: record.sh FOLDER
-# Needs dhcpd, dhcrelay and dhclient of ISC, udhcpc, dnsmasq, python3, tcpdump and unshare, and
-# the rights to make network namespaces. Each capture's .truth holds what the server
+# Needs dhcpd, dhcrelay and dhclient of ISC, udhcpc, dnsmasq, python3, tcpdump, editcap and
+# unshare, and the rights to make network namespaces. Each capture's .truth holds what the server
 # logged, a line a message: kind, client and address.
 set -eu
 out=$(realpath "${1:?folder to write to}")
-for program in dhcpd dhcrelay dhclient udhcpc dnsmasq python3 tcpdump unshare nsenter; do
+for program in dhcpd dhcrelay dhclient udhcpc dnsmasq python3 tcpdump editcap unshare nsenter; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 [ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec unshare -n -m -u "$0" "$out"
@@ -222,3 +222,7 @@ record several s
 record relayed far
 record forwarded far
 record six s
+# From the middle: the answer to the sixth message, which the client asked the server alone,
+# then the rest.
+editcap -F pcap -r "$out/dhcp_of_lease.pcap" "$out/dhcp_of_middle.pcap" 6-1000
+tail -n +6 "$out/dhcp_of_lease.truth" >"$out/dhcp_of_middle.truth"

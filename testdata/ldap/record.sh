@@ -1,10 +1,10 @@
 #!/bin/bash
 # Records the captures of this folder, and their truth, into the folder given.
 # Needs root for a network namespace and tcpdump, and slapd, ldap-utils,
-# libsasl2-modules, openssl and python3.
+# libsasl2-modules, openssl, python3, tshark and editcap.
 set -u
 out=$(realpath "${1:?folder}")
-for program in slapd ldapsearch ldapmodify ldapwhoami openssl python3 tcpdump unshare; do
+for program in slapd ldapsearch ldapmodify ldapwhoami openssl python3 tcpdump tshark editcap unshare; do
   command -v $program >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 if [ -z "${IN_NAMESPACE:-}" ]; then
@@ -177,3 +177,9 @@ kill $client
 wait $client
 printf 'bind 0\nsearch cut\n' >>"$truth"
 captured
+
+# From the middle of the first connection, which begins with a bare acknowledgement: the
+# answer to its bind, then the rest.
+from=$(tshark -r "$out/ldap_of_operations.pcap" -Y 'frame.number > 3 && tcp.srcport == 389 && tcp.len == 0' -T fields -e frame.number | head -1)
+editcap -F pcap -r "$out/ldap_of_operations.pcap" "$out/ldap_of_middle.pcap" "${from:?no acknowledgement}-100000" || exit 1
+sed '1s/^bind/-/' "$out/ldap_of_operations.truth" >"$out/ldap_of_middle.truth"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Records the captures of this folder, and their truth, into the folder given.
-# Needs root for a network namespace and tcpdump, and freeradius, freeradius-utils
-# and python3.
+# Needs root for a network namespace and tcpdump, and editcap, freeradius,
+# freeradius-utils and python3.
 set -u
 out=$(realpath "${1:?folder}")
-for program in freeradius radclient tcpdump python3 unshare; do
+for program in freeradius radclient tcpdump editcap python3 unshare; do
   command -v $program >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 if [ -z "${IN_NAMESPACE:-}" ]; then
@@ -193,3 +193,7 @@ captured
 capture concurrent
 for i in $(seq 60); do echo "User-Name=bob,User-Password=$([ $((i % 4)) = 0 ] && echo wrong || echo hello),NAS-Port=$i,Calling-Station-Id=02-00-00-00-00-$i"; done | say 1812 auth -p 20 -r 1 -t 4
 captured
+
+# From the middle: the answer to the first request, then the rest.
+editcap -F pcap -r "$out/radius_of_access.pcap" "$out/radius_of_middle.pcap" 2-1000 || exit 1
+sed '1s/ [^ ]*/ -/' "$out/radius_of_access.truth" >"$out/radius_of_middle.truth"

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Records the captures of this folder, and their truth, into the folder given.
-# Needs root for a network namespace, and samba, smbclient, samba-testsuite and
-# tcpdump.
+# Needs root for a network namespace, and samba, smbclient, samba-testsuite,
+# tcpdump, tshark and editcap.
 set -u
 out=$(realpath "${1:?folder}")
-for program in smbd smbpasswd smbclient smbtorture tcpdump unshare; do
+for program in smbd smbpasswd smbclient smbtorture tcpdump tshark editcap unshare; do
   command -v $program >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 if [ -z "${IN_NAMESPACE:-}" ]; then
@@ -142,3 +142,9 @@ start 'server max protocol = NT1
 capture smb1
 client files -m NT1 --option='client min protocol=NT1' -c 'ls' || exit 1
 stopped
+
+# From the middle of the connection, which begins with a bare acknowledgement: the answer to
+# the first request, then the rest.
+from=$(tshark -r "$out/smb2_of_files.pcap" -Y 'frame.number > 3 && tcp.srcport == 445 && tcp.len == 0' -T fields -e frame.number | head -1)
+editcap -F pcap -r "$out/smb2_of_files.pcap" "$out/smb2_of_middle.pcap" "${from:?no acknowledgement}-100000" || exit 1
+sed '1s/ [A-Z]* / - /' "$out/smb2_of_files.truth" >"$out/smb2_of_middle.truth"

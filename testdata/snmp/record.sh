@@ -1,12 +1,12 @@
 #!/bin/bash
 # shellcheck disable=SC2086 # variables hold several words of commands
 # Records the captures of this folder anew: record.sh FOLDER
-# Needs snmpd, snmptrapd, the snmp tools, tcpdump and unshare, and the rights to make a
-# network namespace. Each capture's .truth holds what the clients were told, a line a
+# Needs snmpd, snmptrapd, the snmp tools, tcpdump, editcap and unshare, and the rights to
+# make a network namespace. Each capture's .truth holds what the clients were told, a line a
 # call: operation, outcome, and the variables with their values.
 set -eu
 out=$(realpath "${1:?folder to write to}")
-for program in snmpd snmptrapd snmpget snmpset snmpbulkget snmptrap snmpinform tcpdump unshare; do
+for program in snmpd snmptrapd snmpget snmpset snmpbulkget snmptrap snmpinform tcpdump editcap unshare; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 [ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec unshare -n -m "$0" "$out"
@@ -146,3 +146,6 @@ record traps
 record three
 record walks
 record concurrent
+# From the middle: the answer to the second call, then the rest.
+editcap -F pcap -r "$out/snmp_of_calls.pcap" "$out/snmp_of_middle.pcap" 4-1000
+tail -n +2 "$out/snmp_of_calls.truth" | sed '1s/^[^ ]*/-/' >"$out/snmp_of_middle.truth"

@@ -35,3 +35,8 @@ rm "$log"
 # Without a packet in the middle of a stream.
 packet=$(tshark -r "$out/sse_streams.pcap" -Y 'tcp.srcport == 8088 && tcp.len > 1000' -T fields -e frame.number | sed -n 3p)
 editcap -F pcap "$out/sse_streams.pcap" "$out/sse_loss.pcap" "$packet"
+# From the middle of the large stream, which begins with a bare acknowledgement: of that
+# nothing can be said. Then those of HTTP/2.
+read -r from stream < <(tshark -r "$out/sse_streams.pcap" -Y 'tcp.dstport == 8087 && tcp.len == 0 && tcp.ack > 2000' -T fields -e frame.number -e tcp.stream)
+tshark -r "$out/sse_streams.pcap" -Y "frame.number >= ${from:?no acknowledgement} && (tcp.stream == $stream || tcp.port == 8088)" -F pcap -w "$out/sse_middle.pcap"
+tail -n +5 "$out/sse_streams.truth" >"$out/sse_middle.truth"

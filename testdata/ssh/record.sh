@@ -1,10 +1,10 @@
 #!/bin/bash
 # Records the captures of this folder, and their truth, into the folder given.
-# Needs root for a network namespace, and openssh-server, openssh-client, openssl and
-# tcpdump.
+# Needs root for a network namespace, and openssh-server, openssh-client, openssl,
+# tcpdump, tshark and editcap.
 set -u
 out=$(realpath "${1:?folder}")
-for program in /usr/sbin/sshd ssh scp ssh-keyscan ssh-keygen openssl tcpdump unshare; do
+for program in /usr/sbin/sshd ssh scp ssh-keyscan ssh-keygen openssl tcpdump tshark editcap unshare; do
   command -v $program >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 if [ -z "${IN_NAMESPACE:-}" ]; then
@@ -86,3 +86,15 @@ ssh-keyscan -t ed25519,rsa 127.0.0.1 2>/dev/null | while read -r _ _ key; do
 done >"$work/keys"
 captured
 sort "$work/keys" >"$truth"
+
+# cut NAME NTH: from the middle of the first connection, which begins with a bare
+# acknowledgement of its client's.
+cut() {
+  from=$(tshark -r "$out/ssh_of_algorithms.pcap" -Y 'frame.number > 3 && tcp.dstport == 22 && tcp.len == 0' -T fields -e frame.number | sed -n "$2p")
+  editcap -F pcap -r "$out/ssh_of_algorithms.pcap" "$out/ssh_of_$1.pcap" "${from:?no acknowledgement}-100000" || exit 1
+}
+# Behind what both call themselves; and behind their keys, so that nothing is in clear.
+cut middle 1
+sed '1s/^[^|]*|[^|]*|/- | - |/' "$out/ssh_of_algorithms.truth" >"$out/ssh_of_middle.truth"
+cut late 2
+tail -n +2 "$out/ssh_of_algorithms.truth" >"$out/ssh_of_late.truth"

@@ -32,6 +32,10 @@ func (c *calls) Entry(e *dissector.Entry) error {
 	if e.Protocol != ldap.Protocol {
 		return nil
 	}
+	if e.Marks == 0 && e.Request == nil { // what was asked came before the capture
+		*c = append(*c, call{int64(e.First), 0, fmt.Sprint("- ", ldap.ResultCode.Get(&e.Response.Values))})
+		return nil
+	}
 	if e.Marks&^dissector.MarkTruncated != 0 || e.Request == nil {
 		*c = append(*c, call{int64(e.First), 0, fmt.Sprintf("marked %b", e.Marks)})
 		return nil

@@ -28,12 +28,16 @@ func (c *calls) Entry(e *dissector.Entry) error {
 	if e.Protocol != smb2.Protocol || e.OneWay {
 		return nil
 	}
-	if e.Request == nil || e.Response == nil {
-		*c = append(*c, "unpaired "+fmt.Sprint(e.First))
-		return nil
+	switch {
+	case e.Response == nil:
+		*c = append(*c, "unanswered "+fmt.Sprint(e.First))
+	case e.Request == nil: // it came before the capture
+		v := &e.Response.Values
+		*c = append(*c, fmt.Sprintf("%d - %s", smb2.MessageID.Get(v), dissector.Status.Get(v)))
+	default:
+		v := &e.Request.Values
+		*c = append(*c, fmt.Sprintf("%d %s %s", smb2.MessageID.Get(v), dissector.Operation.Get(v), dissector.Status.Get(&e.Response.Values)))
 	}
-	v := &e.Request.Values
-	*c = append(*c, fmt.Sprintf("%d %s %s", smb2.MessageID.Get(v), dissector.Operation.Get(v), dissector.Status.Get(&e.Response.Values)))
 	return nil
 }
 

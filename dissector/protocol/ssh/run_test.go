@@ -1,6 +1,7 @@
 package ssh_test
 
 import (
+	"cmp"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -34,7 +35,7 @@ func (c *said) Entry(e *dissector.Entry) error {
 		c.lines = append(c.lines, fingerprint)
 		return nil
 	}
-	line := strings.TrimPrefix(string(ssh.ClientID.Get(v)), "SSH-2.0-") + " | " + strings.TrimPrefix(string(ssh.ServerID.Get(w)), "SSH-2.0-") + " | "
+	line := id(ssh.ClientID.Get(v)) + " | " + id(ssh.ServerID.Get(w)) + " | "
 	status := string(dissector.Status.Get(w)) + string(dissector.Status.Get(v))
 	if what, ok := strings.CutSuffix(status, " in common"); ok {
 		c.lines = append(c.lines, line+what)
@@ -52,6 +53,11 @@ func (c *said) Entry(e *dissector.Entry) error {
 		string(ssh.CipherDown.Get(w)), mac(ssh.MACDown.Get(w)), string(ssh.CompressionDown.Get(w)), fingerprint,
 	}, " "))
 	return nil
+}
+
+// id is what a side calls itself, - where that came before the capture.
+func id(b []byte) string {
+	return cmp.Or(strings.TrimPrefix(string(b), "SSH-2.0-"), "-")
 }
 
 // TestTruth compares every connection with what its client said of it.
