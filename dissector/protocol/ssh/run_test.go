@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,7 +100,10 @@ func TestAgainstTshark(t *testing.T) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			var got offers
 			dissectortest.Dissect(t, dissectortest.Open(t, file), &got, ssh.Protocol)
-			out, err := exec.Command("tshark", "-r", file, "-Y", "ssh.protocol || ssh.kex.hassh || ssh.kex.hasshserver", "-T", "fields",
+			// Of a connection whose identification strings are not there tshark says nothing, but
+			// of the whole capture it does.
+			whole := strings.Replace(file, "ssh_of_middle", "ssh_of_algorithms", 1)
+			out, err := exec.Command("tshark", "-r", whole, "-Y", "ssh.protocol || ssh.kex.hassh || ssh.kex.hasshserver", "-T", "fields",
 				"-e", "ssh.protocol", "-e", "ssh.kex.hassh", "-e", "ssh.kex.hasshserver").Output()
 			if err != nil {
 				t.Fatal(err)
@@ -111,6 +115,10 @@ func TestAgainstTshark(t *testing.T) {
 						want = append(want, s)
 					}
 				}
+			}
+			if whole != file {
+				want = want[2:] // what the first two call themselves
+				got = slices.DeleteFunc(got, func(s string) bool { return s == "" })
 			}
 			dissectortest.SameLines(t, got, want)
 		})
