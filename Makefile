@@ -14,7 +14,7 @@ export CGO_ENABLED = 0
 TOOLS := $(CURDIR)/bin/tools
 LINT := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 BUN := $(TOOLS)/bun-$(BUN_VERSION)/node_modules/@oven/bun-linux-x64/bin/bun
-SCRIPTS = .ci/run $(wildcard tools/*.sh bench/run demo/*.sh testdata/*/record.sh)
+SCRIPTS = .ci/run $(wildcard tools/*.sh bench/run demo/*.sh testdata/*/record.sh) testdata/http/site.sh
 PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 
 .DEFAULT_GOAL := help

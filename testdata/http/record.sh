@@ -6,6 +6,8 @@
 set -eu
 out=$(realpath "${1:?folder to write to}")
 here=$(realpath "$(dirname "$0")")
+# shellcheck source=testdata/http/site.sh
+source "$here/site.sh"
 for program in go nginx ip python3 tcpdump tshark editcap nsenter unshare; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
@@ -35,40 +37,13 @@ ip link set near netns $other
 "${at_other[@]}" ip link set lo up
 "${at_other[@]}" ip address add 10.0.100.2/24 dev near
 "${at_other[@]}" ip link set near mtu 900 up
-site=${WORK:?}/site
-mkdir -p "$site/sub"
-echo '<!doctype html><title>shop</title>' >"$site/index.html"
-echo '{"name":"cup","price":7}' >"$site/item.json"
-echo 'a word' >"$site/kept word.txt"
-: >"$site/empty.txt"
-seq 1 3000 | head -c 8192 >"$site/large.txt"
-find "$site" -type f -exec touch -d 2026-01-01T00:00:00Z {} +
-cat >"$WORK/conf" <<CONF
-user root;
-worker_processes 1;
-daemon off;
-pid $WORK/pid;
-error_log $WORK/errors;
-events {}
-http {
-	access_log off;
-	types { text/html html; text/plain txt; application/json json; }
-	gzip on;
-	gzip_types text/plain;
-	client_body_temp_path $WORK/body;
-	client_max_body_size 2k;
+site '
+	listen 127.0.0.1:8080;
+	listen 10.0.100.1:8080;
 	large_client_header_buffers 2 1k;
-	server {
-		listen 127.0.0.1:8080;
-		listen 10.0.100.1:8080;
-		root $site;
-		location = /closed { return 403 "closed\n"; }
-		location = /dropped { return 444; }
-	}
-}
-CONF
-nginx -e "$WORK/errors" -c "$WORK/conf" &
-server=$!
+	location = /closed { return 403 "closed\n"; }
+	location = /dropped { return 444; }
+'
 trap 'kill $server $other $COPROC_PID' EXIT
 until (exec 3<>/dev/tcp/127.0.0.1/8080) 2>/dev/null; do sleep 0.1; done
 # record NAME FILTER COMMAND..., what passes at $interface

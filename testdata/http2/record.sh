@@ -5,6 +5,8 @@
 set -eu
 out=$(realpath "${1:?folder to write to}")
 here=$(realpath "$(dirname "$0")")
+# shellcheck source=testdata/http/site.sh
+source "$here/../http/site.sh"
 for program in go nginx tcpdump unshare; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
@@ -37,37 +39,10 @@ mkdir -p "$out/late" "$out/calls"
 for name in long site; do
 	record "late/$name" 'port 8080' "${WORK:?}/$name"
 done
-site=$WORK/files
-mkdir -p "$site/sub"
-echo '<!doctype html><title>shop</title>' >"$site/index.html"
-echo '{"name":"cup","price":7}' >"$site/item.json"
-echo 'a word' >"$site/kept word.txt"
-: >"$site/empty.txt"
-seq 1 3000 | head -c 8192 >"$site/large.txt"
-find "$site" -type f -exec touch -d 2026-01-01T00:00:00Z {} +
-cat >"$WORK/conf" <<CONF
-user root;
-worker_processes 1;
-daemon off;
-pid $WORK/pid;
-error_log $WORK/errors;
-events {}
-http {
-	access_log off;
-	types { text/html html; text/plain txt; application/json json; }
-	gzip on;
-	gzip_types text/plain;
-	client_body_temp_path $WORK/body;
-	client_max_body_size 2k;
-	server {
-		listen 127.0.0.1:8080 http2;
-		root $site;
-		location = /closed { return 403 "closed\n"; }
-	}
-}
-CONF
-nginx -e "$WORK/errors" -c "$WORK/conf" &
-server=$!
+site '
+	listen 127.0.0.1:8080 http2;
+	location = /closed { return 403 "closed\n"; }
+'
 trap 'kill $server' EXIT
 until (exec 3<>/dev/tcp/127.0.0.1/8080) 2>/dev/null; do sleep 0.1; done
 calls() { "$WORK/calls" "$1" >"$out/calls/$1.truth"; }
