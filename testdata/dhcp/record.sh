@@ -170,6 +170,8 @@ several() {
 		$in_client ip link set c down
 		$in_client ip link set c address "02:00:00:00:09:$mac"
 		$in_client ip link set c up
+		# Until then what the server says is dropped before it is captured.
+		until ip -br link show s | grep -q ' UP '; do sleep 0.1; done
 		busy -x "hostname:host-$mac" -V shop-phone
 	done
 	# One that has an address and wants to know the rest.
