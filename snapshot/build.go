@@ -40,10 +40,12 @@ type builder struct {
 	packets  uint64 // of the nodes before
 	read     int64  // bytes of them
 	total    int64
+	each     int64 // about how many of them a node has
 }
 
-// build begins a snapshot of which m says what is known beforehand.
-func (s *Store) build(ctx context.Context, m Manifest, total int64, progress func(Progress)) *builder {
+// build begins a snapshot of which m says what is known beforehand: of so many nodes, and
+// total bytes in all.
+func (s *Store) build(ctx context.Context, m Manifest, nodes int, total int64, progress func(Progress)) *builder {
 	if m.Created.IsZero() {
 		m.Created = time.Now()
 	}
@@ -52,7 +54,7 @@ func (s *Store) build(ctx context.Context, m Manifest, total int64, progress fun
 	}
 	m.Format, m.ID, m.Created = FormatVersion, newID(m.Created), m.Created.UTC()
 	m.Nodes, m.Objects, m.Coverage = []Node{}, []Object{}, []Note{}
-	return &builder{ctx: ctx, files: s.files.Sub(m.ID), manifest: &m, progress: progress, total: total}
+	return &builder{ctx: ctx, files: s.files.Sub(m.ID), manifest: &m, progress: progress, total: total, each: total / int64(max(nodes, 1))}
 }
 
 // end publishes the manifest, or after an error removes what is there.

@@ -79,7 +79,7 @@ func (s *Store) Create(ctx context.Context, o CreateOptions, progress func(Progr
 	}
 	w := &windows{selector: f}
 	away, err := w.pin(nodes, o.From, o.To)
-	x := s.build(ctx, m, w.size(), progress)
+	x := s.build(ctx, m, len(w.pinned), w.size(), progress)
 	x.manifest.Coverage = append(x.manifest.Coverage, away...)
 	x.policy = o.Policy
 	if err == nil {

@@ -46,7 +46,7 @@ func (s *Store) Import(ctx context.Context, o ImportOptions, progress func(Progr
 	if o.Name == "" {
 		o.Name = nodes[0].name
 	}
-	x := s.build(ctx, Manifest{Name: o.Name, Note: o.Note, Creator: o.Creator, Cluster: o.Cluster, Created: o.Created}, total, progress)
+	x := s.build(ctx, Manifest{Name: o.Name, Note: o.Note, Creator: o.Creator, Cluster: o.Cluster, Created: o.Created}, len(nodes), total, progress)
 	x.policy = o.Policy
 	err = x.imported(nodes, o.Identity)
 	return x.end("import", err)

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"shark/snapshot/block"
 )
 
 const (
@@ -104,6 +106,7 @@ type Object struct {
 	SHA256  string     `json:"sha256"`            // in hex
 	Index   string     `json:"index,omitempty"`   // of packets and plaintext: the path of their index
 	Blocks  int        `json:"blocks,omitempty"`  // of packets and plaintext
+	Groups  int        `json:"groups,omitempty"`  // of addresses, by which these have their partitions
 	Packets uint64     `json:"packets,omitempty"` // in them
 	Bytes   uint64     `json:"bytes,omitempty"`   // on the wire
 	Window  *Window    `json:"window,omitempty"`  // first to last packet
@@ -112,6 +115,11 @@ type Object struct {
 
 // blocked tells whether an object is packets in blocks.
 func (o *Object) blocked() bool { return o.Kind == KindPackets || o.Kind == KindPlaintext }
+
+// describes tells whether what it says of packets is true of their index.
+func (o *Object) describes(x *block.Index) bool {
+	return x.Size() == o.Size && x.Packets() == o.Packets && len(x.Blocks) == o.Blocks && x.Groups == o.Groups
+}
 
 // NoteKind is what a coverage note is about.
 type NoteKind string

@@ -128,7 +128,7 @@ func (w *nodeWriter) blocks(p *portion) error {
 	if err := list.close(err); err != nil {
 		return err
 	}
-	out.Blocks, out.Index = len(index.Blocks), list.Path
+	out.Blocks, out.Groups, out.Index = len(index.Blocks), index.Groups, list.Path
 	w.x.manifest.Objects = append(w.x.manifest.Objects, out.Object, list.Object)
 	return nil
 }

@@ -183,7 +183,7 @@ func (s *Snapshot) openPackets(ctx context.Context, o *Object, f *nodePackets) e
 	if err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrIntegrity, o.Index, err)
 	}
-	if x.Size() != o.Size || x.Packets() != o.Packets || len(x.Blocks) != o.Blocks {
+	if !o.describes(x) {
 		return fmt.Errorf("%w: %s is not of %s", ErrIntegrity, o.Index, o.Path)
 	}
 	f.File = block.File{Name: o.Path, Index: x, Cache: s.cache, Fetch: func(ctx context.Context, from, n int64) (io.ReadCloser, error) {

@@ -24,7 +24,7 @@ type portion struct {
 
 // packets writes all packets of the portion to out.
 func (p *portion) packets(out io.Writer) (*block.Index, error) {
-	blocks, err := block.NewWriter(p.w.x.ctx, out, block.Options{Workers: runtime.GOMAXPROCS(0), Application: "shark"})
+	blocks, err := block.NewWriter(p.w.x.ctx, out, block.Options{Workers: runtime.GOMAXPROCS(0), Bytes: p.w.x.each, Application: "shark"})
 	if err != nil {
 		return nil, err
 	}

@@ -43,3 +43,20 @@ func (s *Snapshot) Addrs(ctx context.Context) (addrs map[packet.Addr]bool, all b
 	}
 	return addrs, all, nil
 }
+
+// Parts returns what tells of a partition, whichever node's, in which part of the snapshot it
+// is: what belongs together is in one part of Partitions, though nodes of less packets have
+// fewer partitions.
+func (s *Snapshot) Parts(ctx context.Context) (func(partition int) int, error) {
+	files, err := s.indexes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	coarsest := new(block.Index)
+	for _, f := range files {
+		if coarsest.Groups == 0 || f.Index.Groups < coarsest.Groups {
+			coarsest = f.Index
+		}
+	}
+	return coarsest.Part, nil
+}

@@ -86,7 +86,7 @@ func (s *Snapshot) repair(ctx context.Context, p Problem) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	index, err := block.Rebuild(ctx, f, s.known(packets))
+	index, err := block.Rebuild(ctx, f, packets.Groups, s.known(packets))
 	var data []byte
 	if err == nil {
 		data, err = index.Encode()

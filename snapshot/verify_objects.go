@@ -128,7 +128,7 @@ func (w *Window) is(f *block.Found) bool {
 // index returns the index of a packets object; nil when it is not sound, which is noted.
 func (v *verifier) index(o *Object) *block.Index {
 	x := v.indexes[o.Index]
-	if x != nil && (x.Size() != o.Size || x.Packets() != o.Packets || len(x.Blocks) != o.Blocks) {
+	if x != nil && !o.describes(x) {
 		v.problem(o.Index, "it is not the index of "+o.Path)
 		return nil
 	}

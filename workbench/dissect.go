@@ -410,10 +410,14 @@ func (e *Evidence) run(ctx context.Context, src source, m *making, o dissector.O
 		}
 	}
 	pcapng.AddSecrets(o.Secrets, src.Secrets())
+	place, err := e.snapshot.Parts(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	parts := make([]*part, block.Partitions)
 	report, err := dissector.RunParts(ctx, len(parts), func(ctx context.Context, i int) (packet.Source, error) {
 		sel := m.selection()
-		sel.Partition = func(p int) bool { return p == i }
+		sel.Partition = func(p int) bool { return place(p) == i }
 		packets, err := e.snapshot.Packets(ctx, sel)
 		if err != nil {
 			return nil, err

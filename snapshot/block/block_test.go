@@ -26,6 +26,7 @@ func everyBlock(x *Index) []int { return x.Select(Selection{Extras: true}) }
 func TestRoundTrip(t *testing.T) {
 	for _, n := range []int{0, 1, 300, 30_000} {
 		c := traffic(uint64(n), n)
+		c.expected = int64(n % 7) // little, or nobody knows
 		file, index := write(t, c, 1, Extras{Interfaces: c.interfaces, Names: names, Comments: []string{"a note"}})
 		again, _ := write(t, c, 3, Extras{Interfaces: c.interfaces, Names: names, Comments: []string{"a note"}})
 		if !bytes.Equal(file, again) {
@@ -126,7 +127,31 @@ func TestOrder(t *testing.T) {
 // TestPartitions: what two addresses say to each other is in one partition, fragments and
 // tunnels too.
 func TestPartitions(t *testing.T) {
+	all := partitionsOf(t, 0)
+	few := partitionsOf(t, fewBytes)
+	if n := partitionsOf(t, fewBytes+1); !reflect.DeepEqual(n, all) {
+		t.Error("more than little has partitions of its own")
+	}
+	parts := make(map[int]bool)
+	for pair, p := range all {
+		if at := (&Index{Groups: fewGroups}).Part(p); at != few[pair] {
+			t.Fatalf("%v are in partition %d of a file of little, and %d of another is part of %d", pair, few[pair], p, at)
+		}
+		if at := (&Index{Groups: groups}).Part(p); at != p {
+			t.Fatalf("partition %d is part of %d with as many groups", p, at)
+		}
+		parts[few[pair]] = true
+	}
+	if len(all) < 1000 || len(parts) != fewGroups*(fewGroups+1)/2 {
+		t.Errorf("%d pairs of addresses are in %d partitions of a file of little", len(all), len(parts))
+	}
+}
+
+// partitionsOf returns where each pair of addresses is in a file that is told how much comes.
+func partitionsOf(t *testing.T, expected int64) map[[2]packet.Addr]int {
+	t.Helper()
 	c := traffic(3, 5000)
+	c.expected = expected
 	big := make([]byte, 4000)
 	whole := udp4("10.0.0.1", "10.0.0.2", 7, 8, big)[20:]
 	c.add(1_800_000_000_000_000_000, 0, ip4("10.0.0.1", "10.0.0.2", 17, 0x2000, whole[:1480]))
@@ -138,8 +163,7 @@ func TestPartitions(t *testing.T) {
 	c.add(1_800_000_000_000_000_003, 0, ip4("192.168.0.1", "192.168.0.2", 17, 185, tunnel[1480:]))
 	file, x := write(t, c, 1, Extras{})
 
-	type pair struct{ a, b packet.Addr }
-	home := make(map[pair]int)
+	home := make(map[[2]packet.Addr]int)
 	seen := 0
 	for part := range Partitions {
 		list := packets(t, file, x, x.Select(Selection{Partition: func(p int) bool { return p == part }}))
@@ -153,12 +177,12 @@ func TestPartitions(t *testing.T) {
 				}
 				continue
 			}
-			k := pair{p.Src, p.Dst}
-			if bytes.Compare(k.a[:], k.b[:]) > 0 {
-				k.a, k.b = k.b, k.a
+			k := [2]packet.Addr{p.Src, p.Dst}
+			if bytes.Compare(k[0][:], k[1][:]) > 0 {
+				k[0], k[1] = k[1], k[0]
 			}
 			if at, ok := home[k]; ok && at != part {
-				t.Fatalf("%v and %v are in partitions %d and %d", k.a, k.b, at, part)
+				t.Fatalf("%v and %v are in partitions %d and %d", k[0], k[1], at, part)
 			}
 			home[k] = part
 		}
@@ -169,6 +193,7 @@ func TestPartitions(t *testing.T) {
 	if seen != len(c.records) {
 		t.Errorf("%d packets in all partitions, of %d", seen, len(c.records))
 	}
+	return home
 }
 
 // TestSelect: whatever is asked for, the blocks that are left out have none of it.

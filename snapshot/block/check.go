@@ -239,7 +239,7 @@ func (w *blockCheck) packet(b *Block, p *packet.Packet) string {
 	if w.known && !tunnel && p.Kind != packet.Held && (flow == w.flow || flow == w.flow.Reverse()) {
 		return ""
 	}
-	if p.Kind != packet.Held && partition(p) != b.Partition {
+	if p.Kind != packet.Held && partition(p, w.x.Groups) != b.Partition {
 		return "a partition"
 	}
 	for _, a := range [...]packet.Addr{p.Src, p.Dst, p.Tunnel.Src, p.Tunnel.Dst} {

@@ -48,6 +48,7 @@ type Block struct {
 // Index is what is known of a file of blocks without reading it. It does not change
 // once made and may be used by several goroutines.
 type Index struct {
+	Groups     int                // of addresses, by which packets have their partitions
 	Interfaces []packet.Interface // of the node
 	Blocks     []Block            // in the order of the file
 	addrs      []packet.Addr      // of all blocks, ascending, IPv4 before IPv6
@@ -79,7 +80,8 @@ const (
 
 // Encode returns the index as it is stored.
 func (x *Index) Encode() ([]byte, error) {
-	b := binary.AppendUvarint(nil, uint64(len(x.Interfaces)))
+	b := binary.AppendUvarint(nil, uint64(x.Groups))
+	b = binary.AppendUvarint(b, uint64(len(x.Interfaces)))
 	for i := range x.Interfaces {
 		b = appendInterface(b, &x.Interfaces[i])
 	}
@@ -246,7 +248,10 @@ func (r *indexReader) count(what string, limit uint64, each int) int {
 }
 
 func (r *indexReader) index() *Index {
-	x := new(Index)
+	x := &Index{Groups: int(r.number("the number of groups", groups))}
+	if x.Groups != groups && x.Groups != fewGroups {
+		r.fail("it has %d groups of addresses, not %d or %d", x.Groups, groups, fewGroups)
+	}
 	for range r.count("interfaces", maxInterfaces, 8) {
 		x.Interfaces = append(x.Interfaces, packet.Interface{})
 		r.iface(&x.Interfaces[len(x.Interfaces)-1])
@@ -295,7 +300,9 @@ func (r *indexReader) block(b *Block, x *Index) {
 	b.Extras, b.anyAddr = flags&flagExtras != 0, flags&flagAnyAddr != 0
 	b.Packed = int(r.number("the size of a block", maxPacked))
 	b.Raw = int(r.number("the unpacked size of a block", maxRaw))
-	b.Partition = int(r.number("the partition of a block", Partitions-1))
+	if b.Partition = int(r.number("the partition of a block", Partitions-1)); b.Partition != x.Part(b.Partition) {
+		r.fail("block %d is of a partition that there is not with %d groups", len(x.Blocks), x.Groups)
+	}
 	b.Packets = int(r.number("the packets of a block", maxRaw))
 	first, size := binary.Varint(r.b)
 	if r.b = r.b[max(size, 0):]; size <= 0 {

@@ -19,6 +19,7 @@ import (
 type capture struct {
 	records    []packet.Record
 	interfaces []packet.Interface
+	expected   int64 // bytes, as the Writer is told
 }
 
 // add appends a packet.
@@ -89,7 +90,7 @@ func traffic(seed uint64, n int) *capture {
 func write(t testing.TB, c *capture, workers int, x Extras) ([]byte, *Index) {
 	t.Helper()
 	var out bytes.Buffer
-	w, err := NewWriter(t.Context(), &out, Options{Workers: workers, Application: "test"})
+	w, err := NewWriter(t.Context(), &out, Options{Workers: workers, Bytes: c.expected, Application: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

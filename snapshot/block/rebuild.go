@@ -22,21 +22,21 @@ type Known struct {
 	Packets uint64
 }
 
-// Rebuild reads a file of blocks to its end and makes its index anew: the very bytes that
+// Rebuild reads a file of blocks to its end and makes its index anew, for so many groups: the very bytes that
 // the Writer's Encode gave, as far as the file tells. Names, filters and counts of the
 // interfaces are those of the file, where it has them, else those that are known. What
 // cannot be told is whose packets were whose of interfaces that look alike, unless one
 // ends before the next begins; and where the Writer met one of its limits. So the caller
 // compares the result with a sum. It holds a block, packed and unpacked, and up to 24 MiB
 // of fragments.
-func Rebuild(ctx context.Context, in io.Reader, known []Known) (*Index, error) {
+func Rebuild(ctx context.Context, in io.Reader, groups int, known []Known) (*Index, error) {
 	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxRaw))
 	if err != nil {
 		return nil, err
 	}
 	defer z.Close()
 	r := &rebuilder{
-		x: new(Index), zstd: z, dec: packet.NewDecoder(), open: make(map[int]*openBlock), uses: make(map[look][]use),
+		x: &Index{Groups: groups}, zstd: z, dec: packet.NewDecoder(), open: make(map[int]*openBlock), uses: make(map[look][]use),
 		addrs: directory{numbers: make(map[packet.Addr]uint32)}, waiting: waiting{records: make(map[uint64]*waiter)},
 	}
 	from := &frames{in: bufio.NewReaderSize(in, 1<<20)}
@@ -291,7 +291,7 @@ func (r *rebuilder) fragment(number uint64, p *packet.Packet) error {
 
 // gather is Writer.put without the packet itself.
 func (r *rebuilder) gather(n int, p *packet.Packet) error {
-	o, part := r.open[n], partition(p)
+	o, part := r.open[n], partition(p, r.x.Groups)
 	if o.partition >= 0 && o.partition != part {
 		return fmt.Errorf("%w: it has packets of two partitions", ErrFormat)
 	}

@@ -57,16 +57,18 @@ func TestRebuild(t *testing.T) {
 		rotated.add(int64(i*1000), uint32(i/3001), udp4(fmt.Sprintf("10.0.%d.1", i%50), "10.1.1.1", 1, 2, make([]byte, 900)))
 		rotated.add(int64(i*1000+1), 3, udp4("10.2.2.2", "10.1.1.1", 1, 2, nil))
 	}
+	little := *plain
+	little.expected = 1
 	for name, c := range map[string]struct {
 		*capture
 		extras Extras
 	}{
 		"empty": {&capture{interfaces: []packet.Interface{{Link: 1, Name: "eth0"}}}, Extras{}},
-		"plain": {plain, Extras{}}, "counted": {counted, Extras{Names: names, Comments: []string{"hello"}}},
+		"plain": {plain, Extras{}}, "little": {&little, Extras{}}, "counted": {counted, Extras{Names: names, Comments: []string{"hello"}}},
 		"fragments": {fragments, Extras{}}, "many addresses": {many, Extras{}}, "rotated": {rotated, Extras{}},
 	} {
 		file, x := write(t, c.capture, 2, c.extras)
-		y, err := Rebuild(t.Context(), bytes.NewReader(file), known(c.capture))
+		y, err := Rebuild(t.Context(), bytes.NewReader(file), groupsFor(c.expected), known(c.capture))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -94,7 +96,7 @@ func TestRebuildCaptures(t *testing.T) {
 		}
 		c.interfaces = src.Interfaces()
 		file, x := write(t, c, 1, Extras{Interfaces: c.interfaces, Names: src.Names(), Comments: src.Comments()})
-		y, err := Rebuild(t.Context(), bytes.NewReader(file), known(c))
+		y, err := Rebuild(t.Context(), bytes.NewReader(file), groups, known(c))
 		if err != nil || !bytes.Equal(must(t, y), must(t, x)) {
 			t.Errorf("%s: another index, %v", path, err)
 		}
@@ -109,19 +111,19 @@ func TestRebuildUnknown(t *testing.T) {
 		twins.add(int64(i), uint32(i%2), udp4("10.0.0.1", fmt.Sprintf("10.1.1.%d", i%19), 1, 2, nil))
 	}
 	file, _ := write(t, twins, 1, Extras{})
-	if _, err := Rebuild(t.Context(), bytes.NewReader(file), known(twins)); err == nil || !strings.Contains(err.Error(), "look alike") {
+	if _, err := Rebuild(t.Context(), bytes.NewReader(file), groups, known(twins)); err == nil || !strings.Contains(err.Error(), "look alike") {
 		t.Errorf("two that look alike: %v", err)
 	}
-	if _, err := Rebuild(t.Context(), bytes.NewReader(file), nil); err == nil || !strings.Contains(err.Error(), "which one") {
+	if _, err := Rebuild(t.Context(), bytes.NewReader(file), groups, nil); err == nil || !strings.Contains(err.Error(), "which one") {
 		t.Errorf("none is known: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Rebuild(ctx, bytes.NewReader(file), known(twins)); !errors.Is(err, context.Canceled) {
+	if _, err := Rebuild(ctx, bytes.NewReader(file), groups, known(twins)); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	broken := errors.New("the line is broken")
-	if _, err := Rebuild(t.Context(), io.MultiReader(bytes.NewReader(file[:50]), iotest.ErrReader(broken)), nil); !errors.Is(err, broken) {
+	if _, err := Rebuild(t.Context(), io.MultiReader(bytes.NewReader(file[:50]), iotest.ErrReader(broken)), groups, nil); !errors.Is(err, broken) {
 		t.Errorf("broken off: %v", err)
 	}
 }
@@ -139,7 +141,7 @@ func TestRebuildDamaged(t *testing.T) {
 		} else {
 			bad[at] ^= 1 << rng.IntN(8)
 		}
-		y, err := Rebuild(t.Context(), bytes.NewReader(bad), known(c))
+		y, err := Rebuild(t.Context(), bytes.NewReader(bad), groups, known(c))
 		if err == nil && bytes.Equal(must(t, y), want) {
 			t.Fatal("a damaged file has the index of the sound one")
 		}
@@ -154,7 +156,7 @@ func FuzzRebuild(f *testing.F) {
 	f.Add(file[:len(file)-1])
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, data []byte) {
-		x, err := Rebuild(t.Context(), bytes.NewReader(data), known(c))
+		x, err := Rebuild(t.Context(), bytes.NewReader(data), groups, known(c))
 		if err != nil {
 			return
 		}

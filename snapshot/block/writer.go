@@ -15,6 +15,7 @@ import (
 // Options say how a Writer writes. The zero value is of use.
 type Options struct {
 	Workers     int    // goroutines that pack; 0: 1
+	Bytes       int64  // about how many are to be written, which says how they are parted; 0: nobody knows
 	Application string // that writes, for the sections
 }
 
@@ -29,6 +30,7 @@ type Extras struct {
 // worker, 32 MiB more. It is used by one goroutine.
 type Writer struct {
 	o          Options
+	groups     int
 	dec        *packet.Decoder
 	parts      []filling
 	holds      int // bytes in them
@@ -57,7 +59,7 @@ type filling struct {
 // caller ends it with Close, after an error too. When ctx ends, so does writing.
 func NewWriter(ctx context.Context, out io.Writer, o Options) (*Writer, error) {
 	w := &Writer{
-		o: o, dec: packet.NewDecoder(), parts: make([]filling, Partitions), chunks: new(chunks),
+		o: o, groups: groupsFor(o.Bytes), dec: packet.NewDecoder(), parts: make([]filling, Partitions), chunks: new(chunks),
 		addrs: directory{numbers: make(map[packet.Addr]uint32)}, waiting: waiting{records: make(map[uint64]*waiter)},
 	}
 	var err error
@@ -77,7 +79,7 @@ func (w *Writer) Write(rec *packet.Record, interfaces []packet.Interface) error 
 	if p.Kind == packet.Held {
 		return w.wait(rec, p)
 	}
-	part := partition(p)
+	part := partition(p, w.groups)
 	for _, f := range p.Fragments {
 		if r := w.waiting.take(f.Number); r != nil {
 			if err := w.put(part, &r.rec, p); err != nil {
@@ -102,7 +104,7 @@ func (w *Writer) wait(rec *packet.Record, p *packet.Packet) error {
 // giveUp writes the oldest fragment to where its own addresses belong.
 func (w *Writer) giveUp() error {
 	r := w.waiting.oldest()
-	return w.put(partition(&r.packet), &r.rec, &r.packet)
+	return w.put(partition(&r.packet, w.groups), &r.rec, &r.packet)
 }
 
 // put adds a packet to the block of its partition.
@@ -194,7 +196,7 @@ func (w *Writer) Close(x Extras) (*Index, error) {
 	if err = errors.Join(err, packing); err != nil {
 		return nil, err
 	}
-	index := &Index{Interfaces: slices.Clone(w.interfaces), Blocks: blocks}
+	index := &Index{Groups: w.groups, Interfaces: slices.Clone(w.interfaces), Blocks: blocks}
 	index.sortAddrs(w.addrs.list)
 	return index, nil
 }
