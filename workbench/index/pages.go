@@ -23,7 +23,7 @@ const (
 	writeBackStep = 8 << 20
 )
 
-// pages appends pages to a database file that SQLite has made. A goroutine of its
+// pages appends pages to the database file that a blank begins. A goroutine of its
 // own writes them and sums them up: the two take about as long as laying them out.
 type pages struct {
 	f     *os.File
@@ -39,16 +39,17 @@ type pages struct {
 	sum    uint32        // of what is appended; to be read after done
 }
 
-// openPages opens the file at path, which has n pages.
-func openPages(path string, n uint32) (*pages, error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+// createPages makes the file at path, which begins with the pages of front. It is its
+// owner's only: what was said in TLS may be in it.
+func createPages(path string, front []byte) (*pages, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := f.Seek(0, io.SeekEnd); err != nil {
+	if _, err := f.Write(front); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	p := newPages(f, n)
+	p := newPages(f, uint32(len(front)/pageSize))
 	p.f = f
 	return p, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync"
 
 	"shark/dissector"
 	"shark/dissector/field"
@@ -52,6 +53,7 @@ type Schema struct {
 	views     []string // statements that make the views
 	texts     int      // columns that have a number
 	hash      string
+	blank     func() (*blank, error) // made at the first call
 }
 
 // table is a table keyed by an integer id; rows are added in ascending order.
@@ -118,6 +120,7 @@ func NewSchema(protocols []*dissector.Protocol, catalogue *field.Catalogue) (*Sc
 		s.views = append(s.views, s.view(i))
 	}
 	s.hash = s.digest()
+	s.blank = sync.OnceValues(func() (*blank, error) { return makeBlank(s) })
 	return s, nil
 }
 

@@ -1,15 +1,10 @@
 package index
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
-
-	"zombiezen.com/go/sqlite"
-	"zombiezen.com/go/sqlite/sqlitex"
 )
 
 // cell is one value of a row: b for text and bytes, n for whole numbers and, as
@@ -43,10 +38,9 @@ func textCell(s string) cell {
 }
 
 // tables puts rows into a new database file. In every table ids come in
-// ascending order. SQLite makes the tables, we fill them.
+// ascending order. SQLite made the tables, we fill them.
 type tables struct {
 	ctx     context.Context
-	path    string
 	names   []string // of tables
 	pages   *pages
 	trees   []*tableTree // by table
@@ -64,95 +58,26 @@ type columnIndex struct {
 	tree          *indexTree
 }
 
-// pageSize is that of the database, in bytes; cacheSize what SQLite may hold of
-// it, in KiB.
-const (
-	pageSize  = 16384
-	cacheSize = 16 << 10
-)
-
 // createTables makes the file, with tables and indexes that are empty.
 func (w *Writer) createTables(ctx context.Context, path string) (*tables, error) {
-	t := &tables{ctx: ctx, path: path}
-	roots, err := t.create(w.opts.Schema)
+	empty, err := w.opts.Schema.blank()
 	if err != nil {
+		return nil, err
+	}
+	t := &tables{ctx: ctx}
+	if t.pages, err = createPages(path, empty.file); err != nil {
 		return nil, err
 	}
 	for i := range w.opts.Schema.tables {
 		name := w.opts.Schema.tables[i].name
 		t.names = append(t.names, name)
-		t.trees = append(t.trees, newTableTree(t.pages, roots[name]))
+		t.trees = append(t.trees, newTableTree(t.pages, empty.roots[name]))
 	}
 	for _, x := range indexes {
-		t.indexes = append(t.indexes, &columnIndex{x.name, x.table, x.column, keys{w: w, max: maxKeys}, newIndexTree(t.pages, roots[x.name])})
+		t.indexes = append(t.indexes, &columnIndex{x.name, x.table, x.column, keys{w: w, max: maxKeys}, newIndexTree(t.pages, empty.roots[x.name])})
 	}
-	t.stats = newTableTree(t.pages, roots["sqlite_stat1"])
+	t.stats = newTableTree(t.pages, empty.roots["sqlite_stat1"])
 	return t, nil
-}
-
-// create has SQLite make the file and opens it to be filled. It returns the root
-// page of everything that has one.
-func (t *tables) create(s *Schema) (map[string]uint32, error) {
-	conn, err := t.open(
-		fmt.Sprintf(`PRAGMA page_size=%d`, pageSize), `PRAGMA encoding='UTF-8'`,
-		fmt.Sprintf(`PRAGMA application_id=%d`, applicationID), fmt.Sprintf(`PRAGMA user_version=%d`, formatVersion),
-	)
-	if err != nil {
-		return nil, err
-	}
-	roots, size := make(map[string]uint32), uint32(0)
-	// There is nothing yet to analyze, and no other way to the tables for what is found.
-	err = execute(conn, slices.Concat([]string{`BEGIN`}, s.statements(), indexSQL(), []string{`COMMIT`, `ANALYZE ` + s.tables[tableMeta].name})...)
-	err = cmp.Or(err, query(conn, `SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0`, func(r *sqlite.Stmt) error {
-		roots[r.ColumnText(0)] = uint32(r.ColumnInt64(1))
-		return nil
-	}))
-	err = cmp.Or(err, query(conn, `PRAGMA page_count`, func(r *sqlite.Stmt) error {
-		size = uint32(r.ColumnInt64(0))
-		return nil
-	}))
-	if err := errors.Join(err, conn.Close()); err != nil {
-		return nil, err
-	}
-	t.pages, err = openPages(t.path, size)
-	return roots, err
-}
-
-// open lets SQLite have the file. Nothing but this program reads it before it is
-// finished, so it keeps no journal.
-func (t *tables) open(statements ...string) (*sqlite.Conn, error) {
-	conn, err := sqlite.OpenConn(t.path, sqlite.OpenReadWrite|sqlite.OpenCreate)
-	if err != nil {
-		return nil, scarce(err)
-	}
-	conn.SetInterrupt(t.ctx.Done())
-	setup := []string{
-		`PRAGMA journal_mode=off`, `PRAGMA synchronous=off`, `PRAGMA locking_mode=exclusive`,
-		fmt.Sprintf(`PRAGMA cache_size=-%d`, cacheSize),
-	}
-	if err := execute(conn, append(setup, statements...)...); err != nil {
-		return nil, errors.Join(scarce(err), conn.Close())
-	}
-	return conn, nil
-}
-
-// scarce says of an error of SQLite, which keeps the system's to itself, that a file could
-// not be written, if that is why.
-func scarce(err error) error {
-	switch code := sqlite.ErrCode(err); {
-	case code == sqlite.ResultIOErrWrite, code == sqlite.ResultIOErrTruncate, code.ToPrimary() == sqlite.ResultFull:
-		return fmt.Errorf("the index could not be written: the disk is full, or files may not get so large here (ulimit -f): %w", err)
-	}
-	return err
-}
-
-func execute(conn *sqlite.Conn, statements ...string) error {
-	for _, sql := range statements {
-		if err := sqlitex.ExecuteTransient(conn, sql, nil); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // insert adds a row; cells are all columns but the id.

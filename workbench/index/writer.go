@@ -109,9 +109,6 @@ func (w *Writer) finish(ctx context.Context, path string, m Meta) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := os.Chmod(tmp, 0o600); err != nil { // what was said in TLS may be in it
-		return err
-	}
 	if err := os.Rename(tmp, path); err != nil {
 		return err
 	}
