@@ -15,7 +15,7 @@ func (f sinkFunc) Entry(e *Entry) error { return f(e) }
 
 // testTalk returns a talk of a partition of its own that hands entries to a sink.
 func testTalk(sink Sink) *talk {
-	p := newPartition(&Options{Memory: DefaultMemory}, 0)
+	p := newPartition(&Options{Memory: DefaultMemory}, newRegistry(nil), 0)
 	p.sink = sink
 	c := p.open(0, new(connKey), &packet.Packet{Proto: packet.TCP, Number: 1})
 	c.talk = p.talk(c)

@@ -20,11 +20,7 @@ type partition struct {
 	err    error // the sink's
 	report Report
 
-	byName map[string]*Protocol
-	byPort map[portKey][]*Protocol
-	probed map[Transport][]*Protocol
-	riders map[*Protocol][]*Protocol
-	strays map[Transport]*Protocol // what packets of no protocol belong to; nil: nothing
+	*registry
 
 	conns    table[conn] // by hash
 	lru      conn        // ring; lru.next is the least recently used
@@ -57,11 +53,6 @@ type connKey struct {
 	aPort, bPort uint16
 	proto        packet.Proto
 	plain        bool // taken from a TLS library, beside what is on the wire
-}
-
-type portKey struct {
-	t    Transport
-	port uint16
 }
 
 func keyOf(p *packet.Packet) connKey {
@@ -98,39 +89,13 @@ func ordered(p *packet.Packet) bool {
 	return p.SrcPort <= p.DstPort
 }
 
-func newPartition(opts *Options, number int) *partition {
+func newPartition(opts *Options, known *registry, number int) *partition {
 	p := &partition{
 		number: number, opts: opts, tap: opts.Tap, limit: int(opts.Memory / Partitions),
-		byName: make(map[string]*Protocol), byPort: make(map[portKey][]*Protocol),
-		probed: make(map[Transport][]*Protocol), riders: make(map[*Protocol][]*Protocol),
-		flows: make(map[packet.Flow]*flowGroup),
+		registry: known, flows: make(map[packet.Flow]*flowGroup),
 	}
 	p.lru.prev, p.lru.next = &p.lru, &p.lru
 	p.maxFlows = p.limit / 2 / flowSize
-	for _, proto := range opts.Protocols {
-		p.byName[proto.Name] = proto
-		if proto.Packet != nil {
-			if p.strays == nil {
-				p.strays = make(map[Transport]*Protocol)
-			}
-			p.strays[proto.Transport] = proto
-		}
-		for t := TCP; t <= ICMPv6; t <<= 1 {
-			if proto.Transport&t == 0 || proto.Probe == nil {
-				continue
-			}
-			p.probed[t] = append(p.probed[t], proto)
-			for _, port := range proto.Ports {
-				k := portKey{t, port}
-				p.byPort[k] = append(p.byPort[k], proto)
-			}
-		}
-		for _, rider := range opts.Protocols {
-			if rider.Carry != nil && (rider.Over == proto.Name || slices.Contains(proto.Implies, rider.Over)) {
-				p.riders[proto] = append(p.riders[proto], rider)
-			}
-		}
-	}
 	return p
 }
 
@@ -147,11 +112,6 @@ func transportOf(p packet.Proto) Transport {
 		return ICMP
 	}
 	return ICMPv6
-}
-
-// known tells whether a port is one that a protocol usually has.
-func (p *partition) known(t Transport, port uint16) bool {
-	return len(p.byPort[portKey{t, port}]) > 0
 }
 
 // packet takes the next packet of the partition, one with a transport. c is what was found

@@ -34,7 +34,7 @@ func RunParts(ctx context.Context, parts int, open func(ctx context.Context, par
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	r := &partsRun{opts: &opts, open: open, reports: make([]Report, parts)}
+	r := &partsRun{opts: &opts, known: newRegistry(opts.Protocols), open: open, reports: make([]Report, parts)}
 	var wg sync.WaitGroup
 	for w := range min(max(opts.Workers, 1), parts) {
 		s := sink(w)
@@ -57,6 +57,7 @@ func RunParts(ctx context.Context, parts int, open func(ctx context.Context, par
 // partsRun is a run over parts under way.
 type partsRun struct {
 	opts    *Options
+	known   *registry
 	open    func(context.Context, int) (packet.Source, error)
 	next    atomic.Int64 // part
 	reports []Report     // of each part
@@ -72,7 +73,7 @@ func (r *partsRun) part(ctx context.Context, number int, s Sink) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	p := newPartition(r.opts, number)
+	p := newPartition(r.opts, r.known, number)
 	p.sink = s
 	report := &p.report
 	defer func() { r.reports[number] = *report }()

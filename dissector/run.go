@@ -113,9 +113,9 @@ func Run(ctx context.Context, src packet.Source, opts Options, sink func(worker 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	parts := make([]*partition, Partitions)
+	parts, known := make([]*partition, Partitions), newRegistry(opts.Protocols)
 	for i := range parts {
-		parts[i] = newPartition(&opts, i)
+		parts[i] = newPartition(&opts, known, i)
 	}
 	r := newRun(ctx, cancel, parts, opts.Workers)
 	var wg sync.WaitGroup
