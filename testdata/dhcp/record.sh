@@ -3,7 +3,8 @@
 # Records the captures of this folder anew: record.sh FOLDER
 # Needs dhcpd, dhcrelay and dhclient of ISC, udhcpc, dnsmasq, python3, tcpdump, editcap and
 # unshare, and the rights to make network namespaces. Each capture's .truth holds what the server
-# logged, a line a message: kind, client and address.
+# logged, a line a message: kind, client and address. Of DHCPv6 it is the client that logs them,
+# all but its own address.
 set -eu
 out=$(realpath "${1:?folder to write to}")
 for program in dhcpd dhcrelay dhclient udhcpc dnsmasq python3 tcpdump editcap unshare nsenter; do
@@ -116,7 +117,22 @@ record() { # scenario interface
 				else if (ip == "-" && $i ~ /^[0-9]+(\.[0-9]+)+$/) ip = $i
 			}
 			print $1, mac, ip }' >"$out/$name.truth"
-	[ -s "$out/$name.truth" ] || rm "$out/$name.truth"
+	[ "$1" != six ] || said6 >"$out/$name.truth"
+}
+# said6 turns what dhclient -6 wrote into the truth. What a message asks for stands before the
+# line that says it is sent, what it brings behind the one that says it came. Who releases an
+# address does not wait for the answer: that one the server logs alone.
+said6() {
+	awk 'function say() { if (kind) print toupper(kind), "-", ip; kind = ""; ip = "-" }
+		/^XMT: Forming/ || /^PRC:/ { say() }
+		/X-- (IAADDR|IAPREFIX) / { ip = $NF }
+		/X-- Request prefix / { ip = substr($NF, 1, length($NF) - 1) }
+		/X-- Release Address / { ip = $NF }
+		/^XMT: .* on / { kind = $2 == "Info-Request" ? "Information-Request" : $2; say() }
+		/^RCV: .* message on / { say(); kind = $2 }
+		END { say() }' "$work/said"
+	comm -13 <(sed -n 's/^RCV: \(.*\) message on .*/\1/p' "$work/said" | sort) \
+		<(sed -n 's/^Sending \(.*\) to .*/\1/p' "$work/told6" | sort) | sed 's/.*/\U& - -/'
 }
 isc() { # interface options
 	$in_client dhclient -d -4 -sf "$work/script" -cf "$work/client.conf" -lf "$work/mine.$1" -pf "$work/mine.pid" "${@:2}" "$1" 2>>"$work/said" &
@@ -214,7 +230,7 @@ six() {
 		kill $six 2>/dev/null || true
 		wait $six || true
 	done
-	$in_client dhclient -6 -r -N -sf "$work/script" -lf "$work/six-N" -pf "$work/six.pid" c 2>/dev/null || true
+	$in_client dhclient -d -6 -r -N -sf "$work/script" -lf "$work/six-N" -pf "$work/six.pid" c 2>>"$work/said" || true
 	# More than there is.
 	timeout 6 $in_client dhclient -d -6 -1 -P --prefix-len-hint 48 -sf "$work/script" -lf "$work/six-more" -pf "$work/six.pid" c 2>>"$work/said" || true
 }
