@@ -1,12 +1,14 @@
 #!/bin/bash
 # shellcheck disable=SC2086 # variables hold several words of commands
 # Records the captures of this folder anew: record.sh FOLDER
-# Needs snmpd, snmptrapd, the snmp tools, tcpdump, editcap and unshare, and the rights to
+# Needs snmpd, snmptrapd, the snmp tools, python3, tcpdump, editcap and unshare, and the rights to
 # make a network namespace. Each capture's .truth holds what the clients were told, a line a
-# call: operation, outcome, and the variables with their values.
+# call: operation, outcome, and the variables with their values. Where one run of a client makes
+# several calls it is what they dump of each, see said.py.
 set -eu
 out=$(realpath "${1:?folder to write to}")
-for program in snmpd snmptrapd snmpget snmpset snmpbulkget snmptrap snmpinform tcpdump editcap unshare; do
+here=$(realpath "$(dirname "$0")")
+for program in snmpd snmptrapd snmpget snmpset snmpbulkget snmptrap snmpinform python3 tcpdump editcap unshare; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 [ -n "${IN_NAMESPACE:-}" ] || IN_NAMESPACE=1 exec unshare -n -m "$0" "$out"
@@ -38,7 +40,7 @@ disableAuthorization yes
 format1 %P|%V; %v\n
 format2 %P|%V; %v\n
 CONF
-snmpd -f -Lf "$work/snmpd.log" -C -c "$work/agent" &
+snmpd -d -Ddump -f -Lf "$work/snmpd.log" -C -c "$work/agent" &
 servers+=($!)
 agent=$!
 snmptrapd -f -Lf "$work/traps" -On -OqteU -C -c "$work/manager" udp:127.0.0.1:162 &
@@ -61,19 +63,23 @@ say() { # operation command...
 	done <<<"$told"
 	echo "$op $status${text#;}" >>"$truth"
 }
+# dump runs a client that writes every message as it sends and receives it, said makes the
+# truth of that.
+dump() { "$1" -d -Ddump -On "${@:2}" >/dev/null 2>>"$work/said"; }
+said() { python3 "$here/said.py" "$work/said" "$@" >"$truth"; }
 record() { # scenario
 	name=snmp_of_$1 truth=$out/snmp_of_$1.truth
 	: >"$truth"
 	: >"$work/log"
+	: >"$work/said"
 	tcpdump --immediate-mode -B 65536 -i lo -U -w "$out/$name.pcap" -s 0 'udp' 2>"$work/log" &
-	dump=$!
+	tcpdump=$!
 	until grep -q listening "$work/log"; do sleep 0.1; done
 	"$1"
 	sleep 0.7
-	kill $dump
-	wait $dump || true
+	kill $tcpdump
+	wait $tcpdump || true
 	grep -q '^0 packets dropped' "$work/log" || { echo "$name: packets were dropped" >&2; exit 1; }
-	[ -s "$truth" ] || rm "$truth"
 }
 
 v1="-v1 -c public 127.0.0.1" v2="-v2c -c public 127.0.0.1" rw="-v2c -c hush 127.0.0.1" system=1.3.6.1.2.1.1
@@ -102,9 +108,11 @@ again() {
 	kill -STOP $agent
 	{ sleep 0.9; kill -CONT $agent; } &
 	local waker=$!
-	snmpget -r 4 -t 0.4 $v2 $system.5.0
+	dump snmpget -r 4 -t 0.4 $v2 $system.5.0
 	wait $waker
-} >/dev/null
+	sleep 0.3
+	said "$work/snmpd.log"
+}
 traps() {
 	for n in 0 1 2 3 4 5; do snmptrap -v1 -c public 127.0.0.1 1.3.6.1.4.1.8072.3.2.10 10.0.0.7 $n 0 4711 1.3.6.1.2.1.2.2.1.1.3 i 3; done
 	snmptrap -v1 -c public 127.0.0.1 1.3.6.1.4.1.9.9.41.2 10.0.0.8 6 17 99 1.3.6.1.4.1.9.9.41.1.2.3.1.5.1 s "link flaps"
@@ -117,20 +125,22 @@ traps() {
 		sed 's/ \.\([0-9.]*\) / \1 = /g; s/= \.1/= 1/g; s/"//g' >"$truth"
 }
 three() {
-	snmpget -v3 -u plain -l noAuthNoPriv 127.0.0.1 $system.5.0
-	snmpget -v3 -u signed -l authNoPriv -a SHA -A signedsigned 127.0.0.1 $system.5.0 $system.6.0
-	snmpget -v3 -u hidden -l authPriv -a SHA -A hiddenhidden -x AES -X hiddenhidden 127.0.0.1 $system.5.0
-	snmpgetnext -v3 -u plain -l noAuthNoPriv -n vlan-7 127.0.0.1 $system.5.0 || true
-	snmpget -v3 -r 0 -t 1 -u nobody -l noAuthNoPriv 127.0.0.1 $system.5.0 || true
-	snmpget -v3 -r 0 -t 1 -u signed -l authNoPriv -a SHA -A wrongwrong 127.0.0.1 $system.5.0 || true
-	snmptrap -v3 -e 0x8000000001020304 -u hidden -l authPriv -a SHA -A hiddenhidden -x AES -X hiddenhidden 127.0.0.1 4711 1.3.6.1.6.3.1.1.5.1
-	snmptrap -v3 -e 0x8000000001020304 -u plain -l noAuthNoPriv 127.0.0.1 4711 1.3.6.1.6.3.1.1.5.1
-} >/dev/null 2>&1
+	dump snmpget -v3 -u plain -l noAuthNoPriv 127.0.0.1 $system.5.0
+	dump snmpget -v3 -u signed -l authNoPriv -a SHA -A signedsigned 127.0.0.1 $system.5.0 $system.6.0
+	dump snmpget -v3 -u hidden -l authPriv -a SHA -A hiddenhidden -x AES -X hiddenhidden 127.0.0.1 $system.5.0
+	dump snmpgetnext -v3 -u plain -l noAuthNoPriv -n vlan-7 127.0.0.1 $system.5.0 || true
+	dump snmpget -v3 -r 0 -t 1 -u nobody -l noAuthNoPriv 127.0.0.1 $system.5.0 || true
+	dump snmpget -v3 -r 0 -t 1 -u signed -l authNoPriv -a SHA -A wrongwrong 127.0.0.1 $system.5.0 || true
+	dump snmptrap -v3 -e 0x8000000001020304 -u hidden -l authPriv -a SHA -A hiddenhidden -x AES -X hiddenhidden 127.0.0.1 4711 1.3.6.1.6.3.1.1.5.1
+	dump snmptrap -v3 -e 0x8000000001020304 -u plain -l noAuthNoPriv 127.0.0.1 4711 1.3.6.1.6.3.1.1.5.1
+	said
+}
 walks() {
-	snmpwalk -v1 -c public 127.0.0.1 $system
-	snmpbulkwalk -Cr9 $v2 $system
-	snmpbulkget -Cr60 $v2 $system
-} >/dev/null
+	dump snmpwalk -v1 -c public 127.0.0.1 $system
+	dump snmpbulkwalk -Cr9 $v2 $system
+	dump snmpbulkget -Cr60 $v2 $system
+	said
+}
 concurrent() {
 	for i in $(seq 12); do
 		for j in 1 2 3; do say GetRequest snmpget $v2 $system.$(((i + j) % 6 + 1)).0; done &
