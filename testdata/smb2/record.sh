@@ -61,7 +61,7 @@ stop() { kill $server; wait $server; }
 
 capture() { # scenario
   name=$out/smb2_of_$1.pcap truth=$out/smb2_of_$1.truth
-  sleep .3; : >"$work/smbd.log"; : >"$work/log"
+  sleep .3; : >"$work/smbd.log"; : >"$work/log"; : >"$work/said"
   tcpdump -i lo --immediate-mode -B 65536 -U -s 0 -w "$name" 'port 445' 2>"$work/log" & dump=$!
   for _ in $(seq 50); do grep -q listening "$work/log" && return; sleep .1; done
   echo "tcpdump does not start" >&2; exit 1
@@ -70,13 +70,16 @@ stopped() {
   sleep .5; kill -INT $dump; wait $dump; dump=
   grep -q '^0 packets dropped' "$work/log" || { echo "packets of $name were lost" >&2; exit 1; }
 }
-# captured also writes what the server's log says of each request.
+# captured also writes what the server's log says of each request, and where a client was told
+# to speak of it, with which dialect it spoke and how many messages it encrypted.
 captured() {
   stopped
   [ -z "${KEEP_LOG:-}" ] || cp "$work/smbd.log" "$name.log"
   awk -f "$here/truth.awk" "$work/smbd.log" >"$truth"
+  [ ! -s "$work/said" ] || awk -f "$here/said.awk" "$work/said" >>"$truth"
 }
 client() { smbclient -s "$work/conf" "//127.0.0.1/$1" -U games%geheim "${@:2}" >/dev/null 2>&1; }
+speaking() { smbclient -d 10 -s "$work/conf" "//127.0.0.1/$1" -U games%geheim "${@:2}" >>"$work/said" 2>&1; }
 torture() { smbtorture //127.0.0.1/files -s "$work/conf" -U games%geheim "$@" >/dev/null 2>&1; }
 
 cd "$work" || exit 1
@@ -129,8 +132,8 @@ client files --client-protection=sign -c 'put small s; del s' || exit 1
 captured
 
 capture encrypted
-client files --client-protection=encrypt -c 'put small s; del s' || exit 1
-stopped
+speaking files --client-protection=encrypt -c 'put small s; del s' || exit 1
+captured
 
 capture multi
 client files -m SMB3 --option='client min protocol=NT1' -c 'ls small' 
@@ -140,8 +143,8 @@ stop
 start 'server max protocol = NT1
  server min protocol = NT1'
 capture smb1
-client files -m NT1 --option='client min protocol=NT1' -c 'ls' || exit 1
-stopped
+speaking files -m NT1 --option='client min protocol=NT1' -c 'ls' || exit 1
+captured
 
 # From the middle of the connection, which begins with a bare acknowledgement: the answer to
 # the first request, then the rest.

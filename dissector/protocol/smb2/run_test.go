@@ -21,39 +21,92 @@ var logged = map[string]string{
 	"SETINFO": "SET_INFO", "NOTIFY": "CHANGE_NOTIFY", "BREAK": "OPLOCK_BREAK", "KEEPALIVE": "ECHO",
 }
 
-// calls collects "message id, command, status" of each call.
-type calls []string
+// named are the dialects as smbclient names them.
+var named = map[string]string{"SMB3_11": "3.1.1", "NT1": "NT LANMAN 1.0"}
+
+// client is what one knows of its connection: the dialect, and how many messages it
+// encrypted and decrypted.
+type client struct {
+	dialect              string
+	encrypted, decrypted int
+}
+
+// calls collects "message id, command, status" of each call, and a client of each
+// connection.
+type calls struct {
+	lines   []string
+	clients map[uint64]*client
+}
 
 func (c *calls) Entry(e *dissector.Entry) error {
-	if e.Protocol != smb2.Protocol || e.OneWay {
+	if e.Protocol != smb2.Protocol {
 		return nil
 	}
+	on := c.clients[e.Conn]
+	if on == nil {
+		on = new(client)
+		c.clients[e.Conn] = on
+	}
 	switch {
+	case e.OneWay && e.Request.Has(smb2.Encrypted):
+		if e.Request.From == dissector.Client {
+			on.encrypted++
+		} else {
+			on.decrypted++
+		}
+		c.lines = append(c.lines, "encrypted "+string(dissector.Summary.Get(&e.Request.Values)))
+	case e.OneWay:
 	case e.Response == nil:
-		*c = append(*c, "unanswered "+fmt.Sprint(e.First))
+		c.lines = append(c.lines, "unanswered "+fmt.Sprint(e.First))
 	case e.Request == nil: // it came before the capture
 		v := &e.Response.Values
-		*c = append(*c, fmt.Sprintf("%d - %s", smb2.MessageID.Get(v), dissector.Status.Get(v)))
+		c.lines = append(c.lines, fmt.Sprintf("%d - %s", smb2.MessageID.Get(v), dissector.Status.Get(v)))
 	default:
-		v := &e.Request.Values
-		*c = append(*c, fmt.Sprintf("%d %s %s", smb2.MessageID.Get(v), dissector.Operation.Get(v), dissector.Status.Get(&e.Response.Values)))
+		v, w := &e.Request.Values, &e.Response.Values
+		if w.Has(smb2.Dialect) {
+			on.dialect = string(smb2.Dialect.Get(w))
+		}
+		if smb1(e.Response) && !dissector.Failed.Get(w) {
+			c.lines = append(c.lines, "selected "+string(smb2.Dialect.Get(w)))
+			break
+		}
+		c.lines = append(c.lines, fmt.Sprintf("%d %s %s", smb2.MessageID.Get(v), dissector.Operation.Get(v), dissector.Status.Get(w)))
 	}
 	return nil
 }
 
-// TestTruth compares every call with what the server's log says of it.
+// TestTruth compares every call with what the server's log says of it, and every
+// connection with what its client says.
 func TestTruth(t *testing.T) {
-	dissectortest.Told(t, "smb2", func(t *testing.T, capture string, want []string) {
-		for i, line := range want {
+	dissectortest.Told(t, "smb2", func(t *testing.T, capture string, said []string) {
+		var want, clients []string
+		for _, line := range said {
 			f := strings.Fields(line)
-			if f[1] = or(logged[f[1]], f[1]); f[2] == "NT_STATUS_OK" {
-				f[2] = "NT_STATUS_SUCCESS"
+			switch {
+			case f[0] == "client":
+				clients = append(clients, strings.Join([]string{named[f[1]], f[2], f[3]}, " "))
+			case f[0] == "selected":
+				want = append(want, line)
+			case len(f) > 3: // encrypted
+				want = append(want, "encrypted to the server", "encrypted to the client")
+			default:
+				if f[1] = or(logged[f[1]], f[1]); f[2] == "NT_STATUS_OK" {
+					f[2] = "NT_STATUS_SUCCESS"
+				}
+				want = append(want, f[0]+" "+f[1]+" "+strings.TrimPrefix(f[2], "NT_"))
 			}
-			want[i] = f[0] + " " + f[1] + " " + strings.TrimPrefix(f[2], "NT_")
 		}
-		var got calls
+		got := calls{clients: make(map[uint64]*client)}
 		dissectortest.Dissect(t, dissectortest.Open(t, capture), &got, smb2.Protocol)
-		dissectortest.SameLines(t, got, want)
+		dissectortest.SameLines(t, got.lines, want)
+		if clients == nil {
+			return
+		}
+		var connections []string
+		for _, c := range got.clients {
+			connections = append(connections, fmt.Sprint(c.dialect, " ", c.encrypted, " ", c.decrypted))
+		}
+		dissectortest.SameLines(t, connections, clients)
 	})
 }
 
