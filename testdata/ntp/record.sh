@@ -83,6 +83,18 @@ times() {
 second() {
 	for _ in 1 2 3; do dig -t 2 10.9.1.2; done
 }
+# Many ask at once, each again as soon as it was told.
+crowd() {
+	local client clients=()
+	for client in $(seq 8); do
+		ntpdig -d -d -t 2 -p 4 -g 1 10.9.0.1 >"$work/said.$client" 2>&1 &
+		clients+=($!)
+	done
+	wait "${clients[@]}"
+	for client in $(seq 8); do python3 "$here/said.py" dig <"$work/said.$client" >>"$truth"; done
+}
+# Each of four asks six times before it hears an answer.
+burst() { python3 "$here/burst.py" 10.9.0.1 7 keykeykey 4 6 >>"$truth"; }
 # A server without the time says so, and who asks too often is told that, and then
 # nothing.
 refusals() { dig -t 1 -p 24 -g 10 10.9.0.1 || true; }
@@ -108,6 +120,8 @@ start one
 until ntpdig -j -t 1 10.9.0.1 2>/dev/null | grep -q no-leap; do sleep 1; done
 record times
 record controls
+record crowd
+record burst
 start three "${at_other[@]}"
 until ntpdig -j -t 1 10.9.1.2 2>/dev/null | grep -q no-leap; do sleep 1; done
 interface=near record second

@@ -18,6 +18,13 @@ def dumped(line):
     return bytes.fromhex(row[0]) if row else b""
 
 
+def told(address, asked, answer):
+    """The line of a question for the time, and of its answer."""
+    kiss = answer[12:16].decode() if answer and answer[1] == 0 and answer[12] else "-"
+    says = [answer[1], LEAPS[answer[0] >> 6].replace(" ", "-"), kiss] if answer else "---"
+    return " ".join(map(str, ["client", address, len(asked), len(answer) or "-", *says]))
+
+
 def dig(lines):
     """A question and its answer are dumped one behind the other: a message ends with its
     third row of sixteen bytes, or with a short one, which its authenticator ends with."""
@@ -25,10 +32,8 @@ def dig(lines):
 
     def say():
         if address:
-            asked, told = (messages + [b"", b""])[:2]
-            print("client", address, len(asked), len(told) or "-", end=" ")
-            kiss = told[12:16].decode() if told and told[1] == 0 and told[12] else "-"
-            print(*([told[1], LEAPS[told[0] >> 6].replace(" ", "-"), kiss] if told else "---"))
+            asked, answer = (messages + [b"", b""])[:2]
+            print(told(address, asked, answer))
 
     for line in lines:
         if m := re.match(r"ntpdig: querying (\S+)", line):
@@ -64,4 +69,5 @@ def control(lines):
     say()
 
 
-{"dig": dig, "control": control}[sys.argv[1]](sys.stdin)
+if __name__ == "__main__":
+    {"dig": dig, "control": control}[sys.argv[1]](sys.stdin)
