@@ -36,7 +36,7 @@ type Block struct {
 	Partition   int
 	Packets     int
 	Before      uint64 // packets in the blocks before it: its own have the numbers from Before+1 on
-	First, Last int64  // earliest and latest time of a packet, ns since 1970; 0 without packets
+	First, Last int64  // earliest and latest time of a packet, ns since 1970; without packets the latest before
 	Extras      bool   // it holds more than packets: statistics, names, comments
 	Interfaces  []uint32
 	addrs       []uint32 // of its packets, as indexes into the table, ascending
@@ -72,6 +72,9 @@ func (x *Index) Size() int64 {
 	return last.Offset + int64(last.Packed)
 }
 
+// leastBlock is how many bytes an index has of each block at least.
+const leastBlock = 1 + 4 + 1 + 1 + len(Sum{}) + 1 + 1
+
 const (
 	flagExtras = 1 << iota
 	flagAnyAddr
@@ -105,15 +108,19 @@ func (x *Index) Encode() ([]byte, error) {
 		b = appendBlock(b, &x.Blocks[i], before)
 		before = x.Blocks[i].First
 	}
-	if len(b) > maxIndexed {
-		return nil, fmt.Errorf("the index has %d bytes, more than %d", len(b), maxIndexed)
-	}
 	z, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
 	if err != nil {
 		return nil, err
 	}
-	return z.EncodeAll(b, []byte(magic)), z.Close()
+	out := z.EncodeAll(b, []byte(magic))
+	if most := unpackedMost(len(out)); len(b) > most || len(x.Blocks) > maxBlocks {
+		return nil, errors.Join(fmt.Errorf("the index has %d bytes of %d blocks, more than %d or %d", len(b), len(x.Blocks), most, maxBlocks), z.Close())
+	}
+	return out, z.Close()
 }
+
+// unpackedMost is how many bytes an index of so many may have when it is unpacked.
+func unpackedMost(packed int) int { return min(maxRatio*packed+maxSmall, maxIndexed) }
 
 func appendInterface(b []byte, f *packet.Interface) []byte {
 	b = binary.AppendUvarint(b, uint64(f.Link))
@@ -183,7 +190,7 @@ func ParseIndex(data []byte) (*Index, error) {
 	if v := data[len(magic)-1]; v != magic[len(magic)-1] {
 		return nil, fmt.Errorf("the block index has version %d, and this program reads %d: %w", v, magic[len(magic)-1], errors.ErrUnsupported)
 	}
-	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxIndexed))
+	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(unpackedMost(len(data)))))
 	if err != nil {
 		return nil, err
 	}
@@ -205,8 +212,9 @@ func ParseIndex(data []byte) (*Index, error) {
 
 // indexReader reads the parts of an index. After an error it reads zeros.
 type indexReader struct {
-	b   []byte
-	err string
+	b     []byte
+	err   string
+	named int // interfaces, addresses and ports of blocks
 }
 
 func (r *indexReader) fail(format string, args ...any) {
@@ -265,7 +273,7 @@ func (r *indexReader) index() *Index {
 	if !slices.IsSortedFunc(x.addrs, compareAddrs) {
 		r.fail("its addresses are not in order")
 	}
-	for i := range r.count("blocks", maxBlocks, 16) {
+	for i := range r.count("blocks", maxBlocks, leastBlock) {
 		var b Block
 		if i > 0 {
 			p := &x.Blocks[i-1]
@@ -273,6 +281,12 @@ func (r *indexReader) index() *Index {
 		}
 		r.block(&b, x)
 		x.Blocks = append(x.Blocks, b)
+		if r.named += len(b.Interfaces) + len(b.addrs) + len(b.ports); r.named > maxNamed {
+			r.fail("its blocks name more than %d interfaces, addresses and ports", maxNamed)
+		}
+		if r.err != "" {
+			break
+		}
 	}
 	return x
 }

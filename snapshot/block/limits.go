@@ -14,12 +14,18 @@ const (
 	maxRaw = maxBlock + 17<<20
 	// maxPacked is that packed, when nothing of it can be.
 	maxPacked = maxRaw + 1<<20
-	// maxIndexed bounds an index, unpacked, in bytes.
+	// maxIndexed bounds an index, unpacked, in bytes. It has at most maxRatio times as many as
+	// packed, and maxSmall more: the sums of blocks do not pack, so one that is written is far
+	// below, and few bytes cannot take much memory.
 	maxIndexed = 1 << 30
-	// maxBlocks, maxAddrs and maxInterfaces are how many of each an index may have.
-	maxBlocks     = 16 << 20
-	maxAddrs      = 16 << 20
+	maxRatio   = 256
+	maxSmall   = 1 << 20
+	// maxBlocks, maxAddrs and maxInterfaces are how many of each an index may have. Its blocks
+	// name at most maxNamed interfaces, addresses and ports in all.
+	maxBlocks     = 1 << 20
+	maxAddrs      = 1 << 20
 	maxInterfaces = 1 << 20
+	maxNamed      = 64 << 20
 	// maxSet is how many addresses of a block the index names; of one with more it says
 	// that it may have any.
 	maxSet = 1024
