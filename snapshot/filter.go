@@ -26,6 +26,23 @@ type Filter struct {
 	Expression string   `json:"expression,omitempty"` // of pcap-filter(7)
 }
 
+// String is the filter as the flags of shark snapshot create.
+func (f *Filter) String() string {
+	var out []string
+	for _, l := range []struct {
+		flag   string
+		values []string
+	}{{"node", f.Nodes}, {"namespace", f.Namespaces}, {"workload", f.Workloads}, {"ip", f.Addresses}} {
+		for _, v := range l.values {
+			out = append(out, "--"+l.flag+" "+v)
+		}
+	}
+	if f.Expression != "" {
+		out = append(out, fmt.Sprintf("--bpf %q", f.Expression))
+	}
+	return strings.Join(out, " ")
+}
+
 func (f *Filter) empty() bool {
 	return len(f.Nodes)+len(f.Namespaces)+len(f.Workloads)+len(f.Addresses) == 0 && f.Expression == ""
 }

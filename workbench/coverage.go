@@ -202,7 +202,7 @@ func (e *Evidence) manifestNotes() (notes []string, partial bool) {
 		switch n.Kind {
 		case snapshot.NoteDrops, snapshot.NoteCut, snapshot.NoteIdentity:
 			continue
-		case snapshot.NoteDamage:
+		case snapshot.NoteDamage, snapshot.NoteNode:
 			partial = true
 		}
 		text := n.Text

@@ -300,6 +300,28 @@ func TestRichPacketIDs(t *testing.T) {
 	}
 }
 
+// TestRichPacketIDsAreOurs: an id that a packet has from elsewhere is not taken for that of
+// another one.
+func TestRichPacketIDsAreOurs(t *testing.T) {
+	var list []packet.Record
+	for i := range 4 {
+		rec := packet.Record{Data: segment(40000, 80, uint32(i), 0, 0x10, ""), Time: 1e18 + int64(i), Link: 1}
+		if i == 0 {
+			rec.Options = []byte("\x01\x00\x03\x00why\x00\x05\x00\x08\x00\x03\x00\x00\x00\x00\x00\x00\x00")
+		}
+		list = append(list, rec)
+	}
+	out, _ := export(t, open(t, newBench(t), write(t, "ids.pcapng", pcapng.Options{}, nil, list, nil)), Export{Profile: Rich})
+	got := tshark(t, out, "", "frame.packet_id", "frame.comment")
+	seen := make(map[string]bool)
+	for _, row := range got {
+		seen[row[0]] = true
+	}
+	if len(got) != 4 || len(seen) != 4 || !strings.Contains(got[0][1], "why") {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestSecretsAreAskedFor: what decrypts the traffic is left out, and said, unless it is
 // asked for; then it comes before all packets.
 func TestSecretsAreAskedFor(t *testing.T) {

@@ -339,22 +339,25 @@ func commented(rec *packet.Record, text string) []byte {
 	return append(b, rec.Options...)
 }
 
-// identified returns the options of a packet with an id before them, unless they have one.
+// identified returns the options of a packet with an id before them, in the place of one that
+// they have: what it tied to others in its own capture file, ids of several files would not.
 func identified(rec *packet.Record, id uint64) []byte {
 	order := optionOrder(rec)
 	read := binary.ByteOrder(binary.LittleEndian)
 	if rec.OptionsBigEndian {
 		read = binary.BigEndian
 	}
-	for b := rec.Options; len(b) >= 4 && read.Uint16(b) != 0; {
-		if read.Uint16(b) == optionPacketID {
-			return rec.Options
+	out := order.AppendUint16(nil, optionPacketID)
+	out = order.AppendUint64(order.AppendUint16(out, 8), id)
+	rest := rec.Options
+	for len(rest) >= 4 && read.Uint16(rest) != 0 {
+		n := min(4+(int(read.Uint16(rest[2:]))+3)&^3, len(rest))
+		if read.Uint16(rest) != optionPacketID {
+			out = append(out, rest[:n]...)
 		}
-		b = b[min(4+(int(read.Uint16(b[2:]))+3)&^3, len(b)):]
+		rest = rest[n:]
 	}
-	b := order.AppendUint16(nil, optionPacketID)
-	b = order.AppendUint64(order.AppendUint16(b, 8), id)
-	return append(b, rec.Options...)
+	return append(out, rest...)
 }
 
 // notes says where a limit bit.

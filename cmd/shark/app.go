@@ -120,7 +120,7 @@ Exit codes:
 	}
 	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
-	f.StringVar(&a.store, "store", envOr("SHARK_STORE", defaultStore()), "folder of the snapshot store (default: SHARK_STORE, else in the user's data folder)")
+	f.StringVar(&a.store, "store", envOr("SHARK_STORE", defaultStore()), "snapshot store: a folder, or a bucket such as s3://bucket/prefix?region=... (default: SHARK_STORE, else a folder in the user's data folder)")
 	f.StringVar(&a.cache, "cache", os.Getenv("SHARK_CACHE"), "folder of index databases and of what was read of buckets (default: SHARK_CACHE, else in the user's cache folder)")
 	f.Var(&a.cacheSize, "cache-size", "how large the cache may get, such as 50GiB (default: SHARK_CACHE_SIZE, else 10GB)")
 	f.IntVar(&a.workers, "workers", 0, "processors to dissect with; 0 for all")

@@ -18,6 +18,17 @@ func newSnapshot(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "snapshot",
 		Short: "Keep captured traffic: create, import, list, show, copy, sign, verify, hold, prune",
+		Long: `Keep captured traffic as snapshots, in the store that --store or SHARK_STORE names:
+
+  /path/of/a/folder
+  s3://bucket/prefix?region=eu-central-1
+  s3://bucket/prefix?region=us-east-1&endpoint=https://minio.example:9000&use_path_style=true
+  gs://bucket/prefix
+  azblob://container/prefix?storage_account=name
+
+Credentials are those that the programs of each cloud use: AWS_* or a profile, gcloud's, AZURE_STORAGE_*,
+or the machine's role. A snapshot is named by its id, by its name if only one has that, or by
+where it lies: a folder, or a location as above that ends with its id.`,
 		Example: `  shark snapshot import outage.pcap --name outage
   shark snapshot list
   shark query outage 'http && failed'`,
@@ -131,8 +142,8 @@ func contents(m *snapshot.Manifest) string {
 func (a *app) notes(m *snapshot.Manifest) error {
 	partial := false
 	for _, n := range m.Coverage {
-		partial = partial || n.Kind == snapshot.NoteDamage || n.Kind == snapshot.NoteIdentity
-		fmt.Fprintln(a.err, "  "+sanitize(strings.TrimSpace(n.Node+": "+n.Text), false))
+		partial = partial || n.Kind == snapshot.NoteDamage || n.Kind == snapshot.NoteIdentity || n.Kind == snapshot.NoteNode
+		fmt.Fprintln(a.err, "  "+sanitize(strings.TrimPrefix(n.Node+": "+n.Text, ": "), false))
 	}
 	if partial {
 		return errPartial
@@ -283,7 +294,7 @@ func runSnapshotShow(ctx context.Context, a *app, ref, form string) error {
 	}
 	fmt.Fprintf(a.out, "holds    %s\n", contents(m))
 	if m.Filter != nil {
-		fmt.Fprintf(a.out, "filter   %s\n", filtered(m))
+		fmt.Fprintf(a.out, "filter   %s\n         %s\n", sanitize(m.Filter.String(), false), filtered(m))
 	}
 	fmt.Fprintf(a.out, "tls      %s\n\n", shareText(tls))
 	out, err := a.rows("table", []string{"node", "from", "to", "packets", "bytes", "cut", "dropped"}, []bool{false, false, false, true, true, true, true})
