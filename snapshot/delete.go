@@ -67,15 +67,34 @@ func remove(ctx context.Context, files bucket.Bucket) error {
 	if err := files.Remove(ctx, signatureName); err != nil {
 		return err
 	}
-	return removeAll(ctx, files)
+	var known []string
+	if m, err := ParseManifest(manifest); err == nil {
+		for i := range m.Objects {
+			known = append(known, m.Objects[i].Path)
+		}
+	}
+	return removeAll(ctx, files, known...)
 }
 
-// removeAll removes all objects. The first error ends it.
-func removeAll(ctx context.Context, files bucket.Bucket) error {
+// removeAll removes all objects, and those that are known though a list may not show them
+// yet. The first error ends it.
+func removeAll(ctx context.Context, files bucket.Bucket, known ...string) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var wg sync.WaitGroup
 	turn := make(chan struct{}, removers)
+	removed := make(map[string]bool)
+	remove := func(key string, listed bool) {
+		removed[key] = true
+		turn <- struct{}{}
+		wg.Go(func() {
+			// What a list will never show, such as one behind a link, is none of ours.
+			if err := files.Remove(ctx, key); err != nil && (listed || bucket.Temporary(err)) {
+				cancel(err)
+			}
+			<-turn
+		})
+	}
 	for o, err := range files.List(ctx, "") {
 		if err != nil {
 			cancel(err)
@@ -83,13 +102,12 @@ func removeAll(ctx context.Context, files bucket.Bucket) error {
 		if ctx.Err() != nil {
 			break
 		}
-		turn <- struct{}{}
-		wg.Go(func() {
-			if err := files.Remove(ctx, o.Key); err != nil {
-				cancel(err)
-			}
-			<-turn
-		})
+		remove(o.Key, true)
+	}
+	for _, key := range known {
+		if ctx.Err() == nil && !removed[key] {
+			remove(key, false)
+		}
 	}
 	wg.Wait()
 	return context.Cause(ctx)

@@ -113,7 +113,7 @@ func loadChecked(ctx context.Context, files bucket.Bucket) (*Snapshot, error) {
 		return nil, failed
 	}
 	s.published = published
-	return s, s.compare(sizes, false)
+	return s, s.compare(ctx, sizes, false)
 }
 
 // maxListed is how many objects of dissections are looked at: some for each version of the
@@ -169,7 +169,7 @@ func (s *Snapshot) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.compare(sizes, true)
+	return s.compare(ctx, sizes, true)
 }
 
 // sizesIn lists the evidence that there is.
@@ -185,18 +185,27 @@ func sizesIn(ctx context.Context, files bucket.Bucket) (map[string]int64, error)
 }
 
 // compare compares the sizes of what is there with the manifest: of all, or of what there
-// is no answer without. Who had which address may be unknown.
-func (s *Snapshot) compare(sizes map[string]int64, all bool) error {
+// is no answer without. Who had which address may be unknown. Lists may lag behind: what
+// they say is wrong is asked for by its name.
+func (s *Snapshot) compare(ctx context.Context, sizes map[string]int64, all bool) error {
 	for i := range s.Manifest.Objects {
 		o := &s.Manifest.Objects[i]
-		size, ok := sizes[o.Path]
+		if o.Kind == KindIdentity && !all || !strings.HasPrefix(o.Path, "nodes/") { // what is published beside comes and goes
+			continue
+		}
+		if size, ok := sizes[o.Path]; ok && size == o.Size {
+			continue
+		}
+		there, err := s.files.Stat(ctx, o.Path)
 		switch {
-		case o.Kind == KindIdentity && !all:
-		case !strings.HasPrefix(o.Path, "nodes/"): // what is published beside comes and goes
-		case !ok:
+		case errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("%w: %s is missing", ErrIntegrity, o.Path)
-		case size != o.Size:
-			return fmt.Errorf("%w: %s has %d bytes, by the manifest %d", ErrIntegrity, o.Path, size, o.Size)
+		case err != nil && (bucket.Temporary(err) || ctx.Err() != nil):
+			return err
+		case err != nil: // such as a folder of that name
+			return fmt.Errorf("%w: %s is missing: %w", ErrIntegrity, o.Path, err)
+		case there.Size != o.Size:
+			return fmt.Errorf("%w: %s has %d bytes, by the manifest %d", ErrIntegrity, o.Path, there.Size, o.Size)
 		}
 	}
 	return nil

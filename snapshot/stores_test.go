@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -133,5 +134,61 @@ func TestFaultyStore(t *testing.T) {
 	}
 	if made == 0 || failed == 0 {
 		t.Errorf("%d imports succeeded and %d failed", made, failed)
+	}
+}
+
+// TestStaleStore: where lists lag behind, a snapshot is there as soon as it was made, whole,
+// and gone as soon as it was deleted, with all that it had; only lists tell later.
+func TestStaleStore(t *testing.T) {
+	a := capture(t, "a.pcapng", 300, 700, 0)
+	for lag := 1; lag <= 4; lag++ {
+		files := openStore(t).files
+		store := &Store{buckettest.Faulty(files, 1, buckettest.Faults{Stale: lag})}
+		m := mustImport(t, store, ImportOptions{Name: "outage", Files: []string{"n1=" + a}})
+		s, err := store.Get(t.Context(), m.ID)
+		if err != nil {
+			t.Fatalf("lag %d: %v", lag, err)
+		}
+		equal(t, kept(t, s, ""), packets(t, a))
+		if v, err := store.Verify(t.Context(), m.ID, nil); err != nil || v.Objects != len(m.Objects) || len(v.Unlisted) > 0 {
+			t.Errorf("lag %d: verified %+v, %v", lag, v, err)
+		}
+		lists(t, store, lag, m.ID)
+		if s, err := store.Get(t.Context(), "outage"); err != nil || s.Manifest.ID != m.ID {
+			t.Errorf("lag %d: by its name: %v", lag, err)
+		}
+		if err := store.Delete(t.Context(), m.ID); err != nil {
+			t.Errorf("lag %d: deleted: %v", lag, err)
+		}
+		if _, err := store.Get(t.Context(), m.ID); !errors.Is(err, ErrNotFound) {
+			t.Errorf("lag %d: a deleted snapshot: %v", lag, err)
+		}
+		lists(t, store, lag, "")
+		for o, err := range files.List(t.Context(), "") {
+			t.Errorf("lag %d: left is %s, %v", lag, o.Key, err)
+		}
+	}
+}
+
+// lists lists a store until it has the one snapshot, or none, at most as often as lists lag.
+func lists(t *testing.T, store *Store, lag int, want string) {
+	t.Helper()
+	for n := 0; ; n++ {
+		all, err := store.List(t.Context())
+		if err != nil {
+			t.Fatalf("list %d of lag %d: %v", n, lag, err)
+		}
+		got := ""
+		for _, l := range all {
+			if l.Err == nil {
+				got += l.ID
+			}
+		}
+		if got == want {
+			return
+		}
+		if n > 2*lag {
+			t.Fatalf("lag %d: listed are %q, want %q", lag, got, want)
+		}
 	}
 }
