@@ -49,7 +49,7 @@ func RunParts(ctx context.Context, parts int, open func(ctx context.Context, par
 	wg.Wait()
 	report := new(Report)
 	for i := range r.reports {
-		report.add(&r.reports[i])
+		report.Add(&r.reports[i])
 	}
 	return report, context.Cause(ctx)
 }

@@ -48,8 +48,8 @@ type Report struct {
 	TLS map[string]int64
 }
 
-// add adds the account of another part of the work.
-func (r *Report) add(o *Report) {
+// Add adds the account of another part of the work.
+func (r *Report) Add(o *Report) {
 	if o.Packets > 0 && (r.Packets == 0 || o.First < r.First) {
 		r.First = o.First
 	}
@@ -130,7 +130,7 @@ func Run(ctx context.Context, src packet.Source, opts Options, sink func(worker 
 	}
 	wg.Wait()
 	for _, p := range parts {
-		report.add(&p.report)
+		report.Add(&p.report)
 	}
 	if cause := context.Cause(ctx); cause != nil {
 		err = cause

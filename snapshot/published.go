@@ -148,7 +148,7 @@ func (s *Snapshot) guess(ctx context.Context, dir string) *guess {
 	var file, sums bucket.Object
 	for key, o := range s.published {
 		switch rest, ok := strings.CutPrefix(key, dir); {
-		case !ok:
+		case !ok || strings.HasPrefix(rest, shares):
 		case strings.HasSuffix(rest, ".db") && g.path == "":
 			g.path, file = rest, o
 		case strings.HasSuffix(rest, ".sums") && g.sumsPath == "":

@@ -238,6 +238,7 @@ func (v *verifier) unlisted(ctx context.Context) error {
 		listed[v.s.Manifest.Objects[i].Path] = true
 	}
 	var published []string
+	var parts []Share
 	for o, err := range v.s.files.List(ctx, "") {
 		if err != nil {
 			return fmt.Errorf("verify: %w", err)
@@ -245,6 +246,8 @@ func (v *verifier) unlisted(ctx context.Context) error {
 		if name, ok := dissectionOf(o.Key); ok {
 			if strings.HasSuffix(o.Key, "/"+dissectionName) {
 				published = append(published, name)
+			} else if x, ok := parseShare(o.Key, o.Size); ok && strings.HasPrefix(o.Key, sharePath(name)) {
+				parts = append(parts, x)
 			}
 		} else if !listed[o.Key] && !strings.HasPrefix(o.Key, "dissections/") {
 			v.v.Unlisted = append(v.v.Unlisted, o.Key)
@@ -252,6 +255,11 @@ func (v *verifier) unlisted(ctx context.Context) error {
 	}
 	for _, name := range published {
 		if err := v.dissection(ctx, name); err != nil {
+			return err
+		}
+	}
+	for _, x := range parts {
+		if err := v.share(ctx, x); err != nil {
 			return err
 		}
 	}

@@ -73,7 +73,7 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	if a.Choice != "" {
 		c.note(a.Choice)
 	}
-	for _, note := range []string{x.note, e.unusable} {
+	for _, note := range []string{x.note, a.Shared, e.unusable} {
 		if note != "" {
 			c.note(note)
 		}

@@ -26,28 +26,6 @@ import (
 	"shark/workbench/index"
 )
 
-// account is what a dissection says of its input; it is kept in the index.
-type account struct {
-	Report   dissector.Report `json:"report"`
-	Files    []string         `json:"files"` // as they were called then; Damage has these names
-	Damage   []packet.Damage  `json:"damage,omitempty"`
-	Origins  []pcapng.Origin  `json:"origins,omitempty"`
-	Nodes    []string         `json:"nodes,omitempty"`    // of each interface
-	Dropped  uint64           `json:"dropped,omitempty"`  // packets, by the capture's own statistics
-	Named    bool             `json:"named"`              // an identity log was there
-	Identity []string         `json:"identity,omitempty"` // what of it could not be read
-	Notes    []string         `json:"notes,omitempty"`    // what the snapshot says is missing
-	Partial  bool             `json:"partial,omitempty"`  // some of that was recorded
-	Extras   bool             `json:"extras,omitempty"`   // the input holds secrets, names or comments
-	Secrets  int              `json:"secrets,omitempty"`  // blocks of TLS secrets that the input has
-	Keys     keylog.Stats     `json:"keys,omitzero"`      // what became of the secrets
-	Choice   string           `json:"choice,omitempty"`   // which protocols were not looked for
-	Excerpt  *excerpt         `json:"excerpt,omitempty"`  // what of the input was dissected; nil: all
-	Chosen   string           `json:"chosen,omitempty"`   // which packets were dissected; empty: all
-
-	Sightings *seenTwice `json:"sightings,omitempty"` // nil: each packet was captured once
-}
-
 // opened is an index database with the account of its dissection.
 type opened struct {
 	db      *index.DB
@@ -283,6 +261,9 @@ func (e *Evidence) use(db *index.DB, path, source, note string) (*opened, error)
 	if err := json.Unmarshal(m.Coverage, &x.account); err != nil {
 		return nil, errors.Join(fmt.Errorf("index %s: %w: coverage: %w", path, index.ErrNotIndex, err), db.Close())
 	}
+	if source != "" && e.w.cfg.NoFetch && x.account.Shared != "" {
+		return nil, errors.Join(fmt.Errorf("%s: %w: some of it was dissected elsewhere", path, index.ErrStale), db.Close())
+	}
 	x.points = sync.OnceValue(x.readPoints)
 	e.dbs = append(e.dbs, db) // those before may still be read from
 	return x, nil
@@ -317,18 +298,22 @@ func (e *Evidence) dissectWith(ctx context.Context, o DissectOptions, sum *diges
 		}
 	}()
 	progress := Progress{Task: "dissecting", Total: e.size()}
-	run, found := context.WithCancelCause(ctx)
-	defer found(nil)
+	run, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	if !known {
 		sum.then(func() {
 			if path, err := e.target(sum, o); err != nil {
-				found(err)
+				end(err)
 			} else if index.Is(path) {
-				found(errDissected)
+				end(errDissected)
 			}
 		})
 	}
-	damage, report, twice, err := e.run(run, src, nil, dissector.Options{
+	shared, err := e.take(ctx, o, sum, out)
+	if err != nil {
+		return err
+	}
+	found, err := e.run(run, src, nil, ^shared.parts, dissector.Options{
 		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory, Secrets: keys,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
@@ -339,39 +324,52 @@ func (e *Evidence) dissectWith(ctx context.Context, o DissectOptions, sum *diges
 	if err != nil {
 		return err
 	}
-	e.w.cfg.Progress(Progress{Task: "indexing", Packets: report.Packets, Bytes: report.Bytes, Total: progress.Total})
+	shared.addTo(found, keys)
+	found.shared = shared.note()
+	progress = Progress{Task: "indexing", Packets: found.report.Packets, Bytes: found.report.Bytes, Total: progress.Total}
+	e.w.cfg.Progress(progress)
 	sum.finish(ctx, e)
-	path, err := e.target(sum, o)
+	n := len(e.altered)
+	defer func() { e.altered = e.altered[:n] }()
+	path, err := e.settle(o, sum, known, before, found)
 	if err != nil {
 		return err
 	}
-	if !known && index.Is(path) {
-		return errDissected
-	}
-	if changed := !slices.Equal(before, e.states()); changed || e.snapshot != nil && (len(damage) > 0 || e.unnamed != nil) { // a damaged copy is not what its manifest is of
-		n := len(e.altered)
-		if changed {
-			e.changed(before)
-		}
-		defer func() { e.altered = e.altered[:n] }()
-		sum.spoil(e.w.cfg.Now())
-		if path, err = e.target(sum, o); err != nil {
-			return err
-		}
-		if o.Output == "" {
-			e.scratch = append(e.scratch, path)
-		}
-	}
 	meta := index.Meta{Source: sum.text}
-	if err := e.describe(&meta, src, nil, damage, report, twice, keys); err != nil {
+	if err := e.describe(&meta, src, nil, found, keys); err != nil {
 		return err
 	}
 	if err := out.Finish(ctx, path, meta); err != nil {
 		return err
 	}
 	e.w.grown(o, path)
-	e.w.cfg.Progress(Progress{Task: "indexing", Packets: report.Packets, Bytes: report.Bytes, Total: progress.Total, Done: true})
+	progress.Done = true
+	e.w.cfg.Progress(progress)
 	return nil
+}
+
+// settle returns where the index belongs, once all is read. What was read may not be what the
+// digest is of: then it is no index for others.
+func (e *Evidence) settle(o DissectOptions, sum *digesting, known bool, before []string, found *findings) (string, error) {
+	path, err := e.target(sum, o)
+	if err != nil {
+		return "", err
+	}
+	if !known && index.Is(path) {
+		return "", errDissected
+	}
+	changed := !slices.Equal(before, e.states())
+	if !changed && (e.snapshot == nil || len(found.damage) == 0 && e.unnamed == nil) { // a damaged copy is not what its manifest is of
+		return path, nil
+	}
+	if changed {
+		e.changed(before)
+	}
+	sum.spoil(e.w.cfg.Now())
+	if path, err = e.target(sum, o); err == nil && o.Output == "" {
+		e.scratch = append(e.scratch, path)
+	}
+	return path, err
 }
 
 // begin begins an index in a folder: who had which address is looked up as it is written. Of
@@ -387,10 +385,9 @@ func (e *Evidence) begin(dir string, memory int) (*index.Writer, error) {
 // beside selects of a snapshot what it holds beside packets.
 var beside = snapshot.Selection{Selection: block.Selection{Extras: true, Partition: func(int) bool { return false }}}
 
-// run dissects: capture files as src has them, a snapshot partition by partition, all of
-// it or what a making says. It returns what of the packets was damaged, and what was
-// captured more than once.
-func (e *Evidence) run(ctx context.Context, src source, m *making, o dissector.Options, sink func(int) dissector.Sink) ([]packet.Damage, *dissector.Report, *seenTwice, error) {
+// run dissects: capture files as src has them, a snapshot part by part, all of it or what a
+// making says, of the parts whose bits are set.
+func (e *Evidence) run(ctx context.Context, src source, m *making, which uint64, o dissector.Options, sink func(int) dissector.Sink) (*findings, error) {
 	twice := new(seenTwice)
 	if e.snapshot == nil {
 		once := e.once(m.choose(withKeys(src, o.Secrets)))
@@ -399,23 +396,26 @@ func (e *Evidence) run(ctx context.Context, src source, m *making, o dissector.O
 		if err == nil && o.Secrets.Stats().Late {
 			err = errLateKeys
 		}
-		return src.Damage(), report, twice, err
+		return &findings{damage: src.Damage(), report: report, twice: twice}, err
 	}
 	var b packet.Batch
 	for { // what is beside packets is met as it is read
 		if err := src.ReadBatch(&b); errors.Is(err, io.EOF) {
 			break
 		} else if err != nil {
-			return nil, nil, nil, err
+			return nil, err
 		}
 	}
 	pcapng.AddSecrets(o.Secrets, src.Secrets())
 	place, err := e.snapshot.Parts(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, err
 	}
 	parts := make([]*part, block.Partitions)
 	report, err := dissector.RunParts(ctx, len(parts), func(ctx context.Context, i int) (packet.Source, error) {
+		if which>>i&1 == 0 {
+			return nil, nil
+		}
 		sel := m.selection()
 		sel.Partition = func(p int) bool { return place(p) == i }
 		packets, err := e.snapshot.Packets(ctx, sel)
@@ -435,58 +435,7 @@ func (e *Evidence) run(ctx context.Context, src source, m *making, o dissector.O
 	slices.SortFunc(damage, func(a, b packet.Damage) int {
 		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset))
 	})
-	return damage, report, twice, err
-}
-
-// describe completes what the index says of itself.
-func (e *Evidence) describe(m *index.Meta, src source, of *making, damage []packet.Damage, report *dissector.Report, twice *seenTwice, keys *keylog.Table) error {
-	a := account{
-		Report: *report, Damage: e.damage(damage), Origins: src.Origins(), Nodes: src.Nodes(), Named: e.identity != nil,
-		Extras: len(src.Secrets())+len(src.Names())+len(src.Comments()) > 0, Choice: e.w.choice.note,
-		Secrets: len(src.Secrets()), Keys: keys.Stats(),
-	}
-	if twice.Merged > 0 {
-		twice.Clocks = e.clocks()
-		a.Sightings = twice
-	}
-	if of != nil {
-		a.Excerpt, a.Chosen = of.excerpt, of.chosen.text()
-	}
-	for _, in := range e.inputs {
-		a.Files = append(a.Files, in.label)
-	}
-	a.Identity = e.identityDamage()
-	a.Notes, a.Partial = e.manifestNotes()
-	interfaces := e.interfaces(src, report.First)
-	for i := range interfaces {
-		if n := interfaces[i].Dropped; n != nil {
-			a.Dropped += *n
-		}
-	}
-	text, err := json.Marshal(a)
-	if err != nil {
-		return fmt.Errorf("coverage: %w", err)
-	}
-	m.Version, m.Options, m.Coverage, m.Interfaces = e.w.build(), e.w.optionsText(), text, interfaces
-	for _, p := range src.Points() {
-		state, err := json.Marshal(p)
-		if err != nil {
-			return fmt.Errorf("restart point: %w", err)
-		}
-		m.Points = append(m.Points, index.Point{File: filepath.Base(e.inputs[p.File].label), Offset: p.Offset, Packet: p.Number, State: state})
-	}
-	return nil
-}
-
-// interfaces are those of src with their nodes, and these with the address that they had at
-// a time.
-func (e *Evidence) interfaces(src source, at int64) []packet.Interface {
-	interfaces, nodes := slices.Clone(src.Interfaces()), src.Nodes()
-	for i := range interfaces {
-		interfaces[i].Node = nodes[i]
-		interfaces[i].NodeIP = e.identity.NodeAddress(nodes[i], at)
-	}
-	return interfaces
+	return &findings{damage: damage, report: report, twice: twice}, err
 }
 
 // build is what tells this program from others.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -213,7 +214,7 @@ func (e *Evidence) makeWith(ctx context.Context, m *making, keys *keylog.Table) 
 		}
 	}()
 	progress := Progress{Task: "dissecting", Total: m.total}
-	damage, report, twice, err := e.run(ctx, src, m, dissector.Options{
+	found, err := e.run(ctx, src, m, math.MaxUint64, dissector.Options{
 		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory, Secrets: keys,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
@@ -225,8 +226,8 @@ func (e *Evidence) makeWith(ctx context.Context, m *making, keys *keylog.Table) 
 		return err
 	}
 	var meta index.Meta
-	path := m.name(len(damage) > 0 || e.unnamed != nil, &meta)
-	if err := e.describe(&meta, src, m, damage, report, twice, keys); err != nil {
+	path := m.name(len(found.damage) > 0 || e.unnamed != nil, &meta)
+	if err := e.describe(&meta, src, m, found, keys); err != nil {
 		return err
 	}
 	if err := out.Finish(ctx, path, meta); err != nil {

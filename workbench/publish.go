@@ -40,8 +40,10 @@ func (e *Evidence) Publish(ctx context.Context) (d *Dissected, published bool, e
 			return d, false, err
 		}
 	}
-	published, err = e.publish(ctx, name, d.Path)
-	return d, published, err
+	if published, err = e.publish(ctx, name, d.Path); err != nil {
+		return d, published, err
+	}
+	return d, published, e.snapshot.RemoveShares(ctx, name)
 }
 
 // publish puts the index at a path beside the snapshot, its tables in order.

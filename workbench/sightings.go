@@ -103,22 +103,39 @@ func (e *Evidence) inOrder(x *opened, src *selection) packet.Source {
 func (t *seenTwice) add(s *sighting.Source) {
 	merged, bytes := s.Merged()
 	stats := s.Tracker().Stats()
-	t.Merged, t.Bytes, t.Filled = t.Merged+merged, t.Bytes+bytes, t.Filled+s.Filled()
-	t.Doubtful, t.Forgotten = t.Doubtful+stats.Doubtful, t.Forgotten+stats.Forgotten
-	for _, o := range s.Tracker().Offsets() {
+	t.join(&seenTwice{
+		Merged: merged, Bytes: bytes, Filled: s.Filled(),
+		Doubtful: stats.Doubtful, Forgotten: stats.Forgotten, Offsets: s.Tracker().Offsets(),
+	})
+}
+
+// join adds what was left out of another part. Of two offsets of the same clocks the surer one
+// stands, in whichever order they come.
+func (t *seenTwice) join(other *seenTwice) {
+	t.Merged, t.Bytes, t.Filled = t.Merged+other.Merged, t.Bytes+other.Bytes, t.Filled+other.Filled
+	t.Doubtful, t.Forgotten = t.Doubtful+other.Doubtful, t.Forgotten+other.Forgotten
+	for _, o := range other.Offsets {
 		i := slices.IndexFunc(t.Offsets, func(x sighting.Offset) bool { return x.A == o.A && x.B == o.B })
 		if i < 0 {
 			t.Offsets = append(t.Offsets, o)
 			continue
 		}
-		best, other := o, t.Offsets[i]
-		if other.TwoWay && !o.TwoWay || other.TwoWay == o.TwoWay && other.Uncertainty <= o.Uncertainty {
-			best, other = other, o
+		best, worse := o, t.Offsets[i]
+		if surer(worse, best) {
+			best, worse = worse, best
 		}
-		best.Pairs += other.Pairs
+		best.Pairs += worse.Pairs
 		t.Offsets[i] = best
 	}
 	slices.SortFunc(t.Offsets, func(x, y sighting.Offset) int { return cmp.Or(cmp.Compare(x.A, y.A), cmp.Compare(x.B, y.B)) })
+}
+
+// surer tells whether one of two offsets of the same clocks is to be believed rather.
+func surer(a, b sighting.Offset) bool {
+	if a.TwoWay != b.TwoWay {
+		return a.TwoWay
+	}
+	return cmp.Or(cmp.Compare(a.Uncertainty, b.Uncertainty), cmp.Compare(a.Offset, b.Offset)) < 0
 }
 
 // told is t for people; nil if nothing was captured more than once.

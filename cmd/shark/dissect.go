@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +20,7 @@ type dissectOptions struct {
 	identity string
 	force    bool
 	publish  bool
+	share    string
 	estimate bool
 }
 
@@ -35,11 +38,16 @@ nothing else had been captured, and of a snapshot nothing else is read.
 
 With --publish the database is put beside the snapshot. Whoever asks the same version of
 shark about it, wherever, is then answered from there, and reads no more of it than the
-question needs; --no-fetch dissects the packets all the same.`,
+question needs; --no-fetch dissects the packets all the same.
+
+With --share several machines have a share of the work each, and put what they found
+beside the snapshot. Whoever dissects it then takes that and dissects only what is
+missing: when all shares are there, --publish makes the database of them.`,
 		Example: `  shark dissect outage.pcap
   shark dissect node-a.pcapng node-b.pcapng --identity identity.jsonl -o outage.db
   shark dissect mysnapshot --workload shop/cart --from -5m -o cart.db
-  shark dissect outage --store s3://evidence/2026 --publish`,
+  shark dissect outage --store s3://evidence/2026 --publish
+  shark dissect outage --store s3://evidence/2026 --share 3/8`,
 		Args:              argsAtLeast(1),
 		ValidArgsFunction: a.completeSnapshot,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runDissect(cmd.Context(), a, args, o) },
@@ -51,6 +59,7 @@ question needs; --no-fetch dissects the packets all the same.`,
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
 	f.BoolVar(&o.force, "force", false, "dissect even if it has been done")
 	f.BoolVar(&o.publish, "publish", false, "put the database beside the snapshot, for others to ask")
+	f.StringVar(&o.share, "share", "", "dissect one of several shares, as 3/8, and put it beside the snapshot")
 	estimateFlag(cmd, &o.estimate)
 	return cmd
 }
@@ -58,6 +67,10 @@ question needs; --no-fetch dissects the packets all the same.`,
 func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) error {
 	if o.publish && (o.file != "" || o.force || o.some() != (workbench.Export{})) {
 		return usagef("--publish: what is published is the database of the cache, of all packets: it goes without --output and --force, and without a choice of packets")
+	}
+	number, among, err := o.parseShare()
+	if err != nil {
+		return err
 	}
 	if err := checkDatabase(o.file); err != nil {
 		return err
@@ -69,6 +82,9 @@ func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) er
 	defer e.Close()
 	if o.estimate {
 		return a.printEstimate(o.estimated(ctx, e))
+	}
+	if among > 0 {
+		return a.dissectShare(ctx, e, number, among)
 	}
 	d, published, err := o.dissect(ctx, e)
 	if err != nil {
@@ -87,6 +103,50 @@ func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) er
 		what += ", dissected before"
 	}
 	return a.footer(what, d.Coverage, nil)
+}
+
+// parseShare reads --share; among is 0 without it.
+func (o *dissectOptions) parseShare() (number, among int, err error) {
+	if o.share == "" {
+		return 0, 0, nil
+	}
+	k, n, ok := strings.Cut(o.share, "/")
+	number, err = strconv.Atoi(k)
+	if err == nil {
+		among, err = strconv.Atoi(n)
+	}
+	if !ok || err != nil || number < 1 || number > among {
+		return 0, 0, usagef("--share %s: a share is its number and how many there are, as 3/8", o.share)
+	}
+	if o.publish || o.estimate || o.file != "" || o.force || o.some() != (workbench.Export{}) {
+		return 0, 0, usagef("--share: a share is of all packets and is put beside the snapshot: it goes without --publish, --estimate, --output and --force, and without a choice of packets")
+	}
+	return number, among, nil
+}
+
+// dissectShare dissects a share and says what became of it.
+func (a *app) dissectShare(ctx context.Context, e *workbench.Evidence, number, among int) error {
+	d, err := e.DissectShare(ctx, number, among)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("share %d of %d: ", number, among)
+	switch {
+	case d.Whole:
+		what += "nothing to do, the whole was published before"
+	case d.Parts == 0:
+		what += "nothing to do, the snapshot has fewer parts"
+	case d.Before:
+		what += workbench.Count(int64(d.Parts), "parts") + ", published before"
+	default:
+		what += workbench.Count(d.Entries, "entries") + " of " + workbench.Count(int64(d.Parts), "parts") + ", published with the snapshot"
+	}
+	if d.Path != "" {
+		if _, err := fmt.Fprintln(a.out, d.Path); err != nil {
+			return err
+		}
+	}
+	return a.footer(what, workbench.Coverage{}, nil)
 }
 
 // some says which packets are dissected, if not all.

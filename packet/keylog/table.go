@@ -1,6 +1,8 @@
 package keylog
 
 import (
+	"bytes"
+	"slices"
 	"sync"
 )
 
@@ -126,6 +128,20 @@ func (t *Table) Stats() Stats {
 		}
 	}
 	return s
+}
+
+// Used returns the randoms of the sessions that were asked for, in order.
+func (t *Table) Used() [][RandomSize]byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out [][RandomSize]byte
+	for random, x := range t.sessions {
+		if x.used {
+			out = append(out, random)
+		}
+	}
+	slices.SortFunc(out, func(a, b [RandomSize]byte) int { return bytes.Compare(a[:], b[:]) })
+	return out
 }
 
 // Again forgets what was asked for, for who begins once more with all secrets at hand.

@@ -60,6 +60,7 @@ type Schema struct {
 type table struct {
 	name    string
 	columns []column // without the id
+	needed  []int    // those that always have a value
 }
 
 type column struct {
@@ -118,6 +119,14 @@ func NewSchema(protocols []*dissector.Protocol, catalogue *field.Catalogue) (*Sc
 	s.views = append(s.views, s.viewOfAll())
 	for i := range protocols {
 		s.views = append(s.views, s.view(i))
+	}
+	for i := range s.tables {
+		t := &s.tables[i]
+		for c := range t.columns {
+			if strings.Contains(t.columns[c].decl, "NOT NULL") {
+				t.needed = append(t.needed, c)
+			}
+		}
 	}
 	s.hash = s.digest()
 	s.blank = sync.OnceValues(func() (*blank, error) { return makeBlank(s) })
