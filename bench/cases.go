@@ -34,7 +34,11 @@ var cases = []benchCase{
 		what: "snapshots made, dissected and packed, beside zstd", run: (*bench).snapshots,
 	},
 	{
-		name: "far", rounds: 1, recipes: []recipe{once(recipe{
+		name: "sizes", recipes: []recipe{mixed("a tenth of the mix", 10), once(mixed("four times as long", 400))}, rounds: 5,
+		what: "snapshots of little and of much", run: (*bench).snapshots,
+	},
+	{
+		name: "far", short: true, rounds: 1, recipes: []recipe{once(recipe{
 			name: "500 pods", percent: 400,
 			given: []string{"--pods", "500", "--concurrency", "8"},
 			own:   with(func(o *traffic.Options) { o.Pods, o.Concurrency = 500, 8 }),

@@ -36,6 +36,7 @@ var (
 	snapshotCost    = limit{"times the CPU time that packing the same bytes takes the same library", 1.4, true}
 	snapshotSize    = limit{"times the size of the capture as zstd -3 packs it", 1, true}
 	snapshotPeak    = limit{"MiB of memory at the peak", 256, true}
+	snapshotBusy    = limit{"times as busy as packing alone keeps the processors", 0.9, false}
 	snapshotDissect = limit{"times the CPU time of dissecting the capture and unpacking the snapshot", 1.1, true}
 
 	farBytes  = limit{"percent of the packets' bytes read to export a pod's minute", 2, true}

@@ -78,14 +78,22 @@ func (b *bench) snapshots(ctx context.Context, captures []*capture, rounds int) 
 		b.report.pass(fmt.Sprintf("snapshots: %v", err))
 		return nil
 	}
-	k := &kept{capture: captures[0]}
-	for range rounds {
-		if err := b.keep(ctx, k); err != nil {
-			return err
+	for _, c := range captures {
+		k := &kept{capture: c}
+		for range rounds {
+			if err := b.keep(ctx, k); err != nil {
+				return err
+			}
 		}
+		b.tell(k)
 	}
+	return nil
+}
+
+// tell prints what snapshots of a capture took, and holds it against the limits.
+func (b *bench) tell(k *kept) {
 	mb := float64(k.capture.bytes) / 1e6
-	t := newTable(b.w, "snapshots", "CPU s", "wall s", "MB/CPU-s", "peak MiB", "bytes")
+	t := newTable(b.w, "snapshots, "+k.capture.name, "CPU s", "wall s", "MB/CPU-s", "peak MiB", "bytes")
 	row := func(name string, s series, size int64) {
 		text := "-"
 		if size > 0 {
@@ -101,14 +109,16 @@ func (b *bench) snapshots(ctx context.Context, captures []*capture, rounds int) 
 	row("dissect the capture", k.plain, 0)
 	row("unpack the snapshot, zstd -dc", k.open, 0)
 	t.print()
-	b.report.limit("snapshot import", snapshotCost, paired(k.create, k.pack, cpuSeconds))
-	b.report.limit("snapshot import", snapshotSize, float64(k.size)/float64(k.other))
-	b.report.limit("snapshot import", snapshotPeak, float64(k.create.peak())/(1<<20))
-	b.report.limit("snapshot create", snapshotCost, paired(k.frozen, k.pack, cpuSeconds))
-	b.report.limit("snapshot create", snapshotSize, float64(k.frozenSize)/float64(k.other))
-	b.report.limit("snapshot create", snapshotPeak, float64(k.frozen.peak())/(1<<20))
-	b.report.limit("dissect the snapshot", snapshotDissect, k.dissect.cpu()/(k.plain.cpu()+k.open.cpu()))
-	return nil
+	of := func(what string) string { return what + ", " + k.capture.name }
+	b.report.limit(of("snapshot import"), snapshotCost, paired(k.create, k.pack, cpuSeconds))
+	b.report.limit(of("snapshot import"), snapshotSize, float64(k.size)/float64(k.other))
+	b.report.limit(of("snapshot import"), snapshotPeak, float64(k.create.peak())/(1<<20))
+	b.report.limit(of("snapshot create"), snapshotCost, paired(k.frozen, k.pack, cpuSeconds))
+	b.report.limit(of("snapshot create"), snapshotSize, float64(k.frozenSize)/float64(k.other))
+	b.report.limit(of("snapshot create"), snapshotPeak, float64(k.frozen.peak())/(1<<20))
+	busy := func(u usage) float64 { return cpuSeconds(u) / wallSeconds(u) }
+	b.report.limit(of("snapshot create"), snapshotBusy, paired(k.frozen, k.pack, busy))
+	b.report.limit(of("dissect the snapshot"), snapshotDissect, k.dissect.cpu()/(k.plain.cpu()+k.open.cpu()))
 }
 
 // keep makes a snapshot of the capture and dissects both.
