@@ -25,6 +25,7 @@ func unnumbered(w *Workbench) (out []*field.Field) {
 // TestDissectOfChosenPackets: an index of some packets is that of a file that only they were
 // exported to, of captures as of snapshots.
 func TestDissectOfChosenPackets(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	id := town(t, w)
 	e := open(t, w, id)

@@ -17,6 +17,7 @@ import (
 // same to the byte: entries with all their fields, and coverage. And dissected
 // once more, with its bytes kept, every entry is the one of the index.
 func TestEveryCapture(t *testing.T) {
+	t.Parallel()
 	one := newBench(t, func(c *Config) { c.Workers = 1 })
 	four := newBench(t, func(c *Config) { c.Workers = 4 })
 	paths := make(chan string)
@@ -60,6 +61,7 @@ func sample(t *testing.T) (list []string) {
 // TestEverythingAtOnce: the same of all captures as one, merged by time, with so
 // little memory that connections are cut short.
 func TestEverythingAtOnce(t *testing.T) {
+	t.Parallel()
 	var refs []string
 	for _, path := range sample(t) {
 		if r, err := pcapng.Open(path); err == nil {

@@ -48,6 +48,7 @@ func afterwards(t *testing.T, e *Evidence, q Query) ([]string, *Answer) {
 // TestEarlyIsTheWhole: what is found while a snapshot is dissected, all of it or what a
 // question needs, is what is there afterwards, and each entry comes once.
 func TestEarlyIsTheWhole(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	id := town(t, w)
 	whole := open(t, newBench(t, func(c *Config) { c.Store, c.Partial = w.cfg.Store, PartialNever }), id)

@@ -31,6 +31,7 @@ type examples struct {
 // TestEveryExample: the example of every field finds an entry in the captures of this
 // repository, so what the reference shows is what traffic looks like.
 func TestEveryExample(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	c := w.Catalogue()
 	x := examples{t: t, catalogue: c, left: slices.DeleteFunc(c.Fields(), func(f *field.Field) bool { return c.Reserved(f) })}

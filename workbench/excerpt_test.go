@@ -124,6 +124,7 @@ func questions(rng *rand.Rand, addrs []string) string {
 // TestExcerptIsTheWhole: whatever ends of entries are asked about, the answer from what their
 // addresses say is that of the whole, to the byte, with the numbers of connections and flows.
 func TestExcerptIsTheWhole(t *testing.T) {
+	t.Parallel()
 	w := newBench(t, func(c *Config) { c.Partial = PartialAlways })
 	id := town(t, w)
 	e, whole := open(t, w, id), open(t, newBench(t, func(c *Config) { c.Store, c.Partial = w.cfg.Store, PartialNever }), id)
@@ -178,6 +179,7 @@ func endsOf(r *index.Row) string {
 // whole, but for connections that had begun before what is read, and for answers after it; and
 // if there are any such, the coverage says so. A wider time adds parts to those there are.
 func TestExcerptOfATime(t *testing.T) {
+	t.Parallel()
 	w := newBench(t, func(c *Config) { c.Partial = PartialAlways })
 	w.margins = margins{before: 1, after: 20 * time.Millisecond}
 	id := town(t, w)

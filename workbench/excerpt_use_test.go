@@ -115,6 +115,7 @@ func TestExcerptStats(t *testing.T) {
 // TestExcerptOrNot: what cannot be answered from part of a snapshot is answered from all of
 // it, as is what people want to be.
 func TestExcerptOrNot(t *testing.T) {
+	t.Parallel()
 	w := newBench(t, func(c *Config) { c.Partial = PartialAlways })
 	id := town(t, w)
 	e := open(t, w, id)

@@ -133,6 +133,7 @@ func sameLines(a, b []byte) bool {
 // TestExportOfCalls: the export of calls holds exactly the packets of their
 // connections, by tshark's word.
 func TestExportOfCalls(t *testing.T) {
+	t.Parallel()
 	const httpErrors, tsharkErrors = "http && status_code >= 400", "http.response.code >= 400 || http2.headers.status >= 400"
 	const nxdomain, tsharkNX = "dns && status_code == 3", "dns.flags.rcode == 3 && dns.flags.response == 1"
 	w := newBench(t)
@@ -176,6 +177,7 @@ func TestExportOfCalls(t *testing.T) {
 // in fragments, over IPv6, on several interfaces. A connection's number is that of
 // its first frame, so tshark knows which one is meant.
 func TestExportOfConnections(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	rng := rand.New(rand.NewPCG(7, 0))
 	check := func(t *testing.T, path string) {

@@ -12,6 +12,7 @@ import (
 // TestEveryEntryHasItsFlow: the flow_id of an entry is that of a flow, also where a
 // connection that began earlier has nothing to say until the end.
 func TestEveryEntryHasItsFlow(t *testing.T) {
+	t.Parallel()
 	var list []packet.Record
 	for i, s := range []struct {
 		src, dst uint16

@@ -74,6 +74,7 @@ func tsharkFollow(t testing.TB, path, proto, stream string) (nodes [2]string, da
 
 // TestFollow: both sides said what tshark says they did.
 func TestFollow(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	for _, c := range []struct{ path, proto string }{
 		{"../testdata/http/server.pcap", "tcp"},

@@ -73,6 +73,7 @@ func insides(list []pkt) (out []string) {
 // TestPortable: packets of several nodes, link types and snap lengths in a file that
 // libpcap and tshark read to the last packet without a complaint.
 func TestPortable(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	e := mixedLinks(t, w, "")
 	want := insides(packetsOf(t, "../testdata/http/server.pcap", "../testdata/redis/basic.pcap", "../testdata/dns/records.pcap"))
@@ -155,6 +156,7 @@ func TestPortableLeavesOutAloud(t *testing.T) {
 // length, which is described behind packets, begins the file anew, or is refused where
 // nothing can be taken back.
 func TestPortableInterfaceComesLate(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	first := must(os.ReadFile(linkedFile(t, "../testdata/http/server.pcap", cooked, 65535)))(t)
 	for name, other := range map[string]string{
@@ -194,6 +196,7 @@ func shopSnapshot(t testing.TB, w *Workbench) *Evidence {
 // TestRich: tshark shows the names of pods with no plugin, an interface for each, and a
 // comment on the first packet of every connection; the packets stay as they are.
 func TestRich(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	e := shopSnapshot(t, w)
 	out, _ := export(t, e, Export{Profile: Rich})

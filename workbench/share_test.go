@@ -27,6 +27,7 @@ func seenByTwo(t *testing.T, w *Workbench) *snapshot.Manifest {
 // TestShares: what several machines dissected, each a share of the parts, makes the database
 // that one makes: all tables are the same, but for the note that tells of the shares.
 func TestShares(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	m := seenByTwo(t, w)
 	want := contents(t, must(open(t, w, m.ID).Dissect(t.Context(), DissectOptions{}))(t).Path)
@@ -105,6 +106,7 @@ func contents(t *testing.T, path string) string {
 // TestSharesMissing: whoever finds some of the shares dissects the rest, also where one was
 // damaged or is another than it says; --no-fetch, another version and other options use none.
 func TestSharesMissing(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	m := seenByTwo(t, w)
 	path := must(open(t, w, m.ID).Dissect(t.Context(), DissectOptions{}))(t).Path
@@ -154,6 +156,7 @@ func TestSharesMissing(t *testing.T) {
 // TestSharesPublished: who publishes the index makes it of the shares, which go; and then
 // there is nothing left to do for those who come late.
 func TestSharesPublished(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	m := seenByTwo(t, w)
 	for k := range 2 {

@@ -90,6 +90,7 @@ func checkShown(t *testing.T, e *Evidence, path string, r row) {
 
 // TestShownBodies: bodies are what tshark exports: put together and decompressed.
 func TestShownBodies(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	paths := []string{"../testdata/http/server.pcap"}
 	if os.Getenv("SHARK_CAPTURES") != "" {

@@ -87,6 +87,7 @@ func split(t testing.TB, e *Evidence, q Export, by Split) (*folder, map[string][
 
 // TestSplitBySize: no file grows much beyond the size, all together have all packets.
 func TestSplitBySize(t *testing.T) {
+	t.Parallel()
 	e := open(t, newBench(t), "../testdata/http/server.pcap")
 	for _, format := range []pcapng.Format{pcapng.Pcapng, pcapng.Pcap} {
 		f, parts, _ := split(t, e, Export{Format: format}, Split{By: BySize, Size: 5000})
@@ -106,6 +107,7 @@ func TestSplitBySize(t *testing.T) {
 
 // TestSplitByTime: a file has what belongs into its time.
 func TestSplitByTime(t *testing.T) {
+	t.Parallel()
 	e := open(t, newBench(t), "../testdata/dns/records.pcap")
 	all := packetsOf(t, "../testdata/dns/records.pcap")
 	for _, every := range []time.Duration{2 * time.Second, 300 * time.Millisecond} {
@@ -157,6 +159,7 @@ func TestSplitByNode(t *testing.T) {
 // TestSplitByPod: a pod's file has all its packets, also when there are more pods than
 // files may be open; those of nobody are not lost.
 func TestSplitByPod(t *testing.T) {
+	t.Parallel()
 	w := newBench(t)
 	const pods = 3 * maxOpen
 	var log strings.Builder
