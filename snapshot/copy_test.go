@@ -29,19 +29,34 @@ func origin(t *testing.T) (*Store, *Manifest) {
 		Identity: writeLog(t, identity.Record{Time: began, Op: identity.Upsert, Kind: identity.Pod, Namespace: "shop", Name: "cart-1", Addresses: []string{"10.0.0.1"}}),
 		Name:     "outage", Created: began,
 	})
-	for _, name := range []string{signatureName, "dissections/x.db", "notes.txt"} {
+	for _, name := range []string{"dissections/x.db", "notes.txt"} {
 		put(t, store, m.ID+"/"+name, "this is "+name)
+	}
+	s, err := store.Get(t.Context(), m.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, _ := vectorKeys(t)
+	if err := s.Sign(t.Context(), secret, false); err != nil {
+		t.Fatal(err)
 	}
 	return store, m
 }
 
 func put(t *testing.T, s *Store, key, data string) {
 	t.Helper()
-	w, err := s.files.Create(t.Context(), key)
-	if err == nil {
-		if _, err = w.Write([]byte(data)); err == nil {
-			err = w.Close()
+	try := func() error {
+		w, err := s.files.Create(t.Context(), key)
+		if err == nil {
+			if _, err = w.Write([]byte(data)); err == nil {
+				err = w.Close()
+			}
 		}
+		return err
+	}
+	err := try()
+	for tries := 0; bucket.Temporary(err) && tries < 20; tries++ {
+		err = try()
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +269,7 @@ func TestCopyRefusesDamage(t *testing.T) {
 func TestCopyOverGarbage(t *testing.T) {
 	from, m := origin(t)
 	want := evidence(t, from)
-	for seed := range uint64(20) {
+	for seed := range uint64(some(20)) {
 		rng := rand.New(rand.NewPCG(seed, 7))
 		to, right := openStore(t), 0
 		for _, o := range m.Objects {

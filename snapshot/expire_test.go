@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"shark/snapshot/bucket"
 	"shark/snapshot/bucket/buckettest"
@@ -46,6 +47,8 @@ func (s stepped) Open(ctx context.Context, key string, from, n int64) (io.ReadCl
 func TestCredentialsExpire(t *testing.T) {
 	from, file := openStore(t), capture(t, "a.pcapng", 100, 60, 0)
 	m := mustImport(t, from, ImportOptions{Files: []string{"n1=" + file, "n2=" + file}, Name: "outage"})
+	secret, _ := vectorKeys(t)
+	database, _ := database(t, 1000)
 	works := map[string]struct {
 		there bool // the snapshot is in the store before
 		left  int  // snapshots after it
@@ -53,6 +56,28 @@ func TestCredentialsExpire(t *testing.T) {
 	}{
 		"import": {false, 1, func(s *Store) error {
 			_, err := s.Import(t.Context(), ImportOptions{Files: []string{"n1=" + file}}, nil)
+			return err
+		}},
+		"create": {false, 1, func(s *Store) error {
+			_, err := s.Create(t.Context(), CreateOptions{Recordings: []Recording{filed{"n1", file}}, From: began, To: began.Add(time.Hour), Name: "made"}, nil)
+			return err
+		}},
+		"prune": {true, 0, func(s *Store) error {
+			_, err := s.Prune(t.Context(), PruneOptions{Rules: Rules{Within: time.Second}, Now: time.Now().Add(25 * time.Hour)})
+			return err
+		}},
+		"sign": {true, 1, func(s *Store) error {
+			x, err := s.Get(t.Context(), m.ID)
+			if err == nil {
+				err = x.Sign(t.Context(), secret, true)
+			}
+			return err
+		}},
+		"publish": {true, 1, func(s *Store) error {
+			x, err := s.Get(t.Context(), m.ID)
+			if err == nil {
+				_, err = x.Publish(t.Context(), "abc", "shark", database, nil, func(int64, int64) {})
+			}
 			return err
 		}},
 		"copy": {false, 1, func(s *Store) error {

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ import (
 
 	"shark/packet"
 	"shark/packet/pcapng"
+	"shark/snapshot/bucket"
+	"shark/snapshot/bucket/buckettest"
 	"shark/snapshot/identity"
 )
 
@@ -119,7 +122,41 @@ func equal(t *testing.T, got, want []string) {
 	}
 }
 
+// storeKind names the store that the tests of the package have: S3, GCS, Azure, or faulty for a
+// folder of which requests fail, before and after they took effect, reads and lists break off,
+// and all take a while. Without it they have a folder.
+const storeKind = "SHARK_TEST_STORE"
+
+// some is how many of n rounds a test takes: in clouds, where each takes long, a fifth.
+func some(n int) int {
+	if os.Getenv(storeKind) != "" {
+		return (n + 4) / 5
+	}
+	return n
+}
+
+// openStore opens an empty store.
 func openStore(t testing.TB) *Store {
+	t.Helper()
+	switch kind := os.Getenv(storeKind); kind {
+	case "":
+		return openFolder(t)
+	case "faulty":
+		faults := buckettest.Faults{Fail: 0.02, Lost: 0.02, Cut: 0.02, Break: 0.02, Page: 3, Latency: time.Millisecond, Wait: instantly}
+		return &Store{bucket.WithRetry(buckettest.Faulty(openFolder(t).files, 1, faults), bucket.Retry{Tries: 20, Wait: instantly})}
+	default:
+		s := openCloud(t, clouds[kind])
+		t.Cleanup(func() {
+			if err := removeAll(context.Background(), s.files); err != nil { // the test's own context has ended
+				t.Error(err)
+			}
+		})
+		return s
+	}
+}
+
+// openFolder opens an empty store in a folder, for what is about folders or looks into them.
+func openFolder(t testing.TB) *Store {
 	t.Helper()
 	s, err := OpenStore(t.Context(), filepath.Join(t.TempDir(), "store"))
 	if err != nil {
@@ -131,6 +168,9 @@ func openStore(t testing.TB) *Store {
 func mustImport(t testing.TB, s *Store, o ImportOptions) *Manifest {
 	t.Helper()
 	m, err := s.Import(t.Context(), o, nil)
+	for tries := 0; bucket.Temporary(err) && tries < 20; tries++ { // what writes objects is not done again by itself
+		m, err = s.Import(t.Context(), o, nil)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

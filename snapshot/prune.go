@@ -69,10 +69,10 @@ func (s *Store) Prune(ctx context.Context, o PruneOptions) ([]Pruned, error) {
 	if err := p.plan(ctx); err != nil {
 		return nil, fmt.Errorf("prune: %w", err)
 	}
+	failed := p.failed
 	if o.DryRun {
-		return p.list, nil
+		return p.list, errors.Join(failed...)
 	}
-	var failed []error
 	for i := range p.list {
 		x := &p.list[i]
 		if !x.Remove {
@@ -94,6 +94,7 @@ type pruner struct {
 	o      PruneOptions
 	before time.Time // rubbish is older
 	list   []Pruned
+	failed []error // of snapshots that could not be looked at
 }
 
 // plan decides about all that there is.
@@ -146,6 +147,10 @@ func (p *pruner) snapshots(all []Listed) {
 			continue
 		case m == nil:
 			x.Unreadable, x.Why = true, l.Err.Error()
+			if bucket.Temporary(l.Err) || errors.Is(l.Err, fs.ErrPermission) { // it may be sound, and one to be removed
+				x.Failed = x.Why
+				p.failed = append(p.failed, fmt.Errorf("prune %s: %w", l.ID, l.Err))
+			}
 		case p.o.Rules.None():
 			x.Why = "no rule is given"
 		case !p.named(m):

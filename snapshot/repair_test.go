@@ -55,7 +55,7 @@ func TestRepair(t *testing.T) {
 				}
 			}
 			before := stored(t, store)
-			done, err := Repair(t.Context(), store.files.String(), "outage", RepairOptions{})
+			done, err := repair(t, store, "outage")
 			if done == nil || (len(c.left) > 0) != errors.Is(err, ErrIntegrity) || len(c.left) == 0 && err != nil {
 				t.Fatalf("%+v, %v", done, err)
 			}
@@ -84,9 +84,21 @@ func TestRepair(t *testing.T) {
 	// An index that another program made in its own way is not replaced by ours.
 	bad := bytes.Replace([]byte(sound[m.ID+"/"+manifestName]), []byte(m.object(index).SHA256), []byte(strings.Repeat("ab", 32)), 1)
 	put(t, store, m.ID+"/"+manifestName, string(bad))
+	if err := store.files.Remove(t.Context(), m.ID+"/"+signatureName); err != nil {
+		t.Fatal(err)
+	}
 	before := stored(t, store)
-	if done, err := Repair(t.Context(), store.files.String(), m.ID, RepairOptions{}); !errors.Is(err, ErrIntegrity) || len(done.Left) != 1 || !strings.Contains(done.Left[0].Reason, "nothing was written") {
+	if done, err := repair(t, store, m.ID); !errors.Is(err, ErrIntegrity) || len(done.Left) != 1 || !strings.Contains(done.Left[0].Reason, "nothing was written") {
 		t.Errorf("another index: %+v, %v", done, err)
 	}
 	copied(t, store, before)
+}
+
+func repair(t *testing.T, store *Store, ref string) (*Repaired, error) {
+	t.Helper()
+	s, err := store.getDamaged(t.Context(), ref)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Repair(t.Context(), RepairOptions{})
 }

@@ -147,7 +147,8 @@ type Signature struct {
 }
 
 // signature compares the signature with the manifest. It returns what there is, nil when
-// there is none, and what is wrong with it. Without a key nothing is.
+// there is none, and what is wrong with it. Without a key only what damage does is found: that it
+// is no signature, or says itself that it is of another manifest.
 func (s *Snapshot) signature(ctx context.Context, key *PublicKey) (*Signature, *Problem, error) {
 	text, err := bucket.ReadAll(ctx, s.files, signatureName, maxMinisig)
 	switch {
@@ -167,10 +168,10 @@ func (s *Snapshot) signature(ctx context.Context, key *PublicKey) (*Signature, *
 		found.KeyID = keyID(sig.KeyID)
 	}
 	switch {
-	case key == nil:
-		return found, nil, nil
 	case err != nil:
 		return found, &Problem{signatureName, fmt.Sprintf("it is no signature: %v", err)}, nil
+	case key == nil:
+		return found, s.disowned(sig), nil
 	case sig.KeyID != key.key.ID():
 		return found, &Problem{signatureName, fmt.Sprintf("it is a signature by key %s, not by %s", found.KeyID, key.ID())}, nil
 	}
@@ -183,6 +184,16 @@ func (s *Snapshot) signature(ctx context.Context, key *PublicKey) (*Signature, *
 	}
 	found.Checked, found.Comment = true, sig.TrustedComment
 	return found, nil, nil
+}
+
+// disowned tells whether a signature that sign made says that it is of another manifest.
+func (s *Snapshot) disowned(sig *minisign.Signature) *Problem {
+	for said := range strings.SplitSeq(sig.TrustedComment, "\t") {
+		if sum, ok := strings.CutPrefix(said, "sha256:"); ok && sum != s.Digest {
+			return &Problem{signatureName, fmt.Sprintf("it says that it is of a %s with SHA-256 %.64q, and there is one with %q: one of the two was changed", manifestName, sum, s.Digest)}
+		}
+	}
+	return nil
 }
 
 // parseSignature reads a signature that is written just as minisign does, so that there

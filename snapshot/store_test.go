@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"shark/snapshot/bucket"
 )
 
 func TestOpenStore(t *testing.T) {
@@ -69,18 +72,20 @@ func TestStore(t *testing.T) {
 		}
 	}
 	torn := "20260301t120000009z-aaaaaaaaaa"
-	must(os.MkdirAll(filepath.Join(store.files.String(), torn, "nodes/n1"), 0o700))
-	must(os.WriteFile(filepath.Join(store.files.String(), torn, "nodes/n1/packets.pcapng.zst"), []byte("half"), 0o600))
-	must(os.WriteFile(filepath.Join(store.files.String(), "readme.txt"), nil, 0o600))
-	must(os.WriteFile(filepath.Join(store.files.String(), "2026-file"), nil, 0o600))
-	must(os.MkdirAll(filepath.Join(store.files.String(), "Folder"), 0o700))
+	put(t, store, torn+"/nodes/n1/packets.pcapng.zst", "half")
+	put(t, store, "readme.txt", "")
+	put(t, store, "2026-file", "")
+	put(t, store, "Folder/x", "")
 	// A damaged one is listed, and hides no other.
 	broken := "20260301t120000005z-bbbbbbbbbb"
-	must(os.MkdirAll(filepath.Join(store.files.String(), broken), 0o700))
-	must(os.WriteFile(filepath.Join(store.files.String(), broken, manifestName), []byte("{"), 0o600))
+	put(t, store, broken+"/"+manifestName, "{")
 	// So is one in the folder of another.
 	moved := "20260301t120000006z-cccccccccc"
-	must(os.CopyFS(filepath.Join(store.files.String(), moved), os.DirFS(filepath.Join(store.files.String(), ids[0]))))
+	for key, data := range stored(t, store) {
+		if rest, ok := strings.CutPrefix(key, ids[0]+"/"); ok {
+			put(t, store, moved+"/"+rest, data)
+		}
+	}
 
 	all, err := store.List(t.Context())
 	must(err)
@@ -106,9 +111,10 @@ func TestStore(t *testing.T) {
 			t.Errorf("%s: %v, want %s %v", c.ref, err, c.id, c.err)
 		}
 	}
-	// The folder of a snapshot is one under any name.
-	if s, err := Find(t.Context(), "", filepath.Join(store.files.String(), moved)); err != nil || s.Manifest.ID != ids[0] {
-		t.Errorf("moved: %v", err)
+	if bucket.IsFolder(store.files) { // that of a snapshot is one under any name
+		if s, err := Find(t.Context(), "", filepath.Join(store.files.String(), moved)); err != nil || s.Manifest.ID != ids[0] {
+			t.Errorf("moved: %v", err)
+		}
 	}
 
 	if err := store.Delete(t.Context(), "twin"); !errors.Is(err, ErrAmbiguous) {
@@ -117,13 +123,7 @@ func TestStore(t *testing.T) {
 	for _, ref := range []string{"first", ids[1], "twin", "2026", torn, broken, moved} {
 		must(store.Delete(t.Context(), ref))
 	}
-	left, err := os.ReadDir(store.files.String())
-	must(err)
-	var names []string
-	for _, e := range left {
-		names = append(names, e.Name())
-	}
-	if !slices.Equal(names, []string{"2026-file", "Folder", "readme.txt"}) {
+	if names := slices.Sorted(maps.Keys(stored(t, store))); !slices.Equal(names, []string{"2026-file", "Folder/x", "readme.txt"}) {
 		t.Errorf("left are %v", names)
 	}
 	if err := store.Delete(t.Context(), ids[0]); !errors.Is(err, ErrNotFound) {
@@ -134,7 +134,6 @@ func TestStore(t *testing.T) {
 func TestVerify(t *testing.T) {
 	store := openStore(t)
 	m := mustImport(t, store, ImportOptions{Files: []string{"n1=" + capture(t, "a.pcapng", 100, 60, 0)}})
-	dir := filepath.Join(store.files.String(), m.ID)
 	var done, total int64
 	v, err := store.Verify(t.Context(), m.ID, func(d, n int64) { done, total = d, n })
 	if err != nil || v.Objects != 3 || done != total || done != v.Bytes || done != m.Objects[0].Size+m.Objects[1].Size+m.Objects[2].Size {
@@ -146,17 +145,11 @@ func TestVerify(t *testing.T) {
 		t.Errorf("interrupted: %v", err)
 	}
 
-	path := filepath.Join(dir, "nodes/n1/packets.pcapng.zst")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	path := m.ID + "/nodes/n1/packets.pcapng.zst"
+	data := []byte(stored(t, store)[path])
 	data[len(data)/2] ^= 1
-	for name, content := range map[string][]byte{path: data, filepath.Join(dir, "nodes/extra"): nil, filepath.Join(dir, "manifest.json.minisig"): nil} {
-		if err := os.WriteFile(name, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	put(t, store, path, string(data))
+	put(t, store, m.ID+"/nodes/extra", "")
 	v, err = store.Verify(t.Context(), m.ID, nil)
 	if !errors.Is(err, ErrIntegrity) || len(v.Problems) != 1 || v.Problems[0].Path != "nodes/n1/packets.pcapng.zst" || !strings.Contains(v.Problems[0].Reason, "its SHA-256 is") {
 		t.Errorf("one bit: %+v, %v", v, err)

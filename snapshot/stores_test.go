@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,7 +22,7 @@ import (
 var clouds = map[string]string{"S3": "SHARK_S3_URL", "GCS": "SHARK_GCS_URL", "Azure": "SHARK_AZURE_URL"}
 
 // openCloud opens a store in a prefix of its own.
-func openCloud(t *testing.T, variable string) *Store {
+func openCloud(t testing.TB, variable string) *Store {
 	t.Helper()
 	location := os.Getenv(variable)
 	if location == "" {
@@ -36,6 +38,54 @@ func openCloud(t *testing.T, variable string) *Store {
 		}
 	})
 	return &Store{files}
+}
+
+// suite are the tests of the store that run on each: what it is asked of snapshots, of holds,
+// prunes, signatures, repairs, copies and published dissections. TestCredentialsExpire has the
+// faults that are left.
+var suite = []string{
+	"TestCopy", "TestCopyAtOnce", "TestCopyOfAnother", "TestCopyOverGarbage", "TestCopyRefusesDamage",
+	"TestHold", "TestHoldAgainstDelete", "TestHoldUnreadable", "TestHostileSignatures", "TestImportConcurrently",
+	"TestImportDamage", "TestImportNames", "TestPrune", "TestPruneDuringCopy", "TestPruneMoved", "TestPruneWhy", "TestPublished", "TestRepair",
+	"TestSign", "TestStore", "TestVerify", "TestVerifyPublished",
+}
+
+// withFaults are those of the suite that say what becomes of single requests; of faults others say
+// it: TestFaultyStore, TestCopyFaults, TestDeleteFaults, TestPublishIsWholeOrNot.
+var withFaults = []string{"TestCopyOverGarbage", "TestImportConcurrently", "TestPublished", "TestRepair"}
+
+// TestSuiteOnEveryStore: what holds for a folder holds for S3, GCS, Azure and a store whose requests fail.
+func TestSuiteOnEveryStore(t *testing.T) {
+	if os.Getenv(storeKind) != "" {
+		t.Skip("it is a test of the suite that asks") // never of the suite
+	}
+	kinds := []string{"faulty", "S3", "GCS", "Azure"}
+	if part > 1 { // the clouds' own code takes a race detector minutes
+		kinds = kinds[:1]
+	}
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			if variable := clouds[kind]; variable != "" && os.Getenv(variable) == "" {
+				t.Skipf("set %s to a bucket that may be written, with credentials in the usual variables", variable)
+			}
+			t.Parallel()
+			tests := suite
+			if kind == "faulty" {
+				tests = slices.DeleteFunc(slices.Clone(suite), func(name string) bool { return slices.Contains(withFaults, name) })
+			}
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.count=1", "-test.run=^("+strings.Join(tests, "|")+")$")
+			cmd.Env = append(os.Environ(), storeKind+"="+kind)
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+			for _, name := range tests {
+				if !strings.Contains(string(out), "--- PASS: "+name+" (") {
+					t.Errorf("%s did not pass", name)
+				}
+			}
+		})
+	}
 }
 
 // TestEveryStore: a snapshot is made, found, read, verified and deleted wherever it lies,

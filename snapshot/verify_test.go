@@ -21,6 +21,7 @@ import (
 	"shark/snapshot/block"
 	"shark/snapshot/bucket"
 	"shark/snapshot/bucket/buckettest"
+	"shark/snapshot/identity"
 )
 
 // objects are the objects of a snapshot, by key.
@@ -79,7 +80,12 @@ func inMemory(t testing.TB, nodes, packets int) (objects, string) {
 	for i := range nodes {
 		o.Files = append(o.Files, fmt.Sprintf("n%d=%s", i, capture(t, "a.pcapng", packets+i, 60, 0)))
 	}
-	m := mustImport(t, store, o)
+	return signedObjects(t, store, mustImport(t, store, o))
+}
+
+// signedObjects signs a snapshot and returns its objects.
+func signedObjects(t testing.TB, store *Store, m *Manifest) (objects, string) {
+	t.Helper()
 	s, err := store.Get(t.Context(), m.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -100,10 +106,25 @@ func inMemory(t testing.TB, nodes, packets int) (objects, string) {
 	return all, m.ID
 }
 
+// ofAllKinds makes a signed snapshot with objects of every kind in memory: packets, plaintext,
+// secrets, their indexes and an identity log, of two nodes.
+func ofAllKinds(t *testing.T) (objects, string) {
+	t.Helper()
+	log := writeLog(t, identity.Record{Time: began, Op: identity.Upsert, Kind: identity.Pod, Namespace: "shop", Name: "cart-1", Addresses: []string{"10.0.0.1"}})
+	store := openStore(t)
+	m := mustImport(t, store, ImportOptions{Files: []string{"n1=" + talk(t, 40, ""), "n2=" + capture(t, "a.pcapng", 40, 60, 0)}, Identity: log})
+	for _, kind := range []ObjectKind{KindPackets, KindPlaintext, KindBlocks, KindSecrets, KindIdentity} {
+		if len(objectsOf(m, kind)) == 0 {
+			t.Fatalf("there is no object of kind %s", kind)
+		}
+	}
+	return signedObjects(t, store, m)
+}
+
 // TestRandomDamage: whatever is changed of a signed snapshot, verify finds it and names
-// what was changed.
+// what was changed. Without a key it finds all but what is changed of the signature alone.
 func TestRandomDamage(t *testing.T) {
-	whole, id := inMemory(t, 2, 40)
+	whole, id := ofAllKinds(t)
 	_, public := vectorKeys(t)
 	o := VerifyOptions{Key: public, Workers: 1}
 	if _, err := (&Store{memory{nil, whole}}).verify(t.Context(), id, o); err != nil {
@@ -128,6 +149,12 @@ func TestRandomDamage(t *testing.T) {
 		}
 		if !namesAll(v, err, slices.DeleteFunc(changed, func(p string) bool { return harmless(whole, bad, p) })) {
 			t.Fatalf("damage %d, %s of %s %s: %v, %+v", n, kind, path, other, err, v)
+		}
+		if !slices.Contains(changed, manifestName) { // of the others it is the same that finds them
+			continue
+		}
+		if _, err := (&Store{memory{nil, bad}}).verify(t.Context(), id, VerifyOptions{Workers: 1}); err == nil {
+			t.Fatalf("damage %d, %s of %s %s: not found without a key", n, kind, path, other)
 		}
 	}
 	t.Logf("%d objects: %v", len(paths), kinds)
@@ -236,6 +263,7 @@ func TestVerifyLies(t *testing.T) {
 		"blocks":       {func(_ *block.Index, o *Object) { o.Blocks++ }, index, "not the index of"},
 	} {
 		bad := maps.Clone(whole)
+		delete(bad, signatureName)
 		m, err := ParseManifest(bad[manifestName])
 		if err != nil {
 			t.Fatal(err)
