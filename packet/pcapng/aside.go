@@ -25,7 +25,7 @@ func (a *Aside) IsSection() bool { return a.Type == blockSectionHeader }
 // IsStatistics tells whether it is an Interface Statistics Block.
 func (a *Aside) IsStatistics() bool { return a.Type == blockStatistics }
 
-// Options returns the options of a section's header with a code.
+// texts returns the options of a section's header with a code.
 func (a *Aside) texts(code uint16) (list []string) {
 	for c, v := range options(a.Body, false) {
 		if c == code {
@@ -106,6 +106,7 @@ type Omitted struct {
 	Malformed uint64 // lists of options that are cut off
 	Excess    uint64 // blocks and options beyond what is kept
 	Fine      uint64 // interfaces with times finer than a nanosecond
+	Filtered  uint64 // blocks and headers of sections, where packets were chosen by a filter
 }
 
 // Add adds what another counts.
@@ -115,6 +116,7 @@ func (o *Omitted) Add(p Omitted) {
 	o.Malformed += p.Malformed
 	o.Excess += p.Excess
 	o.Fine += p.Fine
+	o.Filtered += p.Filtered
 }
 
 // Notes says what is missing, in clauses; none if nothing is.
@@ -127,6 +129,7 @@ func (o Omitted) Notes() (list []string) {
 		{o.Order, "blocks and options of unknown types in big-endian sections left out, since nobody knows their numbers"},
 		{o.Malformed, "lists of options cut off where they are not well formed"},
 		{o.Excess, fmt.Sprintf("blocks and options beside packets left out: of a file %d MiB of them are kept, of a block %d MiB, of an interface %d KiB", maxAsides>>20, maxAside>>20, maxInterfaceOptions>>10)},
+		{o.Filtered, "blocks and headers of sections beside packets left out, since a filter chose packets"},
 		{o.Fine, "interfaces count time in less than a nanosecond: what is less is cut off"},
 	} {
 		if c.n > 0 {
