@@ -238,11 +238,11 @@ func (m *metadata) keepNames(body []byte, big bool) {
 		if code == optEnd {
 			break
 		}
-		more = more || code > 2
 		if big && code > 4 {
 			m.omitted.Order++
 			continue
 		}
+		more = more || code > 2
 		records = appendOption(records, code, v)
 	}
 	options := m.carry(nil, blockNames, rest, big, nil)
