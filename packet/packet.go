@@ -54,6 +54,9 @@ type Interface struct {
 	Description string
 	Filter      string
 	OS          string
+	// Options are the other options of its description in pcapng, raw, little-endian and
+	// without an end mark.
+	Options string
 	// Received and Dropped are the capture's own statistics; nil when it states none.
 	Received, Dropped *uint64
 }

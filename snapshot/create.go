@@ -303,6 +303,31 @@ func (r *recorded) Secrets() []pcapng.Secret {
 	return r.hellos.narrow(s.Secrets())
 }
 
+// Asides returns what stands beside packets in the recording. With a filter only statistics are
+// taken: nobody knows what the rest is about.
+func (r *recorded) Asides() (list []pcapng.Aside) {
+	s, ok := r.Source.(beside)
+	if !ok {
+		return nil
+	}
+	list = s.Asides()
+	if r.selector.all() {
+		return list
+	}
+	return slices.DeleteFunc(slices.Clone(list), func(a pcapng.Aside) bool { return !a.IsStatistics() })
+}
+
+// Omitted counts what of it is not among the Asides.
+func (r *recorded) Omitted() pcapng.Omitted {
+	s, ok := r.Source.(beside)
+	if !ok {
+		return pcapng.Omitted{}
+	}
+	o := s.Omitted()
+	o.Filtered += uint64(len(s.Asides()) - len(r.Asides()))
+	return o
+}
+
 // Losses tells when packets were lost, if the recording does.
 func (r *recorded) Losses() []packet.Loss {
 	if s, ok := r.Source.(timely); ok {

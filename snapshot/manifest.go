@@ -131,6 +131,7 @@ const (
 	NoteDrops    NoteKind = "drops"    // the capture lost packets
 	NoteHole     NoteKind = "hole"     // when it lost them
 	NoteCut      NoteKind = "cut"      // packets were not captured whole
+	NoteBeside   NoteKind = "beside"   // what stood beside packets could not be kept, or times not as exactly
 	NoteTimes    NoteKind = "times"    // times could not be kept
 	NoteIdentity NoteKind = "identity" // the identity log could not be read in full
 	NoteWindow   NoteKind = "window"   // not all of the window was recorded

@@ -23,9 +23,13 @@ type source interface {
 
 // What a source may have.
 type (
-	named      interface{ Names() []pcapng.Name }
-	keyed      interface{ Secrets() []pcapng.Secret }
-	commented  interface{ Comments() []string }
+	named     interface{ Names() []pcapng.Name }
+	keyed     interface{ Secrets() []pcapng.Secret }
+	commented interface{ Comments() []string }
+	beside    interface {
+		Asides() []pcapng.Aside
+		Omitted() pcapng.Omitted
+	}
 	identified interface{ Identity() [][]byte }
 	timely     interface{ Losses() []packet.Loss }
 )
@@ -55,6 +59,7 @@ type nodeWriter struct {
 
 	wire, plain  tally
 	perInterface []uint64 // packets
+	omitted      pcapng.Omitted
 }
 
 // tally counts the packets of an object.
@@ -177,8 +182,8 @@ func (w *nodeWriter) report() {
 // secrets writes the TLS session secrets of the source, once each.
 func (w *nodeWriter) secrets() error {
 	type key struct {
-		kind uint32
-		data string
+		kind          uint32
+		data, options string
 	}
 	seen := make(map[key]bool)
 	var all []pcapng.Secret
@@ -187,7 +192,7 @@ func (w *nodeWriter) secrets() error {
 		return nil
 	}
 	for _, s := range keys.Secrets() {
-		if k := (key{s.Type, string(s.Data)}); !seen[k] {
+		if k := (key{s.Type, string(s.Data), s.Options}); !seen[k] {
 			seen[k] = true
 			all = append(all, s)
 		}
@@ -291,6 +296,9 @@ func (w *nodeWriter) cover(n *Node) {
 	}
 	if w.wire.cut > 0 {
 		x.note(NoteCut, n.Name, "%d of %d packets were not captured whole", w.wire.cut, w.wire.count)
+	}
+	for _, text := range w.omitted.Notes() {
+		x.note(NoteBeside, n.Name, "%s", text)
 	}
 	if early := w.wire.early + w.plain.early; early > 0 {
 		x.note(NoteTimes, n.Name, "%d packets from before 1970 have the time 1970-01-01T00:00:00Z", early)

@@ -127,8 +127,14 @@ func (s *Snapshot) secrets(ctx context.Context, o *Object) (packet.Source, error
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrIntegrity, err)
 	}
-	return src, nil
+	return onlySecrets{src}, nil
 }
+
+// onlySecrets is a file of secrets, whose own header says nothing of a capture.
+type onlySecrets struct{ *pcapng.Reader }
+
+func (onlySecrets) Asides() []pcapng.Aside  { return nil }
+func (onlySecrets) Omitted() pcapng.Omitted { return pcapng.Omitted{} }
 
 // nodePackets is the packets of one node, or what its TLS libraries sent and received.
 type nodePackets struct {

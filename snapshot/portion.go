@@ -5,6 +5,7 @@ import (
 	"runtime"
 
 	"shark/packet"
+	"shark/packet/pcapng"
 	"shark/snapshot/block"
 )
 
@@ -20,7 +21,12 @@ type portion struct {
 	met    int                // interfaces of the source
 	places []int              // of each among those of the portion; -1: it is not of it
 	own    []packet.Interface // of the portion
+	said   int                // bytes of their options
 }
+
+// maxOptions bounds what the options of a node's interfaces have, in bytes: each block repeats
+// those of its own, and the last has all of them. Those of later ones are left out.
+const maxOptions = 8 << 20
 
 // packets writes all packets of the portion to out.
 func (p *portion) packets(out io.Writer) (*block.Index, error) {
@@ -31,23 +37,46 @@ func (p *portion) packets(out io.Writer) (*block.Index, error) {
 	err = p.copy(blocks)
 	p.met = 0 // what they received and dropped is known by now
 	p.meet(p.source.Interfaces())
+	p.w.omitted.Excess += p.unsaid(p.source.Interfaces())
 	extras := block.Extras{Interfaces: p.own}
 	if extras.Interfaces == nil {
 		extras.Interfaces = []packet.Interface{}
 	}
-	if p.kind == KindPackets {
-		if s, ok := p.source.(named); ok {
-			extras.Names = s.Names()
-		}
-		if s, ok := p.source.(commented); ok {
-			extras.Comments = s.Comments()
-		}
-	}
+	p.beside(&extras)
 	index, end := blocks.Close(extras)
+	p.w.omitted.Excess += blocks.Excess()
 	if err == nil {
 		err = end
 	}
 	return index, err
+}
+
+// beside takes what the source has beside packets: each portion the statistics of its interfaces,
+// that of the captured packets all else.
+func (p *portion) beside(x *block.Extras) {
+	captured := p.kind == KindPackets
+	if s, ok := p.source.(named); ok && captured {
+		x.Names = s.Names()
+	}
+	s, ok := p.source.(beside)
+	if c, said := p.source.(commented); said && captured && !ok {
+		x.Comments = c.Comments()
+	}
+	if !ok {
+		return
+	}
+	for _, a := range s.Asides() {
+		switch {
+		case a.IsStatistics() && (int(a.Interface) >= len(p.places) || p.places[a.Interface] < 0), !a.IsStatistics() && !captured:
+			continue
+		case a.IsStatistics():
+			a.Interface = uint32(p.places[a.Interface])
+		}
+		x.Asides = append(x.Asides, a)
+	}
+	if captured {
+		p.w.omitted.Add(s.Omitted())
+	}
 }
 
 // meet finds those of the portion among the source's interfaces.
@@ -55,15 +84,34 @@ func (p *portion) meet(all []packet.Interface) {
 	if p.met == len(all) {
 		return
 	}
-	p.met, p.places, p.own = len(all), p.places[:0], nil
+	p.met, p.places, p.own, p.said = len(all), p.places[:0], nil, 0
 	for i := range all {
 		if (all[i].Name == packet.PlaintextInterface) != (p.kind == KindPlaintext) {
 			p.places = append(p.places, -1)
 			continue
 		}
 		p.places = append(p.places, len(p.own))
-		p.own = append(p.own, all[i])
+		p.own = append(p.own, p.bounded(all[i]))
 	}
+}
+
+// unsaid counts the portion's interfaces whose options were left out.
+func (p *portion) unsaid(all []packet.Interface) (n uint64) {
+	for i := range all {
+		if at := p.places[i]; at >= 0 && all[i].Options != p.own[at].Options {
+			n++
+		}
+	}
+	return n
+}
+
+// bounded returns an interface without its options, if those before it have too many bytes.
+func (p *portion) bounded(f packet.Interface) packet.Interface {
+	if p.said += len(f.Options); p.said > maxOptions {
+		p.said -= len(f.Options)
+		f.Options = ""
+	}
+	return f
 }
 
 func (p *portion) copy(blocks *block.Writer) error {
@@ -107,6 +155,9 @@ func (p *portion) write(blocks *block.Writer, r *packet.Record) error {
 	r.Interface = uint32(place)
 	if err := blocks.Write(r, p.own); err != nil {
 		return err
+	}
+	if len(r.Options) > 0 {
+		p.w.omitted.Add(pcapng.OmittedOf(r))
 	}
 	p.tally.add(r)
 	return nil

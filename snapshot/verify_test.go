@@ -255,7 +255,7 @@ func TestVerifyLies(t *testing.T) {
 		"fewer":        {func(x *block.Index, o *Object) { x.Blocks[0].Packets--; o.Packets-- }, packets, "packets, by the index"},
 		"interface":    {func(x *block.Index, _ *Object) { x.Interfaces[0].Name = "eth9" }, packets, "interfaces"},
 		"one fewer":    {func(x *block.Index, _ *Object) { x.Blocks[0].Interfaces = x.Blocks[0].Interfaces[:1] }, packets, "interfaces"},
-		"extras":       {func(x *block.Index, _ *Object) { x.Blocks[len(x.Blocks)-1].Extras = false }, packets, "names or comments"},
+		"extras":       {func(x *block.Index, _ *Object) { x.Blocks[len(x.Blocks)-1].Extras = false }, packets, "names, comments or other blocks"},
 		"wire bytes":   {func(_ *block.Index, o *Object) { o.Bytes++ }, packets, "on the wire"},
 		"window":       {func(_ *block.Index, o *Object) { o.Window.To = o.Window.To.Add(1) }, packets, "not of the time"},
 		"no window":    {func(_ *block.Index, o *Object) { o.Window = nil }, packets, "not of the time"},

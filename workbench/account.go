@@ -26,6 +26,7 @@ type account struct {
 	Notes    []string         `json:"notes,omitempty"`    // what the snapshot says is missing
 	Partial  bool             `json:"partial,omitempty"`  // some of that was recorded
 	Extras   bool             `json:"extras,omitempty"`   // the input holds secrets, names or comments
+	Asides   bool             `json:"asides,omitempty"`   // it holds what else only a rich file has
 	Secrets  int              `json:"secrets,omitempty"`  // blocks of TLS secrets that the input has
 	Keys     keylog.Stats     `json:"keys,omitzero"`      // what became of the secrets
 	Choice   string           `json:"choice,omitempty"`   // which protocols were not looked for
@@ -49,7 +50,7 @@ func (e *Evidence) describe(m *index.Meta, src source, of *making, found *findin
 	a := account{
 		Report: *found.report, Damage: e.damage(found.damage), Shared: found.shared, Origins: src.Origins(), Nodes: src.Nodes(), Named: e.identity != nil,
 		Extras: len(src.Secrets())+len(src.Names())+len(src.Comments()) > 0, Choice: e.w.choice.note,
-		Secrets: len(src.Secrets()), Keys: keys.Stats(),
+		Asides: hasAsides(src), Secrets: len(src.Secrets()), Keys: keys.Stats(),
 	}
 	if found.twice.Merged > 0 {
 		found.twice.Clocks = e.clocks()

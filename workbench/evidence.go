@@ -265,6 +265,8 @@ type source interface {
 	Names() []pcapng.Name
 	Secrets() []pcapng.Secret
 	Comments() []string
+	Asides() []pcapng.Aside   // statistics are of the interfaces
+	Omitted() pcapng.Omitted  // what of that is not there
 	Origins() []pcapng.Origin // of each interface
 	Nodes() []string          // that captured, by interface; empty when unknown
 	Points() []pcapng.Point

@@ -116,10 +116,23 @@ func (f *faces) first(i, file uint32) uint32 {
 func (f *faces) describe(i uint32) packet.Interface {
 	out := f.in[i]
 	out.Received, out.Dropped = nil, nil
+	if !f.rich {
+		out.Options = ""
+	}
 	if out.Description == "" && f.nodes[i] != "" {
 		out.Description = "node " + f.nodes[i]
 	}
 	return out
+}
+
+// unsaid counts the input's interfaces that are written without all that is said of them.
+func (f *faces) unsaid() (n int64) {
+	for i := range f.in {
+		if !f.rich && f.same[i] == uint32(i) && f.of[i] != leftOut && f.in[i].Options != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // join leaves of the interface of a node what is true of interface i too.

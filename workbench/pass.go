@@ -96,7 +96,12 @@ func (x *exporter) source(ctx context.Context) (*selection, error) {
 	if x.index == nil || x.looks() {
 		return x.e.everything(ctx, x.selection())
 	}
-	return x.e.selection(ctx, x.index, x.numbers, x.index.account.Extras)
+	return x.e.selection(ctx, x.index, x.numbers, x.index.account.Extras || x.rich != nil && x.index.account.Asides)
+}
+
+// chooses tells whether packets are left out by what they are.
+func (x *exporter) chooses() bool {
+	return x.q.KFL != "" || x.bpf != nil || x.ends != nil || x.q.Node != "" || x.from != math.MinInt64 || x.to != math.MaxInt64
 }
 
 // looks tells whether all packets are looked at for those that KFL selects.
@@ -105,7 +110,9 @@ func (x *exporter) looks() bool { return x.twins != nil && x.q.Plaintext != With
 // batch takes over what is known by now, counts packets, and writes those that are asked
 // for, and before them what was met beside packets.
 func (x *exporter) batch(src *selection, recs []packet.Record) error {
-	x.extras.read(src)
+	if x.extras.read(src); x.sheet == nil {
+		x.extras.asides = src.src.Asides()
+	}
 	if err := x.faces.read(src); err != nil {
 		return err
 	}
@@ -209,7 +216,9 @@ func (x *exporter) convert(r *packet.Record) bool {
 
 // begin begins a file, or goes on with one.
 func (x *exporter) begin(out io.Writer, window int, more bool) (*sheet, error) {
+	hardware, system := pcapng.About(x.extras.asides)
 	o := pcapng.Options{
+		Hardware: hardware, OS: system,
 		Format: x.q.Format, Nanosecond: true, Window: window, Reserve: true, Continue: more,
 		Application: strings.TrimSpace("shark " + x.e.w.cfg.Version), Comments: x.extras.comments, Link: x.faces.link,
 	}
@@ -240,6 +249,8 @@ func (x *exporter) finish(src *selection) error {
 	if err := x.faces.settle(); err != nil {
 		return err
 	}
+	x.extras.omitted.Add(src.src.Omitted())
+	x.extras.set(src.src.Asides(), x.rich != nil && x.split == nil, x.chooses())
 	if err := x.end(); err != nil {
 		return err
 	}
@@ -271,6 +282,7 @@ func (x *exporter) end() error {
 func (x *exporter) account(s *sheet) {
 	x.result.Bytes += s.w.Size()
 	x.result.OutOfOrder += s.w.Late()
+	x.extras.omitted.Add(s.w.Omitted())
 }
 
 // coverage tells of what was read.
@@ -297,7 +309,10 @@ func (x *exporter) notes() []string {
 	if x.sheet != nil {
 		first = x.sheet.written.comments
 	}
-	notes := x.extras.notes(first)
+	notes := x.extras.notes(first, x.rich != nil)
+	if n := x.faces.unsaid(); n > 0 && x.q.Format == pcapng.Pcapng {
+		notes = append(notes, Count(n, "interfaces")+" without what else their capture says of them (addresses, speed, hardware...): --profile rich has it")
+	}
 	if x.converted > 0 {
 		notes = append(notes, Count(x.converted, "packets")+" of other link types written as Ethernet; --profile rich leaves them as they are")
 	}

@@ -71,6 +71,7 @@ func (e *Evidence) richness(ctx context.Context, window [2]time.Time) (*richness
 		return nil, err
 	}
 	t := e.w.newTalks(r)
+	t.log = e.identity
 	if err := e.eachRow(ctx, dissector.ConnProtocol.Name, t.conn); err != nil {
 		return nil, err
 	}
@@ -172,13 +173,17 @@ type talks struct {
 	r                      *richness
 	w                      *Workbench
 	names, spaces, process [2]*field.Field // of client and server
+	log                    *identity.Log
 }
 
 func (w *Workbench) newTalks(r *richness) *talks {
 	pair := func(a, b string) [2]*field.Field {
 		return [2]*field.Field{w.catalogue.Lookup(a), w.catalogue.Lookup(b)}
 	}
-	return &talks{r, w, pair("src.name", "dst.name"), pair("src.namespace", "dst.namespace"), pair("local_process_name", "remote_process_name")}
+	return &talks{
+		r: r, w: w, names: pair("src.name", "dst.name"), spaces: pair("src.namespace", "dst.namespace"),
+		process: pair("local_process_name", "remote_process_name"),
+	}
 }
 
 // call takes a call.
@@ -204,13 +209,28 @@ func (t *talks) conn(row *index.Row) {
 		return
 	}
 	p := t.w.place(row)
-	k := &talk{from: p.time.UnixNano(), src: t.end(row, 0), dst: t.end(row, 1), id: row.ID()}
+	k := &talk{from: p.time.UnixNano(), src: t.end(row, 0, p.time), dst: t.end(row, 1, p.time), id: row.ID()}
 	t.r.known[p.conn] = k
 	t.r.talks[f] = append(t.r.talks[f], k)
 }
 
-// end writes who one end of a connection is.
-func (t *talks) end(row *index.Row, side int) string {
+// pid returns the number of the process at one end of a connection; 0 when nobody knows.
+func (t *talks) pid(row *index.Row, side int, at time.Time) int64 {
+	f, ok := flowOf(row)
+	ip, err := netip.ParseAddr(row.Value([2]field.TextField{field.SrcIP, field.DstIP}[side].Field).(string))
+	if !ok || err != nil {
+		return 0
+	}
+	port := uint16(row.Value([2]field.IntField{field.SrcPort, field.DstPort}[side].Field).(int64))
+	if f.Src != packet.AddrFrom(ip) || f.SrcPort != port {
+		f = f.Reverse()
+	}
+	end := identity.End{Protocol: f.Proto, Local: f.Src, Port: f.SrcPort, Peer: f.Dst, PeerPort: f.DstPort}
+	return t.log.Owner(&end, at.UnixNano()).PID
+}
+
+// end writes who one end of a connection is, and which process.
+func (t *talks) end(row *index.Row, side int, at time.Time) string {
 	get := func(f *field.Field) string {
 		s, _ := row.Value(f).(string)
 		return printable(s)
@@ -223,7 +243,17 @@ func (t *talks) end(row *index.Row, side int) string {
 		ips, ports := [2]field.TextField{field.SrcIP, field.DstIP}, [2]field.IntField{field.SrcPort, field.DstPort}
 		name = endText(row.Value(ips[side].Field).(string), row.Value(ports[side].Field).(int64))
 	}
-	if process := get(t.process[side]); process != "" && process != name {
+	process := get(t.process[side])
+	if process == "" {
+		return name
+	}
+	pid := t.pid(row, side, at)
+	switch {
+	case process == name && pid > 0:
+		name += fmt.Sprintf(" (pid %d)", pid)
+	case process != name && pid > 0:
+		name += fmt.Sprintf(" (process %s, pid %d)", process, pid)
+	case process != name:
 		name += " (process " + process + ")"
 	}
 	return name

@@ -16,10 +16,7 @@ import (
 func AppendSection(dst []byte, o *Options) []byte {
 	start := len(dst)
 	dst = binary.LittleEndian.AppendUint32(dst, blockSectionHeader)
-	dst = append(dst, 0, 0, 0, 0)
-	dst = binary.LittleEndian.AppendUint32(dst, byteOrderMagic)
-	dst = append(dst, 1, 0, 0, 0) // version 1.0
-	dst = binary.LittleEndian.AppendUint64(dst, math.MaxUint64)
+	dst = appendVersion(append(dst, 0, 0, 0, 0))
 	for _, c := range o.Comments {
 		dst = appendText(dst, optComment, c)
 	}
@@ -27,6 +24,13 @@ func AppendSection(dst []byte, o *Options) []byte {
 	dst = appendText(dst, optSystem, o.OS)
 	dst = appendText(dst, optApplication, o.Application)
 	return endBlock(append(dst, 0, 0, 0, 0), start)
+}
+
+// appendVersion appends what a section's header has before its options.
+func appendVersion(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, byteOrderMagic)
+	dst = append(dst, 1, 0, 0, 0) // version 1.0
+	return binary.LittleEndian.AppendUint64(dst, math.MaxUint64)
 }
 
 // Nanoseconds and Microseconds are what the times of an interface's packets can count, by
@@ -51,6 +55,7 @@ func AppendInterface(dst []byte, f *packet.Interface, decimals byte) []byte {
 		dst = appendText(dst, optFilter, "\x00"+f.Filter)
 	}
 	dst = appendText(dst, optIfSystem, f.OS)
+	dst = append(dst, f.Options...)
 	return endBlock(append(dst, 0, 0, 0, 0), start)
 }
 
@@ -141,7 +146,10 @@ func AppendSecrets(dst []byte, s *Secret) []byte {
 	dst = append(dst, 0, 0, 0, 0)
 	dst = binary.LittleEndian.AppendUint32(dst, s.Type)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(s.Data)))
-	return endBlock(appendPadded(dst, s.Data), start)
+	if dst = appendPadded(dst, s.Data); s.Options != "" {
+		dst = append(append(dst, s.Options...), 0, 0, 0, 0)
+	}
+	return endBlock(dst, start)
 }
 
 // AppendIdentity appends an identity block with lines of the log, each with its end mark, of

@@ -15,12 +15,16 @@ const (
 	blockNames         = 4
 	blockStatistics    = 5
 	blockPacket        = 6
+	blockJournal       = 9
 	blockSecrets       = 0x0a
 	blockSectionHeader = 0x0a0d0d0a
 	blockCustom        = 0x0bad
 	blockCustomPrivate = 0x40000bad
 	// blockIdentity is of the range for local use, which other programs pass over.
 	blockIdentity = 0x80736869
+	// BlockFiller is of the same range. It covers what is not written yet in a file that is
+	// laid over another, and says nothing.
+	BlockFiller = 0x8073686b
 )
 
 // identityMark is what the body of an identity block begins with: others may use the
@@ -188,7 +192,7 @@ func (f *ngFile) proven(b []byte, eof bool) int {
 func (f *ngFile) known(b []byte) bool {
 	switch load32(b, f.big) {
 	case blockInterface, blockOldPacket, blockSimplePacket, blockNames, blockStatistics,
-		blockPacket, blockSecrets, blockCustom, blockCustomPrivate, blockIdentity:
+		blockPacket, blockJournal, blockSecrets, blockCustom, blockCustomPrivate, blockIdentity, BlockFiller:
 		return f.started
 	}
 	return isSectionHeader(b)
@@ -292,7 +296,7 @@ func (f *ngFile) read(r *Reader, b *packet.Batch, block []byte, off int64) strin
 	case blockIdentity:
 		return r.meta.readIdentity(body, f.big)
 	}
-	return "" // custom blocks and those of later versions have nothing for us
+	return r.meta.readOther(kind, body, f.big)
 }
 
 // readPacket reads an Enhanced Packet Block (section 4.3) or the obsolete
@@ -321,7 +325,24 @@ func (f *ngFile) readPacket(r *Reader, b *packet.Batch, body []byte, old bool) s
 	if end = (end + 3) &^ 3; end < len(body) {
 		rec.Options = body[end:]
 	}
+	if old {
+		dropped(rec, load16(body[2:], f.big))
+	}
 	return ""
+}
+
+// dropped puts the count of packets that were dropped before one, which the obsolete block has
+// in its header, into an option. 0xffff is not known.
+func dropped(rec *packet.Record, n uint16) {
+	if n == 0 || n == 0xffff {
+		return
+	}
+	order := binary.AppendByteOrder(binary.LittleEndian)
+	if rec.OptionsBigEndian {
+		order = binary.BigEndian
+	}
+	b := order.AppendUint16(order.AppendUint16(nil, optDropCount), 8)
+	rec.Options = append(order.AppendUint64(b, uint64(n)), rec.Options...)
 }
 
 // readSimplePacket reads a Simple Packet Block (section 4.4). It belongs to the

@@ -2,6 +2,7 @@ package pcapng
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"shark/packet"
+	"shark/packet/pcapng/every"
 )
 
 // ends returns where each packet of a sample ends in the file.
@@ -290,6 +292,8 @@ func TestChangedBytes(t *testing.T) {
 }
 
 func FuzzReader(f *testing.F) {
+	f.Add(every.File(false))
+	f.Add(every.File(true))
 	for _, b := range samples(f) {
 		f.Add(b)
 	}
@@ -317,6 +321,13 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // rewrite writes what a reader gave to pcapng, and expects to read the same.
 func rewrite(t *testing.T, recs []packet.Record, r *Reader) {
 	var out bytes.Buffer
@@ -332,10 +343,20 @@ func rewrite(t *testing.T, recs []packet.Record, r *Reader) {
 			t.Fatal(err)
 		}
 	}
+	list := slices.Clone(r.Asides())
+	slices.SortStableFunc(list, func(a, b Aside) int { return cmp.Compare(btoi(b.IsStatistics()), btoi(a.IsStatistics())) })
+	for i := range list {
+		if err := w.WriteAside(&list[i], r.Interfaces()); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	again, r2 := read(t, out.Bytes())
+	if got := r2.Asides(); !slices.EqualFunc(got, list, func(a, b Aside) bool { return a.Type == b.Type && bytes.Equal(a.Body, b.Body) }) {
+		t.Fatalf("beside packets there is %+v, was %+v", got, list)
+	}
 	if len(again) != len(recs) || len(r2.Damage()) > 0 {
 		t.Fatalf("%d packets of %d, damage %v", len(again), len(recs), r2.Damage())
 	}

@@ -315,12 +315,44 @@ func (m *Merged) Identity() [][]byte { return collect(m, identified.Identity) }
 // Comments returns the section comments of those sources that have some, in turn.
 func (m *Merged) Comments() []string { return collect(m, commenter.Comments) }
 
+// Asides returns what stands beside packets in those sources that tell, in turn. Statistics are
+// of the interfaces of all.
+func (m *Merged) Asides() (all []Aside) {
+	for i := range m.inputs {
+		s, ok := m.inputs[i].source.(asider)
+		if !ok {
+			continue
+		}
+		own := slices.Clone(s.Asides())
+		m.adopt(i)
+		for j := range own {
+			own[j].Interface = m.inputs[i].global(own[j].Interface)
+		}
+		all = append(all, own...)
+	}
+	return all
+}
+
+// Omitted counts what those sources left out that tell.
+func (m *Merged) Omitted() (all Omitted) {
+	for i := range m.inputs {
+		if s, ok := m.inputs[i].source.(asider); ok {
+			all.Add(s.Omitted())
+		}
+	}
+	return all
+}
+
 // What sources may have beside packets.
 type (
 	namer      interface{ Names() []Name }
 	keeper     interface{ Secrets() []Secret }
 	identified interface{ Identity() [][]byte }
 	commenter  interface{ Comments() []string }
+	asider     interface {
+		Asides() []Aside
+		Omitted() Omitted
+	}
 )
 
 // collect asks those sources that are an S.

@@ -30,9 +30,9 @@ func TestOffload(t *testing.T) {
 		big := slices.Clone(rec.Options)
 		for at := 0; at < len(big); at += 8 {
 			code := load16(big[at:], false)
-			swap(big[at:at+2], 2)
-			swap(big[at+2:at+4], 2)
-			swapOption(code, big[at+4:at+8])
+			swap(big[at : at+2])
+			swap(big[at+2 : at+4])
+			swapOption(blockPacket, code, big[at+4:at+8])
 		}
 		other := packet.Record{Data: rec.Data, OrigLen: 3, Link: 1, Options: big, OptionsBigEndian: true}
 		if got := OffloadOf(&other); got != c.o {

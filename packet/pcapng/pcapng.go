@@ -49,6 +49,13 @@ const (
 	// maxIdentity bounds the lines of the identity log kept of one input, in bytes. What
 	// comes after that is damage.
 	maxIdentity = 256 << 20
+	// maxAsides bounds what is kept of one input to be carried into other files, in bytes with
+	// asideCost for each block, maxAside one block of it, and maxInterfaceOptions what one
+	// interface has of options that nothing is read of. What is more is counted.
+	maxAsides           = 16 << 20
+	maxAside            = 1 << 20
+	maxInterfaceOptions = 64 << 10
+	asideCost           = 128
 	// maxDamage is how many places of damage are listed one by one; those
 	// after it are added up in the last.
 	maxDamage = 1000
@@ -83,8 +90,9 @@ type Name struct {
 
 // Secret is the content of one Decryption Secrets Block.
 type Secret struct {
-	Type uint32 // SecretTLS, or another type of section 4.7 of the pcapng draft
-	Data []byte
+	Type    uint32 // SecretTLS, or another type of section 4.7 of the pcapng draft
+	Data    []byte
+	Options string // raw, little-endian, without an end mark
 }
 
 // Identity blocks carry the log of package snapshot/identity beside the packets of a

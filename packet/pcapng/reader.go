@@ -195,6 +195,13 @@ func (r *Reader) Identity() [][]byte { return slices.Clip(r.meta.identity) }
 // Comments returns the comments on the sections met so far.
 func (r *Reader) Comments() []string { return slices.Clip(r.meta.comments) }
 
+// Asides returns what stands beside packets, of what was met so far, in the order of the file.
+func (r *Reader) Asides() []Aside { return slices.Clip(r.meta.asides) }
+
+// Omitted counts what stands beside packets and is in none of the Asides and Interfaces, of what
+// was met so far. What of packets' options cannot be carried, OmittedOf tells.
+func (r *Reader) Omitted() Omitted { return r.meta.omitted }
+
 // Close stops reading. It waits for the goroutine that unpacks, which may be
 // inside a Read of the input: a stream given to NewReader that can block for
 // ever must be closed by its owner first.

@@ -168,6 +168,12 @@ func TestPcapngBlocks(t *testing.T) {
 		if len(recs) != 3 || len(r.Damage()) > 0 {
 			t.Fatalf("%d packets, damage %v", len(recs), r.Damage())
 		}
+		dropped := newEncoder(big)
+		dropped.option(optDropCount, e.order.AppendUint64(nil, 3))
+		if !bytes.Equal(recs[1].Options, dropped.Bytes()) {
+			t.Errorf("options of an obsolete block: %x", recs[1].Options)
+		}
+		recs[1].Options = nil
 		if c := comments(&recs[0]); !slices.Equal(c, []string{"look here", "and here"}) {
 			t.Errorf("comments of a packet: %q", c)
 		}

@@ -1,6 +1,7 @@
 package pcapng
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/bits"
@@ -18,17 +19,32 @@ const (
 	optSystem      = 3
 	optApplication = 4
 
-	optName        = 2 // interface description
-	optDescription = 3
-	optResolution  = 9
-	optFilter      = 11
-	optIfSystem    = 12
-	optTimeOffset  = 14
+	optName         = 2 // interface description
+	optDescription  = 3
+	optIPv4         = 4
+	optIPv6         = 5
+	optMAC          = 6
+	optEUI          = 7
+	optSpeed        = 8
+	optResolution   = 9
+	optTimeZone     = 10
+	optFilter       = 11
+	optIfSystem     = 12
+	optFCS          = 13
+	optTimeOffset   = 14
+	optIfHardware   = 15
+	optTxSpeed      = 16
+	optRxSpeed      = 17
+	optZoneName     = 18
+	optTimeOffsetNS = 19
 
-	optStart    = 2 // interface statistics
-	optLast     = 3
-	optReceived = 4
-	optDropped  = 5
+	optStart         = 2 // interface statistics
+	optLast          = 3
+	optReceived      = 4
+	optDropped       = 5
+	optAccepted      = 6
+	optSystemDropped = 7
+	optDelivered     = 8
 )
 
 // metadata is what a file says beside its packets.
@@ -42,6 +58,12 @@ type metadata struct {
 	identity   [][]byte // lines, by block
 	identified int      // bytes of them, against maxIdentity
 	size       int      // bytes kept, against maxMetadata
+
+	asides  []Aside
+	beside  int    // bytes of them, against maxAsides
+	section uint32 // that is read
+	headed  bool   // asides have its header
+	omitted Omitted
 }
 
 // take counts n bytes to be kept, if there is room for them.
@@ -55,13 +77,14 @@ func (m *metadata) take(n int) bool {
 
 var tooMuch = fmt.Sprintf("more than the %d bytes of names, secrets and comments that are kept", maxMetadata)
 
-// text returns the string of an option, "" if there is no room for it.
+// text returns the string of an option, "" if there is no room for it, which is counted.
 func (m *metadata) text(v []byte) string {
 	v = v[:min(len(v), maxText)]
 	for len(v) > 0 && v[len(v)-1] == 0 {
 		v = v[:len(v)-1] // some writers end strings with zeros
 	}
 	if !m.take(len(v)) {
+		m.omitted.Excess++
 		return ""
 	}
 	return string(v)
@@ -86,47 +109,83 @@ func (f *ngFile) readSection(r *Reader, block []byte, off int64) string {
 		f.started = false
 		return fmt.Sprintf("section of the unknown version %d.%d", major, load16(block[14:], big))
 	}
+	if f.started {
+		r.meta.section++
+	}
 	f.started, f.big, f.section = true, big, off
 	f.first, f.interfaces = uint32(len(r.meta.interfaces)), f.interfaces[:0]
-	for code, v := range options(block[8+sectionFixed:len(block)-4], big) {
+	return r.meta.readHeader(block[8+sectionFixed:len(block)-4], big)
+}
+
+// readHeader reads the options of a section.
+func (m *metadata) readHeader(raw []byte, big bool) string {
+	m.headed = false
+	if body := m.carry(nil, blockSectionHeader, raw, big, nil); len(body) > 0 {
+		m.aside(Aside{Type: blockSectionHeader, Body: body})
+	}
+	for code, v := range options(raw, big) {
 		if code != optComment {
 			continue
 		}
-		if !r.meta.take(16 + min(len(v), maxText)) {
+		if !m.take(16 + min(len(v), maxText)) {
 			return tooMuch
 		}
-		r.meta.comments = append(r.meta.comments, string(v[:min(len(v), maxText)]))
+		m.comments = append(m.comments, string(v[:min(len(v), maxText)]))
 	}
 	return ""
 }
 
-// readInterface reads an Interface Description Block (section 4.2).
+// readInterface reads an Interface Description Block (section 4.2). Of a text that is there
+// twice the first counts; the other stays among the options, as all do that nothing is read of.
 func (f *ngFile) readInterface(r *Reader, body []byte) string {
 	if len(body) < interfaceFixed {
 		return "interface description cut short"
 	}
 	i := packet.Interface{Link: packet.LinkType(load16(body, f.big)), SnapLen: load32(body[4:], f.big)}
-	resolution, offset := byte(6), int64(0)
-	for code, v := range options(body[interfaceFixed:], f.big) {
+	resolution, seconds, nanos := byte(6), int64(0), int32(0)
+	m := &r.meta
+	text := func(to *string, v []byte) bool {
+		if *to != "" {
+			return false
+		}
+		*to = m.text(v)
+		return true
+	}
+	rest := m.carry(nil, blockInterface, body[interfaceFixed:], f.big, func(code uint16, v []byte) bool {
 		switch {
 		case code == optName:
-			i.Name = r.meta.text(v)
+			return text(&i.Name, v)
 		case code == optDescription:
-			i.Description = r.meta.text(v)
+			return text(&i.Description, v)
 		case code == optFilter && len(v) > 0 && v[0] == 0: // a string, not BPF code
-			i.Filter = r.meta.text(v[1:])
+			return text(&i.Filter, v[1:])
 		case code == optIfSystem:
-			i.OS = r.meta.text(v)
+			return text(&i.OS, v)
 		case code == optResolution && len(v) == 1:
 			resolution = v[0]
 		case code == optTimeOffset && len(v) == 8:
-			offset = int64(load64(v, f.big))
+			seconds = int64(load64(v, f.big))
+		case code == optTimeOffsetNS && len(v) == 4:
+			nanos = int32(load32(v, f.big))
+		default:
+			return code == optResolution || code == optTimeOffset || code == optTimeOffsetNS // not well formed: times are written anew
 		}
+		return true
+	})
+	if len(rest) > maxInterfaceOptions || !m.take(len(rest)) {
+		m.omitted.Excess++
+		rest = nil
 	}
-	if !r.meta.addInterface(i) {
+	i.Options = string(rest)
+	if !m.addInterface(i) {
 		return fmt.Sprintf("more than %d interfaces", maxInterfaces)
 	}
-	f.interfaces = append(f.interfaces, ngInterface{newClock(resolution, offset), i.SnapLen, i.Link})
+	c := newClock(resolution, seconds)
+	c.offset += int64(nanos)
+	if c.finer() {
+		m.omitted.Fine++
+	}
+	f.interfaces = append(f.interfaces, ngInterface{c, i.SnapLen, i.Link})
 	return ""
 }
 
@@ -143,24 +202,47 @@ func (f *ngFile) readStatistics(r *Reader, body []byte) string {
 	if m.shared { // a caller may be reading the old ones
 		m.interfaces, m.shared = slices.Clone(m.interfaces), false
 	}
-	i := &m.interfaces[f.first+id]
-	for code, v := range options(body[statisticsFixed:], f.big) {
+	countPackets(&m.interfaces[f.first+id], body[statisticsFixed:], f.big)
+	f.keepStatistics(m, body, id)
+	return ""
+}
+
+// countPackets takes over what the options of statistics say was received and dropped.
+func countPackets(i *packet.Interface, raw []byte, big bool) {
+	for code, v := range options(raw, big) {
 		if len(v) != 8 {
 			continue
 		}
-		switch n := load64(v, f.big); code {
+		switch n := load64(v, big); code {
 		case optReceived:
 			i.Received = &n
 		case optDropped:
 			i.Dropped = &n
 		}
 	}
-	return ""
+}
+
+// keepStatistics keeps statistics with their times in nanoseconds.
+func (f *ngFile) keepStatistics(m *metadata, body []byte, id uint32) {
+	at := func(v []byte) int64 {
+		return f.interfaces[id].clock.nanoseconds(uint64(load32(v, f.big))<<32 | uint64(load32(v[4:], f.big)))
+	}
+	var times []byte
+	rest := m.carry(nil, blockStatistics, body[statisticsFixed:], f.big, func(code uint16, v []byte) bool {
+		if (code == optStart || code == optLast) && len(v) == 8 {
+			times = binary.LittleEndian.AppendUint16(times, code)
+			times = appendTime(append(times, 8, 0), at(v))
+			return true
+		}
+		return false
+	})
+	m.aside(Aside{Type: blockStatistics, Interface: f.first + id, Body: slices.Concat(appendTime(nil, at(body[4:])), times, rest)})
 }
 
 // readNames reads a Name Resolution Block (section 4.5). One address may have
 // several names.
 func (m *metadata) readNames(body []byte, big bool) string {
+	m.keepNames(body, big)
 	for code, v := range options(body, big) {
 		var a packet.Addr
 		switch {
@@ -212,14 +294,20 @@ func (m *metadata) readSecrets(body []byte, big bool) string {
 	if !m.take(int(n) + 32) {
 		return tooMuch
 	}
-	m.secrets = append(m.secrets, Secret{load32(body, big), slices.Clone(body[secretsFixed : secretsFixed+n])})
+	data, rest := body[secretsFixed:secretsFixed+n], body[min(secretsFixed+(int(n)+3)&^3, len(body)):]
+	more := m.carry(nil, blockSecrets, rest, big, nil)
+	if !m.take(len(more)) {
+		m.omitted.Excess++
+		more = nil
+	}
+	m.secrets = append(m.secrets, Secret{Type: load32(body, big), Data: slices.Clone(data), Options: string(more)})
 	return ""
 }
 
 // readIdentity reads an identity block, and passes over what others use its number for.
 func (m *metadata) readIdentity(body []byte, big bool) string {
 	if len(body) < identityFixed || string(body[:len(identityMark)]) != identityMark {
-		return ""
+		return m.readOther(blockIdentity, body, big)
 	}
 	n, lines := load32(body[len(identityMark):], big), body[identityFixed:]
 	if n > uint32(len(lines)) {
@@ -262,6 +350,9 @@ func newClock(resolution byte, offset int64) clock {
 	}
 	return c
 }
+
+// finer tells whether it counts what is no whole number of nanoseconds.
+func (c *clock) finer() bool { return c.div > 1 || c.mul == 0 || c.binary && c.shift > 9 }
 
 func power10(n int) uint64 {
 	p := uint64(1)

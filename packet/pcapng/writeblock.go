@@ -12,6 +12,10 @@ import (
 // namesBlock is how large a Name Resolution Block gets before the next is begun.
 const namesBlock = 64 << 10
 
+// maxName is how long a name is at most that is written: with an address and its end it is one
+// record.
+const maxName = 0xffff - 16 - 1
+
 // begin starts a block, end completes it and puts it before the packets that are
 // held, as what they need.
 func (w *Writer) begin(kind uint32) {
@@ -60,6 +64,7 @@ func (w *Writer) writePacket(id uint32, rec *packet.Record) {
 	w.options = w.options[:0]
 	if len(rec.Options) > 0 {
 		w.options = appendPacketOptions(w.options, rec.Options, rec.OptionsBigEndian)
+		w.omitted.Add(OmittedOf(rec))
 	}
 	b := w.room(packetSize(rec, w.options))
 	if w.err != nil {
@@ -123,7 +128,7 @@ func (w *Writer) WriteNames(names []Name) error {
 			n := names[0]
 			names = names[1:]
 			name, _, _ := bytes.Cut([]byte(n.Name), []byte{0})
-			name = name[:min(len(name), maxText-32)]
+			name = name[:min(len(name), maxName)]
 			if len(name) == 0 || n.Addr == (packet.Addr{}) {
 				continue
 			}
@@ -139,13 +144,43 @@ func (w *Writer) WriteNames(names []Name) error {
 	return w.err
 }
 
+// WriteAside writes what stood beside packets, behind those that were written. A section's header
+// begins a section without interfaces: behind it only asides follow that are no statistics. It is
+// an error with pcap.
+func (w *Writer) WriteAside(a *Aside, interfaces []packet.Interface) error {
+	if err := w.ngOnly("blocks beside packets"); err != nil {
+		return err
+	}
+	id := uint32(0)
+	switch {
+	case a.IsStatistics():
+		var ok bool
+		if int64(a.Interface) >= int64(len(interfaces)) {
+			return fmt.Errorf("write statistics: there is no interface %d", a.Interface)
+		}
+		if id, ok = w.lookup(a.Interface); !ok {
+			id = w.describe(a.Interface, interfaces[a.Interface].Link, interfaces)
+		}
+	case a.IsSection():
+		w.ids, w.links = nil, nil
+	}
+	if w.err == nil {
+		w.buf = AppendAside(w.buf[:0], id, a)
+		w.err = w.hold.block(w.buf, false)
+	}
+	return w.err
+}
+
+// Omitted counts what of the packets' options was left out.
+func (w *Writer) Omitted() Omitted { return w.omitted }
+
 // WriteSecrets writes decryption secrets. They should come before the packets
 // they decrypt. It is an error with pcap.
 func (w *Writer) WriteSecrets(s Secret) error {
 	if err := w.ngOnly("secrets"); err != nil {
 		return err
 	}
-	if len(s.Data) > maxRecord-minBlock-secretsFixed {
+	if len(s.Data)+len(s.Options) > maxRecord-minBlock-secretsFixed-8 {
 		return fmt.Errorf("write secrets: %d bytes are more than a block holds", len(s.Data))
 	}
 	w.whole(AppendSecrets(w.buf[:0], &s))

@@ -60,6 +60,7 @@ type Writer struct {
 	ids     []uint32          // by the source's interface index: that of the section + 1, 0 for none yet
 	links   []packet.LinkType // by the section's interface index
 	options []byte            // of the packet being written
+	omitted Omitted
 }
 
 // NewWriter begins a file or section on w, which stays the caller's to close.

@@ -54,7 +54,7 @@ func write(t testing.TB, o Options, recs []packet.Record, interfaces []packet.In
 	}
 	if o.Format == Pcapng {
 		names := []Name{{packet.AddrFrom4([]byte{10, 0, 0, 1}), "pod.shop"}, {packet.AddrFrom16(bytes.Repeat([]byte{0xfd}, 16)), "six"}}
-		if err := errors.Join(w.WriteNames(names), w.WriteSecrets(Secret{SecretTLS, []byte("CLIENT_RANDOM 00 11\n")})); err != nil {
+		if err := errors.Join(w.WriteNames(names), w.WriteSecrets(Secret{Type: SecretTLS, Data: []byte("CLIENT_RANDOM 00 11\n")})); err != nil {
 			t.Fatal(err)
 		}
 	}

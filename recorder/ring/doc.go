@@ -54,6 +54,8 @@ const (
 	// bufferSize is how much is given to the disk at a time, in bytes, of large segments. A
 	// packet that does not fit is dropped.
 	bufferSize = 1 << 20
+	// maxBeside is how many bytes are held of what stands beside packets in a window.
+	maxBeside = 16 << 20
 	// maxSegments is how many segments a ring may have.
 	maxSegments = 1 << 16
 	// maxPins is how many pins there may be at a time.

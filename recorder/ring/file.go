@@ -22,7 +22,7 @@ const (
 	statisticsBlock = 5
 	packetBlock     = 6
 	// fillerBlock is of the range for local use, which other programs pass over.
-	fillerBlock = 0x8073686b
+	fillerBlock = pcapng.BlockFiller
 )
 
 const (

@@ -32,6 +32,9 @@ type Source struct {
 	losses  losses
 	known   map[packet.Interface]uint32
 	secrets []pcapng.Secret // nil until somebody asked
+	asides  []pcapng.Aside
+	beside  int // bytes of them
+	omitted pcapng.Omitted
 }
 
 // Open begins to read the packets. The caller closes the Source, and then may read anew.
@@ -105,11 +108,34 @@ func (s *Source) open(g *segment) error {
 
 func (s *Source) closeSegment() error {
 	s.damage = append(s.damage, s.in.Damage()...)
+	s.takeAsides()
 	s.read += s.p.segments[s.next-1].size
 	err := errors.Join(s.in.Close(), s.f.Close())
 	s.in, s.f = nil, nil
 	return err
 }
+
+// takeAsides takes what stands beside packets in the segment. Its own header says nothing of the
+// capture, and its statistics count from its beginning: Interfaces tell those of the window.
+func (s *Source) takeAsides() {
+	s.omitted.Add(s.in.Omitted())
+	for _, a := range s.in.Asides() {
+		switch {
+		case a.IsStatistics() || a.IsSection() && a.Section == 0:
+		case s.beside+a.Size() > maxBeside:
+			s.omitted.Excess++
+		default:
+			s.beside += a.Size()
+			s.asides = append(s.asides, a)
+		}
+	}
+}
+
+// Asides returns what stands beside packets in the segments of which all was read.
+func (s *Source) Asides() []pcapng.Aside { return s.asides }
+
+// Omitted counts what of it was left out.
+func (s *Source) Omitted() pcapng.Omitted { return s.omitted }
 
 // adopt finds the interfaces that the segment describes among those of all.
 func (s *Source) adopt() {

@@ -435,7 +435,8 @@ func TestManyAddresses(t *testing.T) {
 // FuzzIndex: an index from anywhere is refused or one that can be asked and written.
 func FuzzIndex(f *testing.F) {
 	_, x := write(f, traffic(10, 300), 1, Extras{Names: names})
-	for _, data := range [][]byte{{}, []byte(magic), must(f, x), must(f, new(Index))} {
+	told := &Index{Groups: groups, Interfaces: []packet.Interface{{Link: 1, Name: "eth0", Options: "\x01\x00\x04\x00text"}}}
+	for _, data := range [][]byte{{}, []byte(magic), must(f, x), must(f, new(Index)), must(f, told)} {
 		f.Add(unpacked(data))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -191,11 +191,14 @@ func (w *blockCheck) check(j checkJob) (err error) {
 		return errDamaged
 	case packets != b.Packets:
 		return fmt.Errorf("it has %d packets, by the index %d", packets, b.Packets)
-	case !b.Extras && (len(r.Names()) > 0 || len(r.Comments()) > 0):
-		return errors.New("it has names or comments, by the index none")
+	case !b.Extras && (len(r.Names()) > 0 || len(r.Comments()) > 0 || slices.ContainsFunc(r.Asides(), beside)):
+		return errors.New("it has names, comments or other blocks, by the index none")
 	}
 	return w.interfaces(b, r.Interfaces())
 }
+
+// beside tells whether it is more than the header of a block's own section.
+func beside(a pcapng.Aside) bool { return a.Section > 0 || !a.IsSection() }
 
 // packets compares all packets of a block with the index and counts them.
 func (w *blockCheck) packets(b *Block, r *pcapng.Reader) (n int, err error) {
@@ -268,7 +271,7 @@ func (w *blockCheck) interfaces(b *Block, list []packet.Interface) error {
 	for i := range list {
 		got, want := &list[i], &w.x.Interfaces[b.Interfaces[i]]
 		if got.Link != want.Link || got.SnapLen != want.SnapLen || cut(got.Name) != want.Name ||
-			cut(got.Description) != want.Description || cut(got.Filter) != want.Filter || cut(got.OS) != want.OS {
+			cut(got.Description) != want.Description || cut(got.Filter) != want.Filter || cut(got.OS) != want.OS || got.Options != want.Options {
 			return errIface
 		}
 	}

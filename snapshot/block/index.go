@@ -37,7 +37,7 @@ type Block struct {
 	Packets     int
 	Before      uint64 // packets in the blocks before it: its own have the numbers from Before+1 on
 	First, Last int64  // earliest and latest time of a packet, ns since 1970; without packets the latest before
-	Extras      bool   // it holds more than packets: statistics, names, comments
+	Extras      bool   // it holds no packets: statistics, names, sections, what else stood beside them
 	Interfaces  []uint32
 	addrs       []uint32 // of its packets, as indexes into the table, ascending
 	anyAddr     bool     // it may have any address
@@ -72,6 +72,9 @@ func (x *Index) Size() int64 {
 	return last.Offset + int64(last.Packed)
 }
 
+// leastInterface is how many bytes an index has of each interface at least.
+const leastInterface = 9
+
 // leastBlock is how many bytes an index has of each block at least.
 const leastBlock = 1 + 4 + 1 + 1 + len(Sum{}) + 1 + 1
 
@@ -85,8 +88,13 @@ const (
 func (x *Index) Encode() ([]byte, error) {
 	b := binary.AppendUvarint(nil, uint64(x.Groups))
 	b = binary.AppendUvarint(b, uint64(len(x.Interfaces)))
+	described := 0
 	for i := range x.Interfaces {
 		b = appendInterface(b, &x.Interfaces[i])
+		described += Described(&x.Interfaces[i])
+	}
+	if described > maxDescribed {
+		return nil, fmt.Errorf("%d interfaces say %d bytes of themselves, more than %d", len(x.Interfaces), described, maxDescribed)
 	}
 	v4, _ := slices.BinarySearchFunc(x.addrs, true, func(a packet.Addr, _ bool) int {
 		if a.Is4() {
@@ -122,10 +130,16 @@ func (x *Index) Encode() ([]byte, error) {
 // unpackedMost is how many bytes an index of so many may have when it is unpacked.
 func unpackedMost(packed int) int { return min(maxRatio*packed+maxSmall, maxIndexed) }
 
+// Described is how many bytes an interface says of itself, of which those of a file have limits
+// in all.
+func Described(f *packet.Interface) int {
+	return len(f.Name) + len(f.Description) + len(f.Filter) + len(f.OS) + len(f.Options)
+}
+
 func appendInterface(b []byte, f *packet.Interface) []byte {
 	b = binary.AppendUvarint(b, uint64(f.Link))
 	b = binary.AppendUvarint(b, uint64(f.SnapLen))
-	for _, s := range []string{f.Name, f.Description, f.Filter, f.OS} {
+	for _, s := range []string{f.Name, f.Description, f.Filter, f.OS, f.Options} {
 		s = s[:min(len(s), maxName)]
 		b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
 	}
@@ -215,6 +229,8 @@ type indexReader struct {
 	b     []byte
 	err   string
 	named int // interfaces, addresses and ports of blocks
+
+	described int // bytes of what interfaces say
 }
 
 func (r *indexReader) fail(format string, args ...any) {
@@ -260,7 +276,7 @@ func (r *indexReader) index() *Index {
 	if x.Groups != groups && x.Groups != fewGroups {
 		r.fail("it has %d groups of addresses, not %d or %d", x.Groups, groups, fewGroups)
 	}
-	for range r.count("interfaces", maxInterfaces, 8) {
+	for range r.count("interfaces", maxInterfaces, leastInterface) {
 		x.Interfaces = append(x.Interfaces, packet.Interface{})
 		r.iface(&x.Interfaces[len(x.Interfaces)-1])
 	}
@@ -294,8 +310,13 @@ func (r *indexReader) index() *Index {
 func (r *indexReader) iface(f *packet.Interface) {
 	f.Link = packet.LinkType(r.number("a link type", math.MaxUint16))
 	f.SnapLen = uint32(r.number("a snap length", math.MaxUint32))
-	for _, s := range []*string{&f.Name, &f.Description, &f.Filter, &f.OS} {
-		*s = string(r.bytes("a name", int(r.number("the length of a name", maxName))))
+	for _, s := range []*string{&f.Name, &f.Description, &f.Filter, &f.OS, &f.Options} {
+		n := int(r.number("the length of a name", maxName))
+		if r.described += n; r.described > maxDescribed {
+			r.fail("its interfaces say more than %d bytes", maxDescribed)
+			return
+		}
+		*s = string(r.bytes("a name", n))
 	}
 	for _, n := range []**uint64{&f.Received, &f.Dropped} {
 		if r.number("whether it is stated", 1) == 1 {

@@ -14,6 +14,8 @@ const (
 	maxRaw = maxBlock + 17<<20
 	// maxPacked is that packed, when nothing of it can be.
 	maxPacked = maxRaw + 1<<20
+	// statisticsSize is what statistics of an interface take at most that are made of its counts.
+	statisticsSize = 64
 	// maxIndexed bounds an index, unpacked, in bytes. It has at most maxRatio times as many as
 	// packed, and maxSmall more: the sums of blocks do not pack, so one that is written is far
 	// below, and few bytes cannot take much memory.
@@ -33,8 +35,9 @@ const (
 	maxPorts = 192
 	// filterSize is that of a filter of ports, in bytes.
 	filterSize = 512
-	// maxName bounds a text of an interface, in bytes.
-	maxName = 64 << 10
+	// maxName bounds a text of an interface, and its options, in bytes, maxDescribed those of all.
+	maxName      = 64 << 10
+	maxDescribed = 64 << 20
 )
 
 // What a Writer holds.

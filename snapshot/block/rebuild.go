@@ -143,13 +143,13 @@ type openBlock struct {
 
 // look is what a section says of an interface.
 type look struct {
-	link                    packet.LinkType
-	snapLen                 uint32
-	name, about, filter, os string
+	link                             packet.LinkType
+	snapLen                          uint32
+	name, about, filter, os, options string
 }
 
 func lookOf(f *packet.Interface) look {
-	return look{f.Link, f.SnapLen, f.Name, f.Description, f.Filter, f.OS}
+	return look{f.Link, f.SnapLen, f.Name, f.Description, f.Filter, f.OS, f.Options}
 }
 
 // use is an interface of a block's section.

@@ -50,6 +50,7 @@ type Source struct {
 	lanes   lanes
 	names   []pcapng.Name
 	notes   []string
+	asides  []pcapng.Aside
 	damage  []packet.Damage
 	spare   [][]byte // memory of blocks that are done with
 	closed  bool
@@ -271,8 +272,27 @@ func (s *Source) readBlock(l *lane) error {
 		return errCount
 	}
 	s.names, s.notes = append(s.names, l.reader.Names()...), append(s.notes, l.reader.Comments()...)
+	if l.block.Extras {
+		s.beside(l)
+	}
 	s.end(l)
 	return nil
+}
+
+// beside takes what stands in a block of extras: its first section is the block's own, the others
+// are of the capture.
+func (s *Source) beside(l *lane) {
+	for _, a := range l.reader.Asides() {
+		switch {
+		case a.IsSection() && a.Section == 0:
+			continue
+		case a.IsStatistics() && int(a.Interface) < len(l.block.Interfaces):
+			a.Interface = l.block.Interfaces[a.Interface]
+		case a.IsStatistics():
+			continue
+		}
+		s.asides = append(s.asides, a)
+	}
 }
 
 // Interfaces implements packet.Source: all of the node.
@@ -286,6 +306,12 @@ func (s *Source) Names() []pcapng.Name { return s.names }
 
 // Comments are those of the blocks read so far.
 func (s *Source) Comments() []string { return s.notes }
+
+// Asides are those of the blocks read so far.
+func (s *Source) Asides() []pcapng.Aside { return s.asides }
+
+// Omitted is nothing: what a capture had that could not be kept was known when it was written.
+func (s *Source) Omitted() pcapng.Omitted { return pcapng.Omitted{} }
 
 // Fetched returns how many requests were made so far, and for how many bytes.
 func (s *Source) Fetched() (requests, bytes int64) {

@@ -23,7 +23,8 @@ type Options struct {
 type Extras struct {
 	Interfaces []packet.Interface // all of them, with what they counted up to the end; nil: those of the last packet
 	Names      []pcapng.Name
-	Comments   []string
+	Comments   []string       // on sections of which there is no header among the asides
+	Asides     []pcapng.Aside // statistics are of the interfaces above
 }
 
 // Writer writes the packets of a node as blocks. It holds about 144 MiB and, for each
@@ -40,7 +41,8 @@ type Writer struct {
 	pack       *packer
 	chunks     *chunks
 	packets    uint64
-	last       int64 // latest time
+	last       int64  // latest time
+	excess     uint64 // asides that a block of extras had no room for
 	p          packet.Packet
 }
 
@@ -110,8 +112,13 @@ func (w *Writer) giveUp() error {
 // put adds a packet to the block of its partition.
 func (w *Writer) put(part int, rec *packet.Record, p *packet.Packet) error {
 	f := &w.parts[part]
-	size := pcapng.PacketSize(rec)
+	size, known := pcapng.PacketSize(rec), len(f.interfaces)
 	f.add(rec, size, w.chunks)
+	if len(f.interfaces) > known { // which the block describes
+		more := Described(&w.interfaces[rec.Interface])
+		f.size += more
+		size += more
+	}
 	if part == otherPartition {
 		f.all()
 	} else {
@@ -218,11 +225,14 @@ func (w *Writer) end(x Extras) error {
 	return w.extras(x)
 }
 
-// extras writes a block without packets: what the interfaces count, names, comments. An
-// empty capture has one too, so that its file is a capture file.
+// extras writes a block without packets: what the interfaces count, names, comments, what else
+// stood beside packets. An empty capture has one too, so that its file is a capture file, and so
+// has one whose interfaces cannot be told by what a manifest says of them.
 func (w *Writer) extras(x Extras) error {
-	counted := slices.ContainsFunc(w.interfaces, func(f packet.Interface) bool { return f.Received != nil || f.Dropped != nil })
-	if w.packets > 0 && !counted && len(x.Names) == 0 && len(x.Comments) == 0 {
+	told := slices.ContainsFunc(w.interfaces, func(f packet.Interface) bool {
+		return f.Received != nil || f.Dropped != nil || f.Options != ""
+	})
+	if w.packets > 0 && !told && len(x.Names) == 0 && len(x.Comments) == 0 && len(x.Asides) == 0 {
 		return nil
 	}
 	var buf bytes.Buffer
@@ -237,16 +247,13 @@ func (w *Writer) extras(x Extras) error {
 		}
 		b.Interfaces = append(b.Interfaces, uint32(i))
 	}
-	err = section.WriteNames(x.Names)
-	for i := range w.interfaces {
-		if err == nil {
-			err = section.WriteStatistics(uint32(i), w.interfaces, w.last)
-		}
+	if err := section.WriteNames(x.Names); err != nil {
+		return err
 	}
-	if err == nil {
-		err = section.Close()
+	if err := w.beside(section, x.Asides); err != nil {
+		return err
 	}
-	if err != nil {
+	if err := section.Close(); err != nil {
 		return err
 	}
 	if buf.Len() > maxRaw {
@@ -254,6 +261,43 @@ func (w *Writer) extras(x Extras) error {
 	}
 	return w.pack.add(b, buf.Bytes(), nil, false)
 }
+
+// beside writes statistics, with what interfaces count that none of them says, and then the
+// sections of the capture with what stood in them. What there is no room for is counted.
+func (w *Writer) beside(section *pcapng.Writer, list []pcapng.Aside) error {
+	room := int64(maxRaw) - section.Size() - int64(len(w.interfaces))*statisticsSize
+	kept := 0
+	for ; kept < len(list) && int64(list[kept].Size()) <= room; kept++ {
+		room -= int64(list[kept].Size())
+	}
+	w.excess += uint64(len(list) - kept)
+	list = list[:kept]
+	for i := range list {
+		if a := &list[i]; a.IsStatistics() {
+			if err := section.WriteAside(a, w.interfaces); err != nil {
+				return err
+			}
+		}
+	}
+	for i, said := range pcapng.Covers(list, w.interfaces) {
+		if !said {
+			if err := section.WriteStatistics(uint32(i), w.interfaces, w.last); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range list {
+		if a := &list[i]; !a.IsStatistics() {
+			if err := section.WriteAside(a, w.interfaces); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Excess returns how many asides Close had no room for.
+func (w *Writer) Excess() uint64 { return w.excess }
 
 // sortAddrs takes the addresses in the order they were met, and makes the blocks' numbers
 // those of a sorted table.

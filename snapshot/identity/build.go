@@ -103,7 +103,7 @@ func newBuilder() *builder {
 		objectOf: make(map[objectKey]int32), nameOf: make(map[[2]string]int32), addrOf: make(map[packet.Addr]int32),
 		attrsOf: make(map[string]*attrs), texts: make(map[string]string), dead: make(map[string]struct{}),
 		sockets: sockets{
-			objectOf: make(map[[3]string]int32), owners: make(map[[2]string]process),
+			objectOf: make(map[[3]string]int32), owners: make(map[[2]string]process), numbers: make(map[[2]string]int64),
 			processOf: make(map[process]int32), spans: make(map[socketKey][]span),
 		},
 		holds: make(map[hold]int32), ownerOf: make(map[verdict]int32), nodeOf: make(map[int32]int32),

@@ -34,6 +34,7 @@ type Owner struct {
 	Node, NodeIP              string // node the pod runs on, or the node itself
 	WorkloadKind, Workload    string // owner of the pod: "Deployment", "cart"
 	Process                   string // name of the process, where it is known
+	PID                       int64  // its number, where that is known too and it is one
 	Labels, Annotations       map[string]string
 	// Unknown says why nobody, or nobody for certain, owned the address: empty
 	// when the owner is known.

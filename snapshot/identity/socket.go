@@ -41,6 +41,7 @@ type socketKey struct {
 // span is the time, its end left out, that a process had a socket.
 type span struct {
 	process  int32
+	pid      int64 // 0: not known
 	from, to int64
 }
 
@@ -49,6 +50,7 @@ type socketState struct {
 	keys    []socketKey
 	owner   string // uid of the process
 	process process
+	pid     int64
 }
 
 // socketEvent is a record of a socket or a process on its way to the spans.
@@ -64,6 +66,7 @@ type sockets struct {
 	objects   []bool
 	objectOf  map[[3]string]int32 // by node, uid and name
 	owners    map[[2]string]process
+	numbers   map[[2]string]int64 // of processes, by the same
 	processes []process
 	processOf map[process]int32
 	spans     map[socketKey][]span
@@ -79,7 +82,7 @@ func (b *builder) addSocket(r *Record) (bad []string) {
 	e := socketEvent{time: r.Time.UnixNano(), object: index(x.objectOf, &x.objects, key, true)}
 	proto, known := protocols[r.Protocol]
 	if r.Op == Upsert && known && r.Port > 0 {
-		e.state = &socketState{owner: b.text(r.Owner), process: process{name: b.text(r.Process), node: key[0]}}
+		e.state = &socketState{pid: r.PID, owner: b.text(r.Owner), process: process{name: b.text(r.Process), node: key[0]}}
 		k := socketKey{peer: -1, port: r.Port, proto: proto}
 		if r.Peer != "" {
 			var ok bool
@@ -105,7 +108,8 @@ func (b *builder) addSocket(r *Record) (bad []string) {
 func (b *builder) addOwner(r *Record) {
 	if r.Op == Upsert {
 		node := b.text(r.Node)
-		b.sockets.owners[[2]string{node, b.text(r.UID)}] = process{b.text(r.Name), b.text(r.Pod), node}
+		key := [2]string{node, b.text(r.UID)}
+		b.sockets.owners[key], b.sockets.numbers[key] = process{b.text(r.Name), b.text(r.Pod), node}, r.PID
 	}
 }
 
@@ -160,7 +164,7 @@ func (x *sockets) close(e *socketEvent, at int64) {
 	if p.name == "" || at < e.time {
 		return
 	}
-	s := span{index(x.processOf, &x.processes, p, p), e.time, at}
+	s := span{index(x.processOf, &x.processes, p, p), cmp.Or(e.state.pid, x.numbers[[2]string{e.state.process.node, e.state.owner}]), e.time, at}
 	for _, k := range e.state.keys {
 		x.spans[k] = append(x.spans[k], s)
 	}
@@ -175,7 +179,7 @@ func (l *Log) Owner(e *End, t int64) Owner {
 	if l == nil || len(l.spans) == 0 || t > l.until {
 		return o
 	}
-	p, reason := l.process(e, t)
+	p, pid, reason := l.process(e, t)
 	if p < 0 {
 		if o.Unknown != "" && reason != "" {
 			o.Unknown = reason
@@ -183,6 +187,7 @@ func (l *Log) Owner(e *End, t int64) Owner {
 		return o
 	}
 	l.overlay(&o, p, t)
+	o.PID = pid
 	return o
 }
 
@@ -239,40 +244,51 @@ func (o *object) about(t int64) *state {
 
 // process returns who had a socket, -1 if that is not known, with the reason if there is more
 // to be said than that nobody was seen to have it.
-func (l *Log) process(e *End, t int64) (int32, string) {
+func (l *Log) process(e *End, t int64) (p int32, pid int64, reason string) {
 	k := socketKey{port: e.Port, peerPort: e.PeerPort, proto: e.Protocol}
 	var known bool
 	if k.addr, known = l.addrOf[e.Local]; !known {
-		return -1, ""
+		return -1, 0, ""
 	}
 	if k.peer, known = l.addrOf[e.Peer]; known { // connected sockets say most
-		if p, reason := l.pick(l.spans[k], e, t); p >= 0 || reason != "" {
-			return p, reason
+		if p, pid, reason = l.pick(l.spans[k], e, t); p >= 0 || reason != "" {
+			return p, pid, reason
 		}
 	}
 	k.peer, k.peerPort = -1, 0
 	return l.pick(l.spans[k], e, t)
 }
 
-// pick finds the only process that had a socket at a time, else about that time.
-func (l *Log) pick(list []span, e *End, t int64) (int32, string) {
+// pick finds the only process that had a socket at a time, else about that time, and its number
+// unless several that are alike had it.
+func (l *Log) pick(list []span, e *End, t int64) (process int32, pid int64, reason string) {
 	for _, slack := range [...]int64{0, nearby} {
 		var found []int32
 		n := sort.Search(len(list), func(n int) bool { return list[n].from > t+slack })
 		for i := range list[:n] {
-			if s := &list[i]; s.to > t-slack && !slices.Contains(found, s.process) {
+			s := &list[i]
+			if s.to <= t-slack {
+				continue
+			}
+			switch {
+			case len(found) == 0:
+				pid = s.pid
+			case pid != s.pid:
+				pid = 0
+			}
+			if !slices.Contains(found, s.process) {
 				found = append(found, s.process)
 			}
 		}
 		switch len(found) {
 		case 0:
 		case 1:
-			return found[0], ""
+			return found[0], pid, ""
 		default:
-			return -1, l.several(found, e)
+			return -1, 0, l.several(found, e)
 		}
 	}
-	return -1, ""
+	return -1, 0, ""
 }
 
 // several says that more than one process had a socket.
