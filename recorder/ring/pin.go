@@ -151,13 +151,16 @@ func (r *Ring) pin(from, to time.Time) (_ *Pinned, err error) {
 	if list, err := os.ReadDir(filepath.Join(r.dir, pinsFolder)); err == nil && len(list) >= 2*maxPins {
 		return nil, fmt.Errorf("there are %d pins, no more may be", maxPins)
 	}
-	dir := filepath.Join(r.dir, pinsFolder, strings.ToLower(rand.Text()))
-	l, err := acquire(dir + lockSuffix)
-	if err != nil {
-		return nil, err
-	}
-	if l == nil {
-		return nil, errors.New("a pin of the same name")
+	var dir string
+	var l *lock
+	for tries := 0; l == nil; tries++ { // a sweep may have the lock of a new pin for a moment
+		if tries == maxSweeps {
+			return nil, errors.New("others keep locking its pins")
+		}
+		dir = filepath.Join(r.dir, pinsFolder, strings.ToLower(rand.Text()))
+		if l, err = acquire(dir + lockSuffix); err != nil {
+			return nil, err
+		}
 	}
 	p := &Pinned{ring: r, dir: dir, lock: l, from: from.UnixNano(), to: to.UnixNano()}
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -372,6 +375,10 @@ func (p *Pinned) Release() error {
 	}
 	return err
 }
+
+// maxSweeps is how many new pins in turn a sweep may come upon before they are locked: each takes
+// one that begins in these microseconds.
+const maxSweeps = 100
 
 // sweep removes the pins of processes that are gone. What it cannot remove is left to who
 // may.
