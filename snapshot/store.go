@@ -15,6 +15,9 @@ import (
 // goroutines and programs at once.
 type Store struct{ files bucket.Bucket }
 
+// ErrLocation says that a store is none: another one has to be named.
+var ErrLocation = bucket.ErrLocation
+
 // OpenStore opens a store: a folder by its path or file:// URL, which need not exist until
 // something is imported, or a bucket of S3, Google Cloud Storage or Azure by its URL.
 func OpenStore(ctx context.Context, location string) (*Store, error) {

@@ -58,7 +58,7 @@ func codeOf(ctx context.Context, err error) exitCode {
 		return exitIntegrity
 	case errors.Is(err, workbench.ErrOutside):
 		return exitOutside
-	case errors.As(err, &usage), errors.Is(err, workbench.ErrUsage), errors.Is(err, snapshot.ErrAmbiguous):
+	case errors.As(err, &usage), errors.Is(err, workbench.ErrUsage), errors.Is(err, snapshot.ErrAmbiguous), errors.Is(err, snapshot.ErrLocation):
 		return exitUsage
 	}
 	return exitFailed

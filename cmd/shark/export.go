@@ -152,6 +152,9 @@ func (o *exportOptions) formatOf() (string, error) {
 	if ext := strings.TrimPrefix(filepath.Ext(o.file), "."); form == "" && slices.Contains(exportFormats, ext) && ext != "zeek" {
 		form = ext
 	}
+	if ext := filepath.Ext(o.file); form == "" && (ext == ".gz" || ext == ".zst") {
+		return "", usagef("-w %s: a file is written as it is, not packed: leave %s away, or send standard output (-w - with --format) through a program that packs", o.file, ext)
+	}
 	form = cmp.Or(form, "pcapng")
 	if !slices.Contains(exportFormats, form) {
 		return "", usagef("--format %q: one of %s", form, strings.Join(exportFormats, ", "))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -159,13 +161,16 @@ func newSnapshotList(a *app) *cobra.Command {
 		Short:   "List the snapshots of the store",
 		Example: "  shark snapshot list\n  shark snapshot list -o json | jq -r '.snapshots[].id'",
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runSnapshotList(cmd.Context(), a, form) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runSnapshotList(cmd.Context(), a, form, cmd.Flags().Changed("store"))
+		},
 	}
 	outputFlag(cmd, &form)
 	return cmd
 }
 
-func runSnapshotList(ctx context.Context, a *app, form string) error {
+// runSnapshotList lists the store. One that was named by hand has to be there.
+func runSnapshotList(ctx context.Context, a *app, form string, named bool) error {
 	if err := checkOutput(form); err != nil {
 		return err
 	}
@@ -176,6 +181,11 @@ func runSnapshotList(ctx context.Context, a *app, form string) error {
 	list, err := w.Snapshots(ctx)
 	if err != nil {
 		return err
+	}
+	if len(list) == 0 && named && !strings.Contains(a.store, "://") {
+		if _, err := os.Stat(a.store); errors.Is(err, fs.ErrNotExist) {
+			return missingError{"store " + a.store}
+		}
 	}
 	var good []keptSnapshot
 	var bad error

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 )
 
 func newSnapshotVerify(a *app) *cobra.Command {
-	var key string
+	var key, form string
 	var o snapshot.VerifyOptions
 	cmd := &cobra.Command{
 		Use:   "verify SNAPSHOT",
@@ -33,12 +34,14 @@ of them at random, or 2/7 for the second of seven parts, which together are all.
 		Args:              argsBetween(1, 1),
 		ValidArgsFunction: a.completeSnapshot,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return runSnapshotVerify(cmd.Context(), a, args[0], key, o)
+			return runSnapshotVerify(cmd.Context(), a, args[0], key, form, o)
 		},
 	}
 	cmd.Flags().StringVar(&key, "key", "", "minisign public `key` that must have signed the snapshot, or a file with it")
 	cmd.Flags().Var((*subset)(&o.Subset), "read-data-subset", "read only some of the packets: 5%, 2/7 or a size such as 10G")
-	_ = cmd.MarkFlagFilename("key") // fails only if the flag is missing
+	cmd.Flags().StringVarP(&form, "output", "o", "text", "form of the answer: text, json")
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"text", "json"}, cobra.ShellCompDirectiveNoFileComp)) // as does the next line
+	_ = cmd.MarkFlagFilename("key")                                                                                                    // fails only if the flag is missing
 	return cmd
 }
 
@@ -79,7 +82,10 @@ func (s *subset) Set(text string) error {
 	return nil
 }
 
-func runSnapshotVerify(ctx context.Context, a *app, ref, key string, o snapshot.VerifyOptions) (err error) {
+func runSnapshotVerify(ctx context.Context, a *app, ref, key, form string, o snapshot.VerifyOptions) (err error) {
+	if form != "text" && form != "json" {
+		return usagef("--output %q: text or json", form)
+	}
 	if key != "" {
 		if o.Key, err = publicKey(key); err != nil {
 			return err
@@ -94,6 +100,9 @@ func runSnapshotVerify(ctx context.Context, a *app, ref, key string, o snapshot.
 		return err
 	}
 	a.bar.clear()
+	if form == "json" {
+		return cmp.Or(a.verifiedJSON(v), err)
+	}
 	for _, p := range v.Problems {
 		fmt.Fprintf(a.out, "%s: %s\n", sanitize(p.Path, false), sanitize(p.Reason, false))
 	}
@@ -115,6 +124,46 @@ func runSnapshotVerify(ctx context.Context, a *app, ref, key string, o snapshot.
 	}
 	_, err = fmt.Fprintf(a.out, "%s: %s, all as the manifest says\n", v.ID, read)
 	return err
+}
+
+// verifiedJSON writes what was found as an object.
+func (a *app) verifiedJSON(v *snapshot.Verification) error {
+	type problem struct {
+		Path   string `json:"path"`
+		Reason string `json:"reason"`
+	}
+	type signature struct {
+		KeyID   string `json:"key_id,omitempty"`
+		Checked bool   `json:"checked"`
+		Comment string `json:"comment,omitempty"`
+	}
+	type blocks struct {
+		Read     int   `json:"read"`
+		All      int   `json:"all"`
+		Bytes    int64 `json:"bytes"`
+		AllBytes int64 `json:"all_bytes"`
+	}
+	found := struct {
+		ID        string     `json:"id"`
+		Sound     bool       `json:"sound"`
+		Objects   int        `json:"objects"`
+		Bytes     int64      `json:"bytes"`
+		Problems  []problem  `json:"problems"`
+		Unlisted  []string   `json:"unlisted,omitempty"`
+		Signature *signature `json:"signature,omitempty"`
+		Blocks    *blocks    `json:"blocks,omitempty"` // where a subset was read
+	}{ID: v.ID, Sound: len(v.Problems) == 0, Objects: v.Objects, Bytes: v.Bytes, Problems: []problem{}, Unlisted: v.Unlisted}
+	for _, p := range v.Problems {
+		found.Problems = append(found.Problems, problem(p))
+	}
+	if v.Signature != nil {
+		s := signature(*v.Signature)
+		found.Signature = &s
+	}
+	if v.AllBlocks > 0 {
+		found.Blocks = &blocks{v.Blocks, v.AllBlocks, v.BlockBytes, v.AllBlockBytes}
+	}
+	return a.writeJSON(found)
 }
 
 // signature tells who signed a snapshot.

@@ -36,6 +36,20 @@ var hints = map[string]string{
 	"azblob": "credentials come from AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY or AZURE_STORAGE_SAS_TOKEN, from AZURE_STORAGE_CONNECTION_STRING or from the identity of the machine",
 }
 
+// ErrLocation says that a location is none: another one has to be named.
+var ErrLocation = errors.New("not a location of a bucket")
+
+// locationError is what is wrong with a location.
+type locationError struct{ error }
+
+// Is implements errors.Is.
+func (e locationError) Is(target error) bool { return target == ErrLocation }
+
+func (e locationError) Unwrap() error { return e.error }
+
+// badLocation makes an error of which errors.Is says ErrLocation.
+func badLocation(format string, args ...any) error { return locationError{fmt.Errorf(format, args...)} }
+
 // Open opens a bucket by its location: the path of a folder, file:///path,
 //
 //	s3://bucket/prefix?region=...&endpoint=...&use_path_style=true
@@ -57,11 +71,11 @@ func Open(ctx context.Context, location string, o Options) (Bucket, error) {
 		return nil, err
 	}
 	if o.Endpoint != "" || o.Region != "" || o.PathStyle {
-		return nil, fmt.Errorf("%s is a folder: endpoint, region and path style are for buckets", dir)
+		return nil, badLocation("%s is a folder: endpoint, region and path style are for buckets", dir)
 	}
 	f := newFolder(filepath.Join(dir, filepath.FromSlash(o.Prefix)))
 	if info, err := os.Stat(f.dir); err == nil && !info.IsDir() {
-		return nil, fmt.Errorf("%s is not a folder", f.dir)
+		return nil, badLocation("%s is not a folder", f.dir)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("folder %w", inWords(f.dir, err))
 	}
@@ -71,14 +85,14 @@ func Open(ctx context.Context, location string, o Options) (Bucket, error) {
 // folderOf is the path of a folder that is given as such or as a URL.
 func folderOf(location string) (string, error) {
 	if location == "" {
-		return "", errors.New("no folder or bucket is named")
+		return "", badLocation("no folder or bucket is named")
 	}
 	if !strings.Contains(location, "://") {
 		return filepath.Clean(location), nil
 	}
 	u, err := url.Parse(location)
 	if err != nil || u.Path == "" || u.Host != "" && u.Host != "localhost" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("%s: a file URL here is file:///path and no more", redacted(location))
+		return "", badLocation("%s: a file URL here is file:///path and no more", redacted(location))
 	}
 	dir := u.Path
 	if len(dir) > 2 && dir[0] == '/' && dir[2] == ':' && filepath.Separator == '\\' {
@@ -90,23 +104,23 @@ func folderOf(location string) (string, error) {
 func openCloud(ctx context.Context, scheme, location string, o Options) (Bucket, error) {
 	open := kinds[scheme]
 	if open == nil {
-		return nil, fmt.Errorf("%s: there is no %s:// here, but a folder's path, file://, s3://, gs:// and azblob://: %w", redacted(location), scheme, errors.ErrUnsupported)
+		return nil, badLocation("%s: there is no %s:// here, but a folder's path, file://, s3://, gs:// and azblob://: %w", redacted(location), scheme, errors.ErrUnsupported)
 	}
 	u, err := url.Parse(location)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s is not a URL", redacted(location))
+		return nil, badLocation("%s is not a URL", redacted(location))
 	case u.User != nil:
-		return nil, fmt.Errorf("%s: credentials do not belong in the location: %s", redacted(location), hints[scheme])
+		return nil, badLocation("%s: credentials do not belong in the location: %s", redacted(location), hints[scheme])
 	case u.Host == "" || u.Fragment != "":
-		return nil, fmt.Errorf("%s: it is %s://bucket/prefix?parameters", redacted(location), scheme)
+		return nil, badLocation("%s: it is %s://bucket/prefix?parameters", redacted(location), scheme)
 	case scheme != "s3" && (o.Region != "" || o.PathStyle):
-		return nil, fmt.Errorf("%s: region and path style are for s3://", redacted(location))
+		return nil, badLocation("%s: region and path style are for s3://", redacted(location))
 	}
 	q := u.Query()
 	base, err := prefixOf(u.Path, q.Get("prefix"), o.Prefix)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", redacted(location), err)
+		return nil, badLocation("%s: %w", redacted(location), err)
 	}
 	q.Del("prefix")
 	bucket := &url.URL{Scheme: scheme, Host: u.Host, RawQuery: q.Encode()}
@@ -115,6 +129,9 @@ func openCloud(ctx context.Context, scheme, location string, o Options) (Bucket,
 	if c.provider, err = open(ctx, bucket, o); err != nil {
 		if ctx.Err() == nil {
 			err = errors.New(plain(strings.ReplaceAll(err.Error(), bucket.String(), scheme+"://"+u.Host)))
+		}
+		if ctx.Err() == nil {
+			return nil, badLocation("%s: %w", c.name, err)
 		}
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
