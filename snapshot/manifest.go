@@ -17,6 +17,9 @@ const (
 	FormatVersion = 1
 	// maxManifest is the largest manifest that is read, in bytes.
 	maxManifest = 64 << 20
+	// maxThings is how many nodes, interfaces, objects and notes it may have in all: an empty
+	// one takes three bytes of text and a hundred of memory. Names with braces count, too.
+	maxThings = 1 << 20
 	// maxKey bounds the path of an object, in bytes, and maxID an id.
 	maxKey = 1024
 	maxID  = 64
@@ -156,6 +159,9 @@ func (m *Manifest) encode() ([]byte, error) {
 	if err == nil && buf.Len() > maxManifest {
 		err = fmt.Errorf("the manifest has %d bytes, more than %d", buf.Len(), maxManifest)
 	}
+	if err == nil {
+		err = checkThings(buf.Bytes())
+	}
 	return buf.Bytes(), err
 }
 
@@ -165,7 +171,10 @@ func ParseManifest(data []byte) (*Manifest, error) {
 	var version struct {
 		Format *int `json:"format"`
 	}
-	err := json.Unmarshal(data, &version)
+	err := checkThings(data)
+	if err == nil {
+		err = json.Unmarshal(data, &version)
+	}
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: the manifest is not sound: %w", ErrIntegrity, err)
@@ -184,6 +193,14 @@ func ParseManifest(data []byte) (*Manifest, error) {
 		return nil, fmt.Errorf("%w: the manifest is not sound: %w", ErrIntegrity, err)
 	}
 	return m, nil
+}
+
+// checkThings refuses a manifest of too many things before they take memory.
+func checkThings(data []byte) error {
+	if n := bytes.Count(data, []byte("{")) + bytes.Count(data, []byte("null")); n > maxThings {
+		return fmt.Errorf("it has %d things, more than %d", n, maxThings)
+	}
+	return nil
 }
 
 func (m *Manifest) check() error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -96,6 +97,27 @@ func TestParseManifestHostile(t *testing.T) {
 				t.Errorf("an error of %d bytes", len(err.Error()))
 			}
 		})
+	}
+}
+
+// TestManifestsTakeLittleMemory: a manifest as large as one may be, of things that say nothing,
+// is refused, or takes no more than a few times its size.
+func TestManifestsTakeLittleMemory(t *testing.T) {
+	good := string(sound(t))
+	for name, c := range map[string]struct{ key, thing string }{
+		"nodes": {`"nodes": [`, "{},"}, "objects": {`"objects": [`, "{},"}, "nothing": {`"objects": [`, "null,"}, "notes": {`"coverage": [{"kind":"damage"},`, "{},"},
+		"interfaces": {`"nodes": [{"name":"x","interfaces":[{}`, ",{}"}, "texts": {`"filter": {"addresses":[""`, `,""`}, "deep": {`"x": [`, "["},
+		"keys": {`"x": {"y":0`, `,"a":0`},
+	} {
+		at := strings.Index(good, `"objects": [`)
+		text := []byte(good[:at] + c.key + strings.Repeat(c.thing, (maxManifest-len(good)-len(c.key))/len(c.thing)) + good[at:])
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := ParseManifest(text)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; !errors.Is(err, ErrIntegrity) || took > 16*maxManifest {
+			t.Errorf("%s: %d MiB were allocated, %v", name, took>>20, err)
+		}
 	}
 }
 

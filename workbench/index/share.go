@@ -30,7 +30,7 @@ const shareMark = "sharkrow\x01"
 const (
 	// maxShareHead is how long its head may be, in bytes: it may name all sessions that a table
 	// of TLS secrets holds.
-	maxShareHead = 32 << 20
+	maxShareHead = 16 << 20
 	// maxShareRow is how long a row may be, in bytes.
 	maxShareRow = 64 << 20
 	// maxShareRatio is to how many times its size it may unpack, and shareSlack how much more.
