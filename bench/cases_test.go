@@ -30,8 +30,8 @@ func TestChoiceOfCases(t *testing.T) {
 		full  bool
 		want  string
 	}{
-		{"", false, "mix exports snapshots stages protocols"},
-		{"", true, "mix exports snapshots far first stages protocols load memory small large flows variants"},
+		{"", false, "mix exports snapshots far stages protocols"},
+		{"", true, "mix exports snapshots sizes far first stages protocols load memory small large flows variants"},
 		{"flows", false, "flows"},
 		{"small,mix", true, "small mix"},
 	} {
@@ -61,7 +61,7 @@ func TestCasesAreOfTheirSizes(t *testing.T) {
 	}
 	got["mix"] = "1G" // one of the cases has less of it
 	want := map[string]string{
-		"mix": "1G", "four times as long": "4G", "500 pods": "4G", "small calls": "200M", "large bodies": "1G", "short connections": "1M",
+		"mix": "1G", "a tenth of the mix": "100M", "four times as long": "4G", "500 pods": "4G", "small calls": "200M", "large bodies": "1G", "short connections": "1M",
 		"plain": "200M", "lossy": "200M", "reordered": "200M", "IPv6": "200M",
 	}
 	if !reflect.DeepEqual(got, want) {
