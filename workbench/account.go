@@ -39,10 +39,11 @@ type account struct {
 
 // findings are what a dissection says of its packets beside their entries.
 type findings struct {
-	damage []packet.Damage
-	report *dissector.Report
-	twice  *seenTwice
-	shared string // of that, what was found elsewhere; empty: nothing
+	damage  []packet.Damage
+	report  *dissector.Report
+	twice   *seenTwice
+	shared  string   // of that, what was found elsewhere; empty: nothing
+	altered []string // notes on inputs that changed meanwhile
 }
 
 // describe completes what the index says of itself.
@@ -64,6 +65,7 @@ func (e *Evidence) describe(m *index.Meta, src source, of *making, found *findin
 	}
 	a.Identity = e.identityDamage()
 	a.Notes, a.Partial = e.manifestNotes()
+	a.Notes, a.Partial = append(a.Notes, found.altered...), a.Partial || len(found.altered) > 0
 	interfaces := e.interfaces(src, found.report.First)
 	for i := range interfaces {
 		if n := interfaces[i].Dropped; n != nil {

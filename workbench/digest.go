@@ -167,13 +167,14 @@ func (e *Evidence) states() (out []string) {
 	return out
 }
 
-// changed notes which inputs are not in the state that they were in.
-func (e *Evidence) changed(before []string) {
+// changed says which inputs are not in the state that they were in.
+func (e *Evidence) changed(before []string) (notes []string) {
 	for i, state := range e.states() {
 		if state != before[i] {
-			e.altered = append(e.altered, e.inputs[i].label+" changed while it was read: some of it may be missing here")
+			notes = append(notes, e.inputs[i].label+" changed while it was read: some of it may be missing here")
 		}
 	}
+	return notes
 }
 
 // wait returns when the digest is there, or why it is not.

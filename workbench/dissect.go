@@ -329,8 +329,6 @@ func (e *Evidence) dissectWith(ctx context.Context, o DissectOptions, sum *diges
 	progress = Progress{Task: "indexing", Packets: found.report.Packets, Bytes: found.report.Bytes, Total: progress.Total}
 	e.w.cfg.Progress(progress)
 	sum.finish(ctx, e)
-	n := len(e.altered)
-	defer func() { e.altered = e.altered[:n] }()
 	path, err := e.settle(o, sum, known, before, found)
 	if err != nil {
 		return err
@@ -363,7 +361,7 @@ func (e *Evidence) settle(o DissectOptions, sum *digesting, known bool, before [
 		return path, nil
 	}
 	if changed {
-		e.changed(before)
+		found.altered = e.changed(before)
 	}
 	sum.spoil(e.w.cfg.Now())
 	if path, err = e.target(sum, o); err == nil && o.Output == "" {

@@ -32,7 +32,7 @@ type Evidence struct {
 	identity    *identity.Log      // nil: nothing is known of the addresses; of a snapshot, after know
 	identitySum string             // digest of the file that identity was read from; empty for the snapshot's own
 	node        string             // that recorded the capture files, which say so; empty when unknown
-	altered     []string           // notes on inputs that are not what the manifest says, or change
+	altered     []string           // notes on inputs that are not what the manifest says
 	scratch     []string           // index databases that are of no use to anybody else
 	unusable    string             // note on a published index database that could not be used
 	snapshot    *snapshot.Snapshot // nil: capture files or an index database
