@@ -251,7 +251,12 @@ func saidByServer(t *testing.T, dir, name string, calls map[string]heard) {
 func heardCalls(t *testing.T, file string) map[string]heard {
 	t.Helper()
 	args := []string{"show", file}
-	for _, line := range sharkLines(t, "query", file, "http && tls", "-o", "jsonl", "--limit", "0", "--fields", "id") {
+	lines := sharkLines(t, "query", file, "http && tls", "-o", "jsonl", "--limit", "0", "--fields", "id")
+	if lines[0] == "" {
+		t.Fatalf("no call is found; there are, by protocol:\n%s\nof which:\n%s", strings.Join(sharkLines(t, "stats", file, "--by", "protocol"), "\n"),
+			strings.Join(sharkLines(t, "query", file, "tls", "-o", "json", "--limit", "3"), "\n"))
+	}
+	for _, line := range lines {
 		var e struct{ ID json.Number }
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			t.Fatalf("%v: %q", err, line)

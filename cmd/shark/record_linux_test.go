@@ -202,9 +202,11 @@ func recordCommand(t *testing.T, s *bpftest.Stage, dir, file, way, script string
 	cmd := exec.CommandContext(t.Context(), "shark", "record", "--netns", pid, "--tls", way, "-w", file, "--",
 		bpftest.Program(t, "nsenter"), "--net=/proc/"+pid+"/ns/net", "sh", script)
 	cmd.Env = append(os.Environ(), raceOptions)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if err != nil {
 		t.Fatalf("shark record: %v\n%s", err, out)
 	}
+	t.Logf("%s", out) // it says what of it could not be recorded
 }
 
 // accessLog returns what nginx says of each request, by its path.
