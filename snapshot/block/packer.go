@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -72,7 +73,11 @@ func (p *packer) add(b Block, head []byte, list [][]byte, micro bool) error {
 func (p *packer) work(e *zstd.Encoder) {
 	var raw []byte
 	for j := range p.jobs {
-		raw = append(raw[:0], j.head...)
+		size := len(j.head)
+		for _, c := range j.chunks {
+			size += len(c)
+		}
+		raw = append(slices.Grow(raw[:0], size), j.head...)
 		for _, c := range j.chunks {
 			raw = append(raw, c...)
 		}
