@@ -65,6 +65,7 @@ func runCloud(t *testing.T, variable, example string) {
 	if location == "" {
 		t.Skipf("set %s to a bucket that may be written, as in %s, with credentials in the usual variables", variable, example)
 	}
+	t.Parallel()
 	buckettest.Run(t, func(t *testing.T) bucket.Bucket { return openCloud(t, location) })
 }
 
