@@ -34,6 +34,7 @@ var (
 	protocolSpeed = limit{"times the MB a CPU second of HTTP/1", 0.2, false}
 
 	snapshotCost    = limit{"times the CPU time that packing the same bytes takes the same library", 1.4, true}
+	importCost      = limit{snapshotCost.what, 1.6, true} // of the files it also takes the SHA-256
 	snapshotSize    = limit{"times the size of the capture as zstd -3 packs it", 1, true}
 	snapshotPeak    = limit{"MiB of memory at the peak", 256, true}
 	snapshotBusy    = limit{"times as busy as packing alone keeps the processors", 0.9, false}

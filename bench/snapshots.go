@@ -110,7 +110,7 @@ func (b *bench) tell(k *kept) {
 	row("unpack the snapshot, zstd -dc", k.open, 0)
 	t.print()
 	of := func(what string) string { return what + ", " + k.capture.name }
-	b.report.limit(of("snapshot import"), snapshotCost, paired(k.create, k.pack, cpuSeconds))
+	b.report.limit(of("snapshot import"), importCost, paired(k.create, k.pack, cpuSeconds))
 	b.report.limit(of("snapshot import"), snapshotSize, float64(k.size)/float64(k.other))
 	b.report.limit(of("snapshot import"), snapshotPeak, float64(k.create.peak())/(1<<20))
 	b.report.limit(of("snapshot create"), snapshotCost, paired(k.frozen, k.pack, cpuSeconds))
