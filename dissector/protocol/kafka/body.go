@@ -7,18 +7,24 @@ import (
 	"shark/dissector"
 )
 
-// body reads the fields of a message. A read past the end of what is looked at
+// body reads the fields of a message. A read past the end of what is at hand
 // sets bad and gives zero, and so does every later one: what was read before
 // stands.
 type body struct {
-	b       []byte
+	b       []byte // without what was passed over
+	from    int    // where the body begins
 	off     int
 	version int
 	flex    bool // compact strings and arrays, tagged fields; KIP-482
 	bad     bool
+	short   bool  // since more is needed than is at hand
+	ahead   int   // of what is passed over at off, bytes that are not at hand
+	holes   []int // offsets at which bytes were passed over that b does not have
+	hole    int   // of these, the next
 
 	m              *dissector.Message
 	topics         int
+	told           int // topics that earlier pieces gave
 	text           []byte
 	seen           bool // an error code was read
 	code           int16
@@ -26,11 +32,17 @@ type body struct {
 }
 
 func (r *body) begin(b []byte, off, version int, flex bool, m *dissector.Message) {
-	*r = body{b: b, off: off, version: version, flex: flex, m: m, text: r.text[:0]}
+	*r = body{b: b, from: off, off: off, version: version, flex: flex, m: m, text: r.text[:0], holes: r.holes[:0]}
+}
+
+// again begins anew with more of the message. What was given stays.
+func (r *body) again(b []byte, m *dissector.Message) {
+	*r = body{b: b, from: r.from, off: r.from, version: r.version, flex: r.flex, m: m, told: max(r.told, r.topics), text: r.text, holes: r.holes}
 }
 
 func (r *body) take(n int) []byte {
 	if r.bad || n < 0 || n > len(r.b)-r.off {
+		r.short = r.short || !r.bad && n >= 0
 		r.bad = true
 		return nil
 	}
@@ -67,11 +79,20 @@ func (r *body) i64() { r.take(8) }
 func (r *body) uvarint() int {
 	n, k := binary.Uvarint(r.b[min(r.off, len(r.b)):])
 	if r.bad || k <= 0 || n > 1<<32 {
+		r.short = r.short || !r.bad && k == 0
 		r.bad = true
 		return 0
 	}
 	r.off += k
 	return int(n)
+}
+
+// count reads how many elements or bytes follow; below 0 it is null.
+func (r *body) count() int {
+	if r.flex {
+		return r.uvarint() - 1
+	}
+	return r.i32()
 }
 
 // str reads a string, which may be null.
@@ -84,11 +105,20 @@ func (r *body) str() []byte {
 
 // blob passes over bytes, which may be null.
 func (r *body) blob() {
-	if r.flex {
-		r.take(max(0, r.uvarint()-1))
-		return
+	r.pass(max(0, r.count()))
+}
+
+// pass passes over n bytes, whether they are at hand or not.
+func (r *body) pass(n int) {
+	switch {
+	case r.bad || n == 0:
+	case r.hole < len(r.holes) && r.holes[r.hole] == r.off:
+		r.hole++
+	case n > len(r.b)-r.off:
+		r.bad, r.short, r.ahead = true, true, n-(len(r.b)-r.off)
+	default:
+		r.off += n
 	}
-	r.take(max(0, r.i32()))
 }
 
 // tags passes over tagged fields.
@@ -105,13 +135,7 @@ func (r *body) tags() {
 // array calls f for each element of an array, which may be null, as long as all
 // goes well. An element has at least one byte, so that the count cannot lie by much.
 func (r *body) array(f func(r *body)) {
-	n := 0
-	if r.flex {
-		n = r.uvarint() - 1
-	} else {
-		n = r.i32()
-	}
-	for ; n > 0 && !r.bad; n-- {
+	for n := r.count(); n > 0 && !r.bad; n-- {
 		from := r.off
 		f(r)
 		if r.off == from {
@@ -134,7 +158,9 @@ func (r *body) topic(name []byte) {
 	if r.bad || len(name) == 0 || r.topics >= maxTopics {
 		return
 	}
-	r.topics++
+	if r.topics++; r.topics <= r.told {
+		return
+	}
 	Topics.Add(&r.m.Values, name)
 	if len(r.text) < maxSummary {
 		if len(r.text) > 0 {
@@ -203,7 +229,7 @@ func (r *body) err() {
 	}
 }
 
-// answer reads a response and sets how it answers.
+// answer reads a response.
 func (r *body) answer(api *api) {
 	if api.throttle >= 0 {
 		r.since(int(api.throttle), func() { r.i32() })
@@ -214,7 +240,12 @@ func (r *body) answer(api *api) {
 	case api.plain:
 		r.err()
 	}
-	if !r.seen {
+}
+
+// conclude sets how a response answers: with an error as soon as one is read, and with none
+// when all was.
+func (r *body) conclude() {
+	if !r.seen || r.code == 0 && r.bad {
 		return
 	}
 	v, name := &r.m.Values, errorName(r.code)

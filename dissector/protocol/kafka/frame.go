@@ -8,7 +8,7 @@ import (
 
 // parser reads one connection.
 type parser struct {
-	body body
+	walks [2]walk // of the sides
 	// tokens is how many SASL tokens of the client, sent bare after a handshake
 	// of version 0, the server has not answered yet.
 	tokens int
@@ -25,6 +25,13 @@ const (
 )
 
 func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
+	w := &p.walks[from]
+	if m.Gap > 0 {
+		w.active = false
+	}
+	if w.active {
+		return w.goOn(from, buf, m)
+	}
 	if len(buf) < 4 {
 		m.Need = 4
 		return 0, dissector.ErrShort
@@ -39,10 +46,16 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 		return 0, dissector.ErrShort
 	}
 	frame := buf[4:min(span, maxHead)]
+	read := p.response
 	if from == dissector.Client {
-		return span, p.request(frame, size, m)
+		read = p.request
 	}
-	return span, p.response(frame, size, m)
+	off, err := read(w, frame, size, m)
+	if err != nil || off == 0 {
+		return span, err
+	}
+	w.begin(frame, off, m)
+	return 4 + w.read(from, len(frame), size, m), nil
 }
 
 // header is a request's header.
@@ -96,19 +109,19 @@ func readHeader(b []byte, size int64) (h header, short, ok bool) {
 	return h, r.bad, true
 }
 
-func (p *parser) request(frame []byte, size int64, m *dissector.Message) error {
+// request reads the header of a request, and says where its body begins; 0: it has none.
+func (p *parser) request(w *walk, frame []byte, size int64, m *dissector.Message) (body int, err error) {
 	h, short, ok := readHeader(frame, size)
 	if !ok || short {
 		if p.bare {
 			p.tokens++
 			m.Skip = true
-			return nil
+			return 0, nil
 		}
-		return errMalformed
+		return 0, errMalformed
 	}
 	p.bare = h.key == keySaslHandshake && h.version == 0
 	api, v := &apis[h.key], &m.Values
-	m.SetKey(uint64(h.correlation))
 	m.Notes = known | uint64(h.key)<<16 | uint64(h.version)
 	APIKey.Set(v, int64(h.key))
 	APIName.SetString(v, api.name)
@@ -117,19 +130,13 @@ func (p *parser) request(frame []byte, size int64, m *dissector.Message) error {
 	ClientID.Set(v, h.client)
 	Size.Set(v, size)
 	dissector.Operation.SetString(v, api.name)
-	b := &p.body
-	b.begin(frame, h.body, h.version, api.flexible(h.version), m)
-	if api.request != nil && h.version <= int(api.max) {
-		api.request(b)
-	}
-	b.summarise(h.client)
-	if b.unacknowledged {
-		m.Role = dissector.OneWay
-	}
-	return nil
+	w.correlation, w.key, w.version = h.correlation, h.key, h.version
+	w.client = append(w.client[:0], h.client...)
+	return h.body, nil
 }
 
-func (p *parser) response(frame []byte, size int64, m *dissector.Message) error {
+// response does the same for a response.
+func (p *parser) response(w *walk, frame []byte, size int64, m *dissector.Message) (body int, err error) {
 	if len(frame) >= 4 {
 		m.SetKey(uint64(binary.BigEndian.Uint32(frame)))
 	}
@@ -140,28 +147,21 @@ func (p *parser) response(frame []byte, size int64, m *dissector.Message) error 
 	if peer == nil && p.tokens > 0 || len(frame) < 4 {
 		p.tokens = max(0, p.tokens-1)
 		m.Skip = true
-		return nil
+		return 0, nil
 	}
 	v := &m.Values
 	correlation := binary.BigEndian.Uint32(frame)
 	if int32(correlation) < 0 {
-		return errMalformed
+		return 0, errMalformed
 	}
 	Correlation.Set(v, int64(correlation))
 	Size.Set(v, size)
 	if peer == nil || peer.Notes&known == 0 {
-		return nil
+		return 0, nil
 	}
-	key, version := int(peer.Notes>>16&0xffff), int(peer.Notes&0xffff)
-	api := &apis[key]
-	if version > int(api.max) {
-		return nil
+	w.correlation, w.key, w.version = correlation, int(peer.Notes>>16&0xffff), int(peer.Notes&0xffff)
+	if w.version > int(apis[w.key].max) {
+		return 0, nil
 	}
-	b := &p.body
-	b.begin(frame, 4, version, api.flexible(version), m)
-	if b.flex && key != keyApiVersions { // KIP-511: its response has the old header always
-		b.tags()
-	}
-	b.answer(api)
-	return nil
+	return 4, nil
 }

@@ -4,9 +4,10 @@
 // were answered.
 //
 // A response does not say what it answers: it is read with the API key and version
-// that its request, found by correlation id, left in its notes. Only the head of a
-// message is looked at; records are passed over. Topics are given as they are
-// sent: newer versions send ids, not names.
+// that its request, found by correlation id, left in its notes. Records are passed
+// over, and what stands behind them is read (walk.go). That there was no error is said
+// of a response that was read whole, and only of one. Topics are given as they are sent:
+// newer versions send ids, not names.
 package kafka
 
 import (
@@ -19,7 +20,9 @@ import (
 // Limits on what one message may make us do or keep.
 const (
 	maxSize    = 1 << 30  // bytes of a message; Kafka's own default is 100 MiB
-	maxHead    = 16 << 10 // bytes of a message that are looked at
+	maxHead    = 16 << 10 // bytes of a message that are waited for at once
+	maxRead    = 64 << 10 // bytes of a message that are read, records not counted
+	maxHoles   = 64       // records of a message that are passed over unseen
 	maxTopics  = 64       // topics listed of one message
 	maxSummary = 256      // bytes of the summary
 	maxClient  = 255      // bytes of a client id that is taken for one

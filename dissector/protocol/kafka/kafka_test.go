@@ -104,6 +104,7 @@ func TestErrorCodesOfResponses(t *testing.T) {
 		m, b := new(dissector.Message), new(body)
 		b.begin(c.body[4:], 0, c.version, apis[c.key].flexible(c.version), m)
 		b.answer(&apis[c.key])
+		b.conclude()
 		if got := string(Error.Get(&m.Values)); got != c.want || b.seen != c.seen {
 			t.Errorf("%s: %q", c.name, got)
 		}
@@ -209,22 +210,30 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		defer dissectortest.Bounded(t)()
 		probe(b)
-		p := Protocol.New(dissector.TCP)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
-			m := new(dissector.Message)
-			if span, err := p(from, bytes.Clone(b), m); err == nil && span <= 0 {
-				t.Fatalf("span %d", span)
+			dissectortest.Feed(t, Protocol.New(dissector.TCP), from, bytes.Clone(b), 1+len(b)/3, func() *dissector.Message { return new(dissector.Message) })
+			if len(b) > 4 {
+				readAll(t, from, int(b[0])%len(apis), int(b[1]), int(b[2]), b[3:])
 			}
 		}
-		if len(b) < 2 {
-			return
-		}
-		api := &apis[int(b[0])%len(apis)]
-		version := int(b[1]) % (int(api.max) + 1)
-		var r body
-		r.begin(b, 2, version, api.flexible(version), new(dissector.Message))
-		r.answer(api)
 	})
+}
+
+// readAll reads a body piece by piece, of which the first is about a 256th times half.
+func readAll(t *testing.T, from dissector.Side, key, version, half int, b []byte) {
+	w := walk{key: key, version: version % (int(apis[key].max) + 1)}
+	first := len(b) * half / 256
+	w.begin(b[:first], 0, new(dissector.Message))
+	at := w.read(from, first, int64(len(b)), new(dissector.Message))
+	for w.active {
+		span, err := w.goOn(from, b[at:], new(dissector.Message))
+		if at += span; err != nil || span <= 0 {
+			t.Fatalf("span %d, %v", span, err)
+		}
+	}
+	if at != int64(len(b)) {
+		t.Fatalf("%d of %d bytes", at, len(b))
+	}
 }
 
 func BenchmarkParse(b *testing.B) {

@@ -194,17 +194,89 @@ func perGroup(r *body) {
 	r.array(func(r *body) { r.str(); r.err(); r.tags() })
 }
 
-// firstOfMany reads the error that begins the first element; the rest of the
-// element is not worth reading.
-func firstOfMany(r *body) {
-	done := false
+func describeGroupsResponse(r *body) {
 	r.array(func(r *body) {
-		if !done {
-			r.err()
-			done = true
-		}
-		r.bad = true
+		r.err()
+		r.since(6, func() { r.str() })
+		r.str()
+		r.str()
+		r.str()
+		r.str()
+		r.array(func(r *body) { // members
+			r.str()
+			r.since(4, func() { r.str() })
+			r.str()
+			r.str()
+			r.blob()
+			r.blob()
+			r.tags()
+		})
+		r.since(3, func() { r.i32() })
+		r.tags()
 	})
+}
+
+func createACLsResponse(r *body) {
+	r.array(func(r *body) { r.err(); r.str(); r.tags() })
+}
+
+func deleteACLsResponse(r *body) {
+	r.array(func(r *body) { // filters
+		r.err()
+		r.str()
+		r.array(func(r *body) { // what each deletes
+			r.err()
+			r.str()
+			r.i8()
+			r.str()
+			r.since(1, func() { r.i8() })
+			r.str()
+			r.str()
+			r.take(2)
+			r.tags()
+		})
+		r.tags()
+	})
+}
+
+func describeConfigsResponse(r *body) {
+	r.array(func(r *body) {
+		r.err()
+		r.str()
+		r.i8()
+		r.str()
+		r.array(func(r *body) { // configs
+			r.str()
+			r.str()
+			r.take(3)
+			r.since(1, func() { r.array(func(r *body) { r.str(); r.str(); r.i8(); r.tags() }) })
+			r.since(3, func() { r.i8(); r.str() })
+			r.tags()
+		})
+		r.tags()
+	})
+}
+
+func alterConfigsResponse(r *body) {
+	r.array(func(r *body) { r.err(); r.str(); r.i8(); r.str(); r.tags() })
+}
+
+func alterQuotasResponse(r *body) {
+	r.array(func(r *body) {
+		r.err()
+		r.str()
+		r.array(func(r *body) { r.str(); r.str(); r.tags() })
+		r.tags()
+	})
+}
+
+// firstOfMany reads the error that begins the first element. How elements go on, it does not
+// know: of several the others may have errors.
+func firstOfMany(r *body) {
+	if n := r.count(); n > 0 {
+		r.err()
+		r.bad = r.bad || n > 1
+	}
 }
 
 func txnOffsetCommitResponse(r *body) { perPartition(r, 6, nil) }

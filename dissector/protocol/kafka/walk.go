@@ -1,0 +1,88 @@
+package kafka
+
+import "shark/dissector"
+
+// walk is the message that a side is amidst. Records are passed over unseen, and what stands
+// behind them is read when it comes: a piece of the message ends where that begins. What was
+// read stays until all is, and is read anew with each piece, so it has a limit.
+type walk struct {
+	active       bool
+	left         int64 // bytes of the message that are to come
+	correlation  uint32
+	key, version int
+	client       []byte // of a request, its own memory
+	body         body
+	kept         []byte // of the message, what was read
+}
+
+// begin begins with the frame at hand, whose body is at off.
+func (w *walk) begin(frame []byte, off int, m *dissector.Message) {
+	w.body.begin(frame, off, w.version, apis[w.key].flexible(w.version), m)
+}
+
+// goOn reads the next piece.
+func (w *walk) goOn(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
+	n := int(min(w.left, maxHead, int64(maxRead-len(w.kept))))
+	if len(buf) < n {
+		m.Need = n
+		return 0, dissector.ErrShort
+	}
+	w.kept = append(w.kept, buf[:n]...)
+	w.body.again(w.kept, m)
+	return w.read(from, n, w.left, m), nil
+}
+
+// read reads the body as far as it is at hand: its last n bytes are of this piece, of whose
+// message left bytes are left. It returns how many of these the piece has.
+func (w *walk) read(from dissector.Side, n int, left int64, m *dissector.Message) int64 {
+	b := &w.body
+	w.run(from)
+	span := int64(n + b.ahead)
+	if b.ahead > 0 {
+		b.b = b.b[:b.off]
+		b.holes = append(b.holes, b.off)
+		if span == left { // it ends with what is passed over
+			b.again(b.b, m)
+			w.run(from)
+		}
+	}
+	if w.active = b.short && span < left && len(b.holes) <= maxHoles && len(b.b) < maxRead; !w.active {
+		span = left
+	}
+	w.finish(from, m)
+	if w.active {
+		w.left, m.Open = left-span, true
+		w.kept = append(w.kept[:0], b.b...)
+	} else {
+		w.kept = w.kept[:0]
+	}
+	return span
+}
+
+// run reads the body.
+func (w *walk) run(from dissector.Side) {
+	switch api := &apis[w.key]; {
+	case from == dissector.Server:
+		if w.body.flex && w.key != keyApiVersions { // KIP-511: its response has the old header always
+			w.body.tags()
+		}
+		w.body.answer(api)
+	case api.request != nil && w.version <= int(api.max):
+		api.request(&w.body)
+	}
+}
+
+// finish says what was found so far, and to what the piece belongs.
+func (w *walk) finish(from dissector.Side, m *dissector.Message) {
+	switch {
+	case from == dissector.Server:
+		w.body.conclude()
+	case !w.active: // what is said once stays, so it waits for all topics
+		w.body.summarise(w.client)
+	}
+	if w.body.unacknowledged {
+		m.Role = dissector.OneWay
+	} else {
+		m.SetKey(uint64(w.correlation))
+	}
+}
