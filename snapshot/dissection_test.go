@@ -307,12 +307,32 @@ func TestRemoteEnds(t *testing.T) {
 // A published database that is damaged is found by verify, removed by repair, and can be
 // published again.
 func TestVerifyPublished(t *testing.T) {
+	flip := func(text []byte) []byte { text[len(text)/2] ^= 0x10; return text }
+	verifyPublished(t, []damaged{{".db", flip}, {".sums", flip}, {dissectionName, flip}})
+}
+
+// So is what grew.
+func TestVerifyPublishedGrown(t *testing.T) {
+	longer := func(by int) func([]byte) []byte {
+		return func(text []byte) []byte { return append(text, bytes.Repeat([]byte{' '}, by)...) }
+	}
+	verifyPublished(t, []damaged{{".db", longer(1)}, {".sums", longer(1)}, {dissectionName, longer(maxDissection)}})
+}
+
+// damaged is what becomes of an object of a published index.
+type damaged struct {
+	suffix string
+	damage func([]byte) []byte
+}
+
+func verifyPublished(t *testing.T, cases []damaged) {
+	t.Helper()
 	far, s, data := published(t, 3*pieceSize)
 	if _, err := s.Verify(t.Context(), VerifyOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	for _, suffix := range []string{".db", ".sums", dissectionName} {
-		key := ""
+	for _, c := range cases {
+		suffix, key := c.suffix, ""
 		for o, err := range far.List(t.Context(), s.Manifest.ID+"/dissections/") {
 			if err != nil {
 				t.Fatal(err)
@@ -322,8 +342,7 @@ func TestVerifyPublished(t *testing.T) {
 			}
 		}
 		text := []byte(stored(t, &Store{far})[key])
-		text[len(text)/2] ^= 0x10
-		put(t, &Store{far}, key, string(text))
+		put(t, &Store{far}, key, string(c.damage(text)))
 		v, err := s.Verify(t.Context(), VerifyOptions{})
 		if !errors.Is(err, ErrIntegrity) || len(v.Problems) != 1 || !strings.HasPrefix(v.Problems[0].Path, "dissections/abc/") {
 			t.Errorf("%s: %v, %+v", suffix, err, v.Problems)

@@ -56,6 +56,9 @@ func (s *Snapshot) readObject(ctx context.Context, o *Object, most int64) ([]byt
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s is missing", ErrIntegrity, o.Path)
 	}
+	if errors.Is(err, bucket.ErrTooLarge) {
+		return nil, fmt.Errorf("%w: %s: %w", ErrIntegrity, o.Path, err)
+	}
 	if err == nil && !sound {
 		err = fmt.Errorf("%w: %s is not what the manifest says it was", ErrIntegrity, o.Path)
 	}

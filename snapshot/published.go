@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -39,6 +40,9 @@ func (s *Snapshot) Dissection(ctx context.Context, name string) (*Remote, error)
 		var err error
 		g = s.guess(ctx, dir)
 		text, err = bucket.ReadAll(ctx, s.files, dir+dissectionName, maxDissection)
+		if errors.Is(err, bucket.ErrTooLarge) {
+			err = fmt.Errorf("%w: %s: %w", ErrIntegrity, dir+dissectionName, err)
+		}
 		if g.wait(); err != nil {
 			return nil, err
 		}

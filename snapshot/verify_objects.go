@@ -195,6 +195,13 @@ func (v *verifier) readShare(ctx context.Context, in io.Reader) error {
 
 // pieces reads a published database through.
 func (v *verifier) pieces(ctx context.Context, r *Remote) error {
+	o, err := r.files.Stat(ctx, r.path)
+	if err != nil {
+		return err
+	}
+	if o.Size != r.size {
+		return fmt.Errorf("%w: it has %d bytes, and is said to have %d", ErrIntegrity, o.Size, r.size)
+	}
 	buf := make([]byte, pieceSize)
 	for at := int64(0); at < r.Size(); at += pieceSize {
 		n, err := r.ReadAt(ctx, buf[:min(pieceSize, r.Size()-at)], at)
