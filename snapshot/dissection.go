@@ -114,11 +114,11 @@ func (s *Snapshot) Publish(ctx context.Context, name, creator, file string, guid
 	if err := to.Publish(ctx, shard.Sums, sums); err != nil {
 		return fail(err)
 	}
-	text, err := json.Marshal(Dissection{dissectionFormat, s.Digest, creator, time.Now().UTC().Truncate(time.Second), []Shard{shard}})
+	text, err := seal(Dissection{dissectionFormat, s.Digest, creator, time.Now().UTC().Truncate(time.Second), []Shard{shard}}, "")
 	if err != nil {
 		return fail(err)
 	}
-	err = to.Publish(ctx, dissectionName, append(text, '\n'))
+	err = to.Publish(ctx, dissectionName, text)
 	if errors.Is(err, fs.ErrExist) { // somebody was faster
 		return false, nil
 	}

@@ -268,7 +268,7 @@ func TestHostileDissection(t *testing.T) {
 				t.Fatal(err)
 			}
 			change(d)
-			text, err := json.Marshal(d)
+			text, err := seal(d, "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -301,69 +301,6 @@ func TestRemoteEnds(t *testing.T) {
 	}
 	if _, err := r.ReadAt(t.Context(), make([]byte, 10), 10*pieceSize); err != nil {
 		t.Errorf("the next one: %v", err)
-	}
-}
-
-// A published database that is damaged is found by verify, removed by repair, and can be
-// published again.
-func TestVerifyPublished(t *testing.T) {
-	flip := func(text []byte) []byte { text[len(text)/2] ^= 0x10; return text }
-	verifyPublished(t, []damaged{{".db", flip}, {".sums", flip}, {dissectionName, flip}})
-}
-
-// So is what grew.
-func TestVerifyPublishedGrown(t *testing.T) {
-	longer := func(by int) func([]byte) []byte {
-		return func(text []byte) []byte { return append(text, bytes.Repeat([]byte{' '}, by)...) }
-	}
-	verifyPublished(t, []damaged{{".db", longer(1)}, {".sums", longer(1)}, {dissectionName, longer(maxDissection)}})
-}
-
-// damaged is what becomes of an object of a published index.
-type damaged struct {
-	suffix string
-	damage func([]byte) []byte
-}
-
-func verifyPublished(t *testing.T, cases []damaged) {
-	t.Helper()
-	far, s, data := published(t, 3*pieceSize)
-	if _, err := s.Verify(t.Context(), VerifyOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range cases {
-		suffix, key := c.suffix, ""
-		for o, err := range far.List(t.Context(), s.Manifest.ID+"/dissections/") {
-			if err != nil {
-				t.Fatal(err)
-			}
-			if strings.HasSuffix(o.Key, suffix) {
-				key = o.Key
-			}
-		}
-		text := []byte(stored(t, &Store{far})[key])
-		put(t, &Store{far}, key, string(c.damage(text)))
-		v, err := s.Verify(t.Context(), VerifyOptions{})
-		if !errors.Is(err, ErrIntegrity) || len(v.Problems) != 1 || !strings.HasPrefix(v.Problems[0].Path, "dissections/abc/") {
-			t.Errorf("%s: %v, %+v", suffix, err, v.Problems)
-		}
-		r, err := s.Repair(t.Context(), RepairOptions{})
-		if err != nil || len(r.Repaired) != 1 || len(r.Left) != 0 {
-			t.Errorf("%s: %v, %+v", suffix, err, r)
-		}
-		if there, err := s.Published(t.Context(), "abc"); there || err != nil {
-			t.Errorf("%s: it is there: %v, %v", suffix, there, err)
-		}
-		path := filepath.Join(t.TempDir(), "index.db")
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if ok, err := s.Publish(t.Context(), "abc", "shark", path, nil, func(int64, int64) {}); !ok || err != nil {
-			t.Fatalf("%s: again: %v, %v", suffix, ok, err)
-		}
-		if _, err := s.Verify(t.Context(), VerifyOptions{}); err != nil {
-			t.Errorf("%s: %v", suffix, err)
-		}
 	}
 }
 

@@ -50,7 +50,7 @@ func TestHold(t *testing.T) {
 		t.Errorf("shown is %v, %v", h, err)
 	}
 	v, err := store.Verify(t.Context(), m.ID, nil)
-	if err != nil || !slices.Equal(v.Unlisted, []string{"notes.txt"}) {
+	if err != nil || !slices.Equal(v.Unlisted, []string{"dissections/x.db", "notes.txt"}) {
 		t.Errorf("verified: %+v, %v", v, err)
 	}
 	to := openStore(t)
@@ -96,6 +96,13 @@ func TestHoldUnreadable(t *testing.T) {
 		}
 	}
 	store, m := origin(t)
+	put(t, store, m.ID+"/"+holdName, "{}")
+	if v, err := store.Verify(t.Context(), m.ID, nil); err != nil || len(v.Unchecked) != 1 || v.Unchecked[0].Path != holdName {
+		t.Errorf("verified: %+v, %v", v, err)
+	}
+	if _, _, err := store.Release(t.Context(), m.ID); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := store.Hold(t.Context(), m.ID, Hold{Since: began, Reason: strings.Repeat("x", maxHold)}); err == nil {
 		t.Error("a reason that could not be read")
 	}

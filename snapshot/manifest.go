@@ -52,6 +52,32 @@ type Window struct {
 	To   time.Time `json:"to"`
 }
 
+// with returns the time from the first to the last of two windows, which may be nil: empty.
+func (w *Window) with(o *Window) *Window {
+	switch {
+	case w == nil:
+		return o
+	case o == nil:
+		return w
+	}
+	both := *w
+	if o.From.Before(both.From) {
+		both.From = o.From
+	}
+	if o.To.After(both.To) {
+		both.To = o.To
+	}
+	return &both
+}
+
+// equal tells whether two windows are the same, nil or not.
+func (w *Window) equal(o *Window) bool {
+	if w == nil || o == nil {
+		return w == o
+	}
+	return w.From.Equal(o.From) && w.To.Equal(o.To)
+}
+
 // Node is what one node contributed.
 type Node struct {
 	Name       string      `json:"name"`
@@ -149,20 +175,16 @@ type Note struct {
 	Text string   `json:"text"`
 }
 
-// encode returns the manifest as it is stored; its keys always have the same order.
+// encode returns the manifest as it is stored, sealed; its keys always have the same order.
 func (m *Manifest) encode() ([]byte, error) {
-	var buf bytes.Buffer
-	e := json.NewEncoder(&buf)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(m)
-	if err == nil && buf.Len() > maxManifest {
-		err = fmt.Errorf("the manifest has %d bytes, more than %d", buf.Len(), maxManifest)
+	text, err := seal(m, "  ")
+	if err == nil && len(text) > maxManifest {
+		err = fmt.Errorf("the manifest has %d bytes, more than %d", len(text), maxManifest)
 	}
 	if err == nil {
-		err = checkThings(buf.Bytes())
+		err = checkThings(text)
 	}
-	return buf.Bytes(), err
+	return text, err
 }
 
 // ParseManifest reads a manifest and checks that it is sound in itself: what it
@@ -186,10 +208,13 @@ func ParseManifest(data []byte) (*Manifest, error) {
 		return nil, fmt.Errorf("%w: there is no format %d", ErrIntegrity, *version.Format)
 	}
 	m := new(Manifest)
-	if err := json.Unmarshal(data, m); err != nil {
-		return nil, fmt.Errorf("%w: the manifest is not sound: %w", ErrIntegrity, err)
+	if err = checkSeal(data); err == nil {
+		err = json.Unmarshal(data, m)
 	}
-	if err := m.check(); err != nil {
+	if err == nil {
+		err = m.check()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: the manifest is not sound: %w", ErrIntegrity, err)
 	}
 	return m, nil
@@ -237,6 +262,47 @@ func (m *Manifest) check() error {
 		o := &m.Objects[i]
 		if x := m.object(o.Index); o.blocked() && (x == nil || x.Kind != KindBlocks || x.Node != o.Node) {
 			return fmt.Errorf("%s has no index", o.Path)
+		}
+	}
+	return m.checkNodes()
+}
+
+// checkNodes compares what the manifest says of each node with what it says of its packets: a
+// node that has some is not whole without their objects.
+func (m *Manifest) checkNodes() error {
+	type sums struct {
+		packets, bytes uint64
+		got            *Window
+	}
+	of := make(map[string]*sums, len(m.Nodes))
+	for i := range m.Objects {
+		o := &m.Objects[i]
+		if !o.blocked() || o.Node == "" {
+			continue
+		}
+		s := of[o.Node]
+		if s == nil {
+			s = new(sums)
+			of[o.Node] = s
+		}
+		s.got = s.got.with(o.Window)
+		if o.Kind == KindPackets {
+			s.packets += o.Packets
+			s.bytes += o.Bytes
+		}
+	}
+	for i := range m.Nodes {
+		n, s := &m.Nodes[i], of[m.Nodes[i].Name]
+		if s == nil {
+			s = new(sums)
+		}
+		switch {
+		case n.Packets != s.packets:
+			return fmt.Errorf("node %.80q has %d packets, and its objects %d", n.Name, n.Packets, s.packets)
+		case n.Bytes != s.bytes:
+			return fmt.Errorf("the packets of node %.80q have %d bytes, and those of its objects %d", n.Name, n.Bytes, s.bytes)
+		case !n.Got.equal(s.got):
+			return fmt.Errorf("the packets of node %.80q are of another time than those of its objects", n.Name)
 		}
 	}
 	return nil

@@ -85,7 +85,7 @@ func TestParseManifestHostile(t *testing.T) {
 				}
 				data = good[:at] + strings.Replace(good[at:], c.old, c.new, 1)
 			}
-			_, err := ParseManifest([]byte(data))
+			_, err := ParseManifest(resealed([]byte(data)))
 			switch {
 			case c.want == "" && err != nil:
 				t.Error(err)
@@ -97,6 +97,28 @@ func TestParseManifestHostile(t *testing.T) {
 				t.Errorf("an error of %d bytes", len(err.Error()))
 			}
 		})
+	}
+}
+
+// TestSeal: any byte of a manifest that is another makes it damaged, or of a newer format, though nobody
+// signed it.
+func TestSeal(t *testing.T) {
+	data := sound(t)
+	for i := range data {
+		bad := bytes.Clone(data)
+		bad[i] ^= 1 << (i % 8)
+		if _, err := ParseManifest(bad); !errors.Is(err, ErrIntegrity) && (err == nil || !strings.Contains(err.Error(), "a newer one is needed")) {
+			t.Errorf("byte %d of %d, %q: %v", i, len(data), data[max(0, i-10):min(i+10, len(data))], err)
+		}
+		if _, err := ParseManifest(append(bytes.Clone(data[:i]), data[i+1:]...)); !errors.Is(err, ErrIntegrity) {
+			t.Errorf("byte %d of %d is gone: %v", i, len(data), err)
+		}
+	}
+	for _, text := range []string{"", "{}", ",", `{"format":1}`, `{"format":1,"sum":""}` + "\n", strings.Replace(string(data), `,
+  "sum"`, `,"sum"`, 1)} {
+		if err := checkSeal([]byte(text)); err == nil {
+			t.Errorf("%q is sealed", text)
+		}
 	}
 }
 
@@ -174,8 +196,9 @@ func TestOpenDamaged(t *testing.T) {
 func FuzzParseManifest(f *testing.F) {
 	f.Add(sound(f))
 	f.Add([]byte(`{"format":1,"id":"2026","objects":[{"path":"nodes/../x","kind":"packets","size":1,"sha256":""}]}`))
+	f.Add([]byte(`{"format":1,"id":"2026"` + seals[""].head + strings.Repeat("0", 64) + seals[""].tail))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		m, err := ParseManifest(data)
+		m, err := ParseManifest(resealed(data))
 		if err != nil {
 			return
 		}

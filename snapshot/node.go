@@ -162,19 +162,6 @@ func (t *tally) window() *Window {
 	return &Window{time.Unix(0, t.first).UTC(), time.Unix(0, t.last).UTC()}
 }
 
-// got is the time of all packets of the node.
-func (w *nodeWriter) got() *Window {
-	switch a, b := w.wire.window(), w.plain.window(); {
-	case a == nil:
-		return b
-	case b == nil:
-		return a
-	default:
-		both := tally{count: 1, first: min(w.wire.first, w.plain.first), last: max(w.wire.last, w.plain.last)}
-		return both.window()
-	}
-}
-
 func (w *nodeWriter) report() {
 	w.x.progress(Progress{Node: w.name, Packets: w.x.packets + w.wire.count, Bytes: w.x.read + w.source.Read(), Total: w.x.total})
 }
@@ -241,7 +228,7 @@ func (w *nodeWriter) identity() error {
 
 // finish describes the node in the manifest.
 func (w *nodeWriter) finish() error {
-	n := Node{Name: w.name, Got: w.got(), Packets: w.wire.count, Bytes: w.wire.bytes, CutPackets: w.wire.cut}
+	n := Node{Name: w.name, Got: w.wire.window().with(w.plain.window()), Packets: w.wire.count, Bytes: w.wire.bytes, CutPackets: w.wire.cut}
 	w.cover(&n)
 	if err := w.source.describe(&n); err != nil {
 		return err

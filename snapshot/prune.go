@@ -23,16 +23,21 @@ const far = 100 * 365 * 24 * time.Hour
 
 // PruneOptions say what Prune removes. The zero value removes no snapshot.
 type PruneOptions struct {
-	Rules  Rules         // for which snapshots are kept; None: all
-	Name   string        // pattern (path.Match) of the names of those that the rules are for; empty: all
-	Age    time.Duration // of what was left behind; 0: RubbishAge
-	DryRun bool          // nothing is removed
-	Now    time.Time     // zero: it is now
+	Rules Rules         // for which snapshots are kept; None: all
+	Name  string        // pattern (path.Match) of the names of those that the rules are for; empty: all
+	Age   time.Duration // of what was left behind; 0: RubbishAge
+	// Indexes is how old a published index is before it is removed, whoever made it: it can be
+	// made again. 0: none is.
+	Indexes time.Duration
+	DryRun  bool      // nothing is removed
+	Now     time.Time // zero: it is now
 }
 
-// Pruned is a snapshot, or something left behind below an id, and what becomes of it.
+// Pruned is a snapshot, or something left behind below an id or published with it, and what
+// becomes of it.
 type Pruned struct {
 	ID      string    `json:"id"`
+	Path    string    `json:"path,omitempty"` // of something published: its folder below the id
 	Name    string    `json:"name,omitempty"`
 	Created time.Time `json:"created,omitzero"` // of what was left behind: last changed
 	Rubbish bool      `json:"rubbish,omitempty"`
@@ -41,16 +46,19 @@ type Pruned struct {
 	Objects int       `json:"objects"`
 	Bytes   int64     `json:"bytes"`
 	// Unreadable says that there is a manifest, and it is not known what it says.
-	Unreadable bool   `json:"unreadable,omitempty"`
-	Failed     string `json:"failed,omitempty"` // why it was not removed, although it should be
-	Digest     string `json:"-"`                // of its manifest, in hex
-	drafts     bool   // it is drafts alone
+	Unreadable bool     `json:"unreadable,omitempty"`
+	Failed     string   `json:"failed,omitempty"` // why it was not removed, although it should be
+	Digest     string   `json:"-"`                // of its manifest, in hex
+	drafts     bool     // it is drafts alone
+	keys       []string // of something published: what is removed, in this order
+	orphans    bool     // there is an index, which has none of them
 }
 
 // Prune removes snapshots that no rule keeps, and what interrupted imports, copies, uploads
 // and deletions have left behind: what lies below an id without a manifest, drafts, and
-// uploads that nobody finished, once all of it is older than Age. It returns an entry for
-// each snapshot, from oldest to newest, and for each id below which something was left.
+// uploads that nobody finished, and databases that no published index has, once all of it is
+// older than Age; and published indexes older than Indexes. It returns an entry for each snapshot,
+// from oldest to newest, and for each id below which something was left.
 //
 // It removes nothing that is held, nothing whose manifest cannot be read, and nothing
 // below an id that has files which no snapshot has. When something cannot be removed it
@@ -126,6 +134,9 @@ func (p *pruner) plan(ctx context.Context) error {
 	}
 	for id, list := range drafts { // without an object
 		p.drafts(id, list)
+	}
+	if err := p.allPublished(ctx, all); err != nil {
+		return err
 	}
 	slices.SortStableFunc(p.list, func(a, b Pruned) int { return strings.Compare(a.ID, b.ID) })
 	return nil
@@ -250,10 +261,12 @@ func (p *pruner) drafts(id string, list []bucket.Object) {
 // remove removes what the plan says, unless it is another by now.
 func (p *pruner) remove(ctx context.Context, x *Pruned) error {
 	files := p.s.files.Sub(x.ID)
-	if !x.Rubbish {
+	switch {
+	case x.Path != "":
+		return removePublished(ctx, files, x)
+	case !x.Rubbish:
 		return remove(ctx, files)
-	}
-	if !x.drafts {
+	case !x.drafts:
 		if err := unheld(ctx, files); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"maps"
@@ -238,6 +239,76 @@ func TestPruneWhy(t *testing.T) {
 		return x.ID == ids["held"] && !x.Remove && x.Why == "held since 2026-03-07 01:00:00 UTC by ann@box: case 7"
 	}) {
 		t.Errorf("held: %+v, %v", list, err)
+	}
+}
+
+// TestPrunePublished: what a publish that was killed has left is found once it is old, and an index
+// once it is older than asked; nothing else of a snapshot is touched.
+func TestPrunePublished(t *testing.T) {
+	store := openStore(t)
+	m := mustImport(t, store, ImportOptions{Files: []string{"n1=" + capture(t, "a.pcapng", 10, 60, 0)}})
+	s, err := store.Get(t.Context(), m.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "index.db")
+	if err := os.WriteFile(file, make([]byte, 3*pieceSize), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Publish(t.Context(), "abc", "shark", file, nil, func(int64, int64) {}); err != nil {
+		t.Fatal(err)
+	}
+	whole := stored(t, store)
+	dir := m.ID + "/dissections/"
+	share := dir + "abd/shares/" + strings.Repeat("0", 15) + "1-" + fmt.Sprintf("%x", sha256.Sum256([]byte("half"))) + ".rows"
+	for _, key := range []string{dir + "abc/shard-000-0.db", dir + "abd/shard-000-1.db", dir + "abd/shard-000-1.sums", share} {
+		put(t, store, key, "half")
+	}
+	prune := func(o PruneOptions) (removed []string) {
+		t.Helper()
+		list, err := store.Prune(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range list {
+			if x.Remove {
+				removed = append(removed, fmt.Sprintf("%s: %d, %s", x.Path, x.Objects, x.Why))
+			}
+		}
+		return removed
+	}
+	if removed := prune(PruneOptions{}); removed != nil {
+		t.Errorf("young: %v", removed)
+	}
+	later := time.Now().Add(25 * time.Hour)
+	want := []string{"dissections/abc: 1, what a publish of an index has left", "dissections/abd: 2, what a publish of an index has left"}
+	if removed := prune(PruneOptions{Now: later}); !slices.Equal(removed, want) {
+		t.Errorf("rubbish: %v", removed)
+	}
+	left := stored(t, store)
+	if delete(left, share); !maps.Equal(left, whole) {
+		t.Errorf("left are %v", slices.Sorted(maps.Keys(left)))
+	}
+	if removed := prune(PruneOptions{Now: later, Indexes: 26 * time.Hour}); removed != nil {
+		t.Errorf("an index that is not so old: %v", removed)
+	}
+	if _, err := store.Hold(t.Context(), m.ID, Hold{Since: day(1, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	if removed := prune(PruneOptions{Now: later, Indexes: time.Hour}); removed != nil {
+		t.Errorf("held: %v", removed)
+	}
+	if _, _, err := store.Release(t.Context(), m.ID); err != nil {
+		t.Fatal(err)
+	}
+	if removed := prune(PruneOptions{Now: later, Indexes: time.Hour}); !slices.Equal(removed, []string{"dissections/abc: 3, a published index older than 1h0m0s"}) {
+		t.Errorf("an index: %v", removed)
+	}
+	if there, err := s.Published(t.Context(), "abc"); there || err != nil {
+		t.Errorf("%v, %v", there, err)
+	}
+	if _, err := store.Verify(t.Context(), m.ID, nil); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -47,9 +47,12 @@ func (s *Snapshot) Dissection(ctx context.Context, name string) (*Remote, error)
 			return nil, err
 		}
 	}
-	d, err := s.describe(dir, text)
+	d, err := describe(text, s.Digest)
 	if err != nil {
-		return nil, err
+		if !errors.Is(err, errOther) {
+			err = fmt.Errorf("%w: %w", ErrIntegrity, err)
+		}
+		return nil, fmt.Errorf("%s%s: %w", dir, dissectionName, err)
 	}
 	r, err := s.remote(ctx, dir, d, g)
 	if err == nil && known {
@@ -58,27 +61,33 @@ func (s *Snapshot) Dissection(ctx context.Context, name string) (*Remote, error)
 	return r, err
 }
 
-// describe reads the description of a dissection.
-func (s *Snapshot) describe(dir string, text []byte) (*Dissection, error) {
-	fail := func(err error) (*Dissection, error) {
-		return nil, fmt.Errorf("%s%s: %w", dir, dissectionName, err)
-	}
+// errOther says that a description is of another version than this program reads: it may be sound.
+var errOther = errors.New("this program does not read it")
+
+// describe reads the description of a dissection of the snapshot whose manifest has a digest. Of another version the error wraps errOther.
+func describe(text []byte, digest string) (*Dissection, error) {
 	d := new(Dissection)
 	if err := json.Unmarshal(text, d); err != nil {
-		return fail(fmt.Errorf("%w: %w", ErrIntegrity, err))
+		return nil, err
+	}
+	if d.Format > dissectionFormat {
+		return nil, fmt.Errorf("it has format %d, newer than %d: %w", d.Format, dissectionFormat, errOther)
+	}
+	if err := checkSeal(text); err != nil {
+		return nil, err
 	}
 	switch {
 	case d.Format != dissectionFormat:
-		return fail(fmt.Errorf("it has format %d, and this program reads %d", d.Format, dissectionFormat))
-	case d.Snapshot != s.Digest:
-		return fail(fmt.Errorf("%w: it is of another snapshot", ErrIntegrity))
+		return nil, fmt.Errorf("there is no format %d", d.Format)
+	case d.Snapshot != digest:
+		return nil, errors.New("it is of another snapshot")
 	case len(d.Shards) != 1:
-		return fail(fmt.Errorf("it has %d databases, and this program reads one", len(d.Shards)))
+		return nil, fmt.Errorf("it has %d databases: %w", len(d.Shards), errOther)
 	}
 	shard := &d.Shards[0]
-	if shard.Size <= 0 || shard.pieces() > maxSums/int64(len(cache.Sum{})) || !validKey(dir+shard.Path) || !validKey(dir+shard.Sums) ||
+	if shard.Size <= 0 || shard.pieces() > maxSums/int64(len(cache.Sum{})) || !validKey("dissections/x/"+shard.Path) || !validKey("dissections/x/"+shard.Sums) ||
 		path.Dir(shard.Path) != "." || path.Dir(shard.Sums) != "." || !validSum(shard.SHA) {
-		return fail(fmt.Errorf("%w: it cannot be so", ErrIntegrity))
+		return nil, errors.New("it cannot be so")
 	}
 	return d, nil
 }

@@ -83,7 +83,7 @@ func TestRepair(t *testing.T) {
 	}
 	// An index that another program made in its own way is not replaced by ours.
 	bad := bytes.Replace([]byte(sound[m.ID+"/"+manifestName]), []byte(m.object(index).SHA256), []byte(strings.Repeat("ab", 32)), 1)
-	put(t, store, m.ID+"/"+manifestName, string(bad))
+	put(t, store, m.ID+"/"+manifestName, string(resealed(bad)))
 	if err := store.files.Remove(t.Context(), m.ID+"/"+signatureName); err != nil {
 		t.Fatal(err)
 	}

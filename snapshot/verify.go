@@ -29,9 +29,12 @@ type Verification struct {
 	Objects  int   // checked
 	Bytes    int64 // read
 	Problems []Problem
-	// Unlisted are files that the manifest does not know. They are no part of the
-	// snapshot.
+	// Unlisted are files that neither the manifest nor a published index knows. They are no
+	// part of the snapshot; some may be what a publish that runs or was killed has written.
 	Unlisted []string
+	// Unchecked lies beside the evidence, and nobody can tell whether it is sound: a published
+	// index of another version of the program, a hold that is not one.
+	Unchecked []Problem
 	// Signature is nil when there is none.
 	Signature *Signature
 	// Blocks and BlockBytes are how many blocks of packets were read, of AllBlocks with
@@ -49,27 +52,28 @@ type Problem struct {
 
 // Summary says how many problems there are, for people. It is empty without any.
 func (v *Verification) Summary() string {
-	signature := slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Path == signatureName })
+	var parts []string
 	n := len(v.Problems)
-	if signature {
-		n--
+	for _, x := range []struct{ path, words string }{{signatureName, "its signature"}, {manifestName, "its manifest"}} {
+		if slices.ContainsFunc(v.Problems, func(p Problem) bool { return p.Path == x.path }) {
+			parts = append(parts, x.words)
+			n--
+		}
 	}
-	objects := fmt.Sprintf("%d of %d objects", n, v.Objects)
-	switch {
-	case signature && n > 0:
-		return "its signature and " + objects
-	case signature:
-		return "its signature"
-	case n > 0:
-		return objects
+	if n > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d objects", n, v.Objects))
 	}
-	return ""
+	return strings.Join(parts, " and ")
 }
 
 // Verify verifies the snapshot that ref names, as Find finds it, but one that lacks objects
 // too.
 func Verify(ctx context.Context, store, ref string, o VerifyOptions) (*Verification, error) {
 	s, err := findDamaged(ctx, store, ref)
+	if errors.Is(err, ErrIntegrity) { // the manifest is, and without it there is nothing to compare with
+		_, reason, _ := strings.Cut(err.Error(), ErrIntegrity.Error()+": ")
+		return &Verification{ID: ref, Problems: []Problem{{manifestName, reason}}}, err
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -123,9 +127,10 @@ func (s *Store) verify(ctx context.Context, ref string, o VerifyOptions) (*Verif
 // Verify compares the objects of the snapshot with the manifest, every block of packets
 // with its index, and, if there is a key, the manifest with its signature. With problems
 // its error wraps ErrIntegrity. Of a subset of packets only the size and these blocks are
-// compared; all else is read whole.
+// compared; all else is read whole. Without a signature nobody vouches for what the manifest
+// alone says: names, notes, the time asked for, filters, coverage.
 func (s *Snapshot) Verify(ctx context.Context, o VerifyOptions) (*Verification, error) {
-	v := &verifier{s: s, o: o, v: &Verification{ID: s.Manifest.ID}, indexes: make(map[string]*block.Index)}
+	v := &verifier{s: s, o: o, v: &Verification{ID: s.Manifest.ID}, indexes: make(map[string]*block.Index), found: make(map[string]*nodeFound)}
 	if v.o.Workers <= 0 {
 		v.o.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -145,6 +150,7 @@ type verifier struct {
 	o       VerifyOptions
 	v       *Verification
 	indexes map[string]*block.Index // those that are sound, by path
+	found   map[string]*nodeFound   // of nodes of which all packets were read and are sound
 	total   int64                   // bytes to be read
 }
 
@@ -187,8 +193,11 @@ func (v *verifier) run(ctx context.Context) error {
 			return err
 		}
 	}
+	if v.whole() {
+		v.nodes()
+	}
 	v.sort()
-	return v.unlisted(ctx)
+	return v.beside(ctx)
 }
 
 // read counts bytes that were read.
@@ -228,40 +237,4 @@ func (v *verifier) sort() {
 		place[v.s.Manifest.Objects[i].Path] = i + 1
 	}
 	slices.SortStableFunc(v.v.Problems, func(a, b Problem) int { return cmp.Compare(place[a.Path], place[b.Path]) })
-}
-
-// unlisted looks for files that the manifest does not know. A hold and dissections come
-// later, and are beside the snapshot.
-func (v *verifier) unlisted(ctx context.Context) error {
-	listed := map[string]bool{manifestName: true, signatureName: true, holdName: true}
-	for i := range v.s.Manifest.Objects {
-		listed[v.s.Manifest.Objects[i].Path] = true
-	}
-	var published []string
-	var parts []Share
-	for o, err := range v.s.files.List(ctx, "") {
-		if err != nil {
-			return fmt.Errorf("verify: %w", err)
-		}
-		if name, ok := dissectionOf(o.Key); ok {
-			if strings.HasSuffix(o.Key, "/"+dissectionName) {
-				published = append(published, name)
-			} else if x, ok := parseShare(o.Key, o.Size); ok && strings.HasPrefix(o.Key, sharePath(name)) {
-				parts = append(parts, x)
-			}
-		} else if !listed[o.Key] && !strings.HasPrefix(o.Key, "dissections/") {
-			v.v.Unlisted = append(v.v.Unlisted, o.Key)
-		}
-	}
-	for _, name := range published {
-		if err := v.dissection(ctx, name); err != nil {
-			return err
-		}
-	}
-	for _, x := range parts {
-		if err := v.share(ctx, x); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -24,7 +24,7 @@ func (v *verifier) object(ctx context.Context, o *Object) (string, error) {
 		return fmt.Sprintf("it has %d bytes, more than the %d that there can be", o.Size, maxIndex), nil
 	}
 	buf := make([]byte, min(max(o.Size+1, 32<<10), 1<<20))
-	reason, err := v.stream(ctx, o, func(in io.Reader) error {
+	reason, err := v.stream(ctx, o, byManifest, func(in io.Reader) error {
 		for {
 			n, err := in.Read(buf)
 			if index && int64(len(text)) <= o.Size {
@@ -46,9 +46,12 @@ func (v *verifier) object(ctx context.Context, o *Object) (string, error) {
 	return "", nil
 }
 
-// stream reads an object through read, which ends with io.EOF, and compares it with the
-// manifest. It returns what is wrong with it.
-func (v *verifier) stream(ctx context.Context, o *Object, read func(io.Reader) error) (string, error) {
+// byManifest is who says of evidence how large it is and what its sum is.
+const byManifest = "the manifest"
+
+// stream reads an object through read, which ends with io.EOF, and compares it with what by,
+// such as the manifest, says of it. It returns what is wrong with it.
+func (v *verifier) stream(ctx context.Context, o *Object, by string, read func(io.Reader) error) (string, error) {
 	f, err := v.s.files.Open(ctx, o.Path, 0, -1)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "it is missing", ctx.Err()
@@ -63,9 +66,9 @@ func (v *verifier) stream(ctx context.Context, o *Object, read func(io.Reader) e
 	}
 	switch got := hex.EncodeToString(sum.sum.Sum(nil)); {
 	case sum.size != o.Size:
-		return fmt.Sprintf("it has %d bytes, by the manifest %d", sum.size, o.Size), nil
+		return fmt.Sprintf("it has %d bytes, by %s %d", sum.size, by, o.Size), nil
 	case got != o.SHA256:
-		return fmt.Sprintf("its SHA-256 is %s, by the manifest %s", got, o.SHA256), nil
+		return fmt.Sprintf("its SHA-256 is %s, by %s %s", got, by, o.SHA256), nil
 	}
 	return "", nil
 }
@@ -84,12 +87,16 @@ func unread(ctx context.Context, err error) (string, error) {
 
 // packets reads all of a packets object and compares it with the manifest and its index.
 func (v *verifier) packets(ctx context.Context, o *Object) (string, error) {
-	x := v.index(o)
-	if x == nil {
-		return v.object(ctx, o)
+	x := v.indexes[o.Index]
+	if x == nil || !o.describes(x) {
+		reason, err := v.object(ctx, o)
+		if reason == "" && err == nil {
+			v.stray(o)
+		}
+		return reason, err
 	}
 	c := x.Checker(v.o.Workers)
-	reason, err := v.stream(ctx, o, func(in io.Reader) error {
+	reason, err := v.stream(ctx, o, byManifest, func(in io.Reader) error {
 		for i := range x.Blocks {
 			packed := c.Buffer(x.Blocks[i].Packed)
 			if _, err := io.ReadFull(in, packed); err != nil {
@@ -114,6 +121,7 @@ func (v *verifier) packets(ctx context.Context, o *Object) (string, error) {
 	case !o.Window.is(&found):
 		return "its packets are not of the time that the manifest says", nil
 	}
+	v.tell(o, x, &found)
 	return "", nil
 }
 
@@ -125,93 +133,12 @@ func (w *Window) is(f *block.Found) bool {
 	return w.From.Equal(time.Unix(0, f.First)) && w.To.Equal(time.Unix(0, f.Last))
 }
 
-// index returns the index of a packets object; nil when it is not sound, which is noted.
-func (v *verifier) index(o *Object) *block.Index {
-	x := v.indexes[o.Index]
-	if x != nil && !o.describes(x) {
+// stray notes that the index of a packets object, both of which are what the manifest says, is not
+// of it.
+func (v *verifier) stray(o *Object) {
+	if x := v.indexes[o.Index]; x != nil && !o.describes(x) {
 		v.problem(o.Index, "it is not the index of "+o.Path)
-		return nil
 	}
-	return x
-}
-
-// dissection compares an index database that is published with its sums, all of it or, of a
-// subset of the packets, its description and these sums.
-func (v *verifier) dissection(ctx context.Context, name string) error {
-	v.v.Objects++
-	at := dissectionPath(name) + dissectionName
-	r, err := v.s.Dissection(ctx, name)
-	if err == nil && v.whole() {
-		at = r.path
-		err = v.pieces(ctx, r)
-	}
-	if errors.Is(err, ErrIntegrity) || errors.Is(err, fs.ErrNotExist) {
-		v.problem(at, err.Error())
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("verify %s: %w", at, err)
-	}
-	return nil
-}
-
-// share compares a published share of a dissection with its sum, unless a subset of the packets
-// is read.
-func (v *verifier) share(ctx context.Context, x Share) error {
-	v.v.Objects++
-	if !v.whole() {
-		return nil
-	}
-	in, err := v.s.OpenShare(ctx, x)
-	if err == nil {
-		defer in.Close()
-		err = v.readShare(ctx, in)
-	}
-	if errors.Is(err, ErrIntegrity) || errors.Is(err, fs.ErrNotExist) {
-		v.problem(x.key, err.Error())
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("verify %s: %w", x.key, err)
-	}
-	return nil
-}
-
-// readShare reads a share through.
-func (v *verifier) readShare(ctx context.Context, in io.Reader) error {
-	buf := make([]byte, pieceSize)
-	for {
-		n, err := cancelled{ctx, in}.Read(buf)
-		v.total += int64(n) // it is not known before
-		v.read(n)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// pieces reads a published database through.
-func (v *verifier) pieces(ctx context.Context, r *Remote) error {
-	o, err := r.files.Stat(ctx, r.path)
-	if err != nil {
-		return err
-	}
-	if o.Size != r.size {
-		return fmt.Errorf("%w: it has %d bytes, and is said to have %d", ErrIntegrity, o.Size, r.size)
-	}
-	buf := make([]byte, pieceSize)
-	for at := int64(0); at < r.Size(); at += pieceSize {
-		n, err := r.ReadAt(ctx, buf[:min(pieceSize, r.Size()-at)], at)
-		if err != nil {
-			return err
-		}
-		v.total += int64(n) // it is not known before
-		v.read(n)
-	}
-	return nil
 }
 
 // summing sums up what is read of an object.

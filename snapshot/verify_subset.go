@@ -33,7 +33,7 @@ func (v *verifier) choose(packets []*Object) [][]int {
 	var all []place
 	for i, o := range packets {
 		v.v.AllBlockBytes += o.Size
-		if x := v.index(o); x != nil {
+		if x := v.indexes[o.Index]; x != nil && o.describes(x) {
 			for j := range x.Blocks {
 				all = append(all, place{i, j, x.Blocks[j].Packed})
 			}
@@ -74,7 +74,9 @@ func (v *verifier) subset(ctx context.Context, o *Object, blocks []int) (string,
 		return unread(ctx, err)
 	case info.Size != o.Size:
 		return fmt.Sprintf("it has %d bytes, by the manifest %d", info.Size, o.Size), nil
-	case len(blocks) == 0:
+	}
+	v.stray(o)
+	if len(blocks) == 0 {
 		return "", nil
 	}
 	f := block.File{Name: o.Path, Index: v.indexes[o.Index], Fetch: func(ctx context.Context, from, n int64) (io.ReadCloser, error) {

@@ -206,8 +206,8 @@ func harmless(whole, bad objects, path string) bool {
 	return strings.HasPrefix(first, "untrusted comment: ") && strings.TrimSuffix(a, "\n") == strings.TrimSuffix(b, "\n")
 }
 
-// named tells whether an error names all objects that were changed, and no other. Where
-// the manifest was, it is enough that it is namesAll: nothing else is sure then.
+// namesAll tells whether an error names all objects that were changed, and no other. Where
+// the manifest was, it is enough that it is named: nothing else is sure then.
 func namesAll(v *Verification, err error, changed []string) bool {
 	if slices.Contains(changed, manifestName) {
 		return names(v, err, manifestName)
@@ -273,6 +273,8 @@ func TestVerifyLies(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.lie(x, m.object(packets))
+		n := &m.Nodes[0] // it tells the same lie
+		n.Packets, n.Bytes, n.Got = m.object(packets).Packets, m.object(packets).Bytes, m.object(packets).Window
 		if bad[index], err = x.Encode(); err != nil {
 			t.Fatal(err)
 		}
@@ -287,6 +289,75 @@ func TestVerifyLies(t *testing.T) {
 		}
 		if !errors.Is(err, ErrIntegrity) || len(v.Problems) != 1 || v.Problems[0].Path != c.path || !strings.Contains(v.Problems[0].Reason, c.reason) {
 			t.Errorf("%s: %v, %+v", name, err, v)
+		}
+	}
+}
+
+// TestVerifyManifestLies: a manifest that nobody signed, with a sum that is right, and that says of
+// sound packets what they are not.
+func TestVerifyManifestLies(t *testing.T) {
+	whole, id := inMemory(t, 2, 100)
+	for name, c := range map[string]struct {
+		lie    func(m *Manifest)
+		reason string
+	}{
+		"none":              {func(*Manifest) {}, ""},
+		"cut packets":       {func(m *Manifest) { m.Nodes[1].CutPackets = 7 }, "7 packets of node \"n1\" were not captured whole, and there are 34"},
+		"snap length":       {func(m *Manifest) { m.Nodes[0].Interfaces[0].SnapLen++ }, "of interface 0"},
+		"link type":         {func(m *Manifest) { m.Nodes[0].Interfaces[0].LinkType++ }, "of interface 0"},
+		"name":              {func(m *Manifest) { m.Nodes[0].Interfaces[0].Name = "eth9" }, `of interface 0, "eth9"`},
+		"count":             {func(m *Manifest) { m.Nodes[0].Interfaces[0].Packets-- }, "of interface 0"},
+		"dropped":           {func(m *Manifest) { m.Nodes[0].Interfaces[0].Dropped = new(uint64) }, "of interface 0"},
+		"an interface less": {func(m *Manifest) { m.Nodes[0].Interfaces = m.Nodes[0].Interfaces[:1] }, "it lacks interfaces"},
+		"an interface more": {func(m *Manifest) { m.Nodes[0].Interfaces = append(m.Nodes[0].Interfaces, Interface{Name: "x"}) }, "of interface 2"},
+		"packets":           {func(m *Manifest) { m.Nodes[0].Packets++ }, "has 101 packets, and its objects 100"},
+		"bytes":             {func(m *Manifest) { m.Nodes[0].Bytes++ }, "and those of its objects"},
+		"time":              {func(m *Manifest) { m.Nodes[1].Got.To = m.Nodes[1].Got.To.Add(1) }, "of another time"},
+		"no time":           {func(m *Manifest) { m.Nodes[1].Got = nil }, "of another time"},
+		"no objects":        {func(m *Manifest) { m.Objects = nil }, "has 100 packets, and its objects 0"},
+		"those of one node": {func(m *Manifest) {
+			m.Objects = slices.DeleteFunc(m.Objects, func(o Object) bool { return o.Node == "n1" })
+		}, "and its objects 0"},
+		"nodes that are not": {func(m *Manifest) { m.Nodes = append(m.Nodes, Node{Name: "n9", Packets: 3}) }, "has 3 packets, and its objects 0"},
+	} {
+		bad := maps.Clone(whole)
+		delete(bad, signatureName)
+		m, err := ParseManifest(bad[manifestName])
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.lie(m)
+		if bad[manifestName], err = m.encode(); err != nil {
+			t.Fatal(err)
+		}
+		v, err := (&Store{memory{nil, bad}}).verify(t.Context(), id, VerifyOptions{})
+		switch {
+		case c.reason == "" && err != nil:
+			t.Errorf("%s: %v, %+v", name, err, v)
+		case c.reason != "" && (!names(v, err, manifestName) || !strings.Contains(err.Error(), c.reason)):
+			t.Errorf("%s: %v, %+v", name, err, v)
+		}
+	}
+}
+
+// TestVerifyWrongSize: a manifest that says another size of packets blames them, not the index
+// that is what the manifest says.
+func TestVerifyWrongSize(t *testing.T) {
+	whole, id := inMemory(t, 1, 100)
+	delete(whole, signatureName)
+	m, err := ParseManifest(whole[manifestName])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const path = "nodes/n0/packets.pcapng.zst"
+	m.object(path).Size--
+	if whole[manifestName], err = m.encode(); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []Subset{{}, {Percent: 50}} {
+		v, err := (&Store{memory{nil, whole}}).verify(t.Context(), id, VerifyOptions{Subset: s})
+		if !errors.Is(err, ErrIntegrity) || len(v.Problems) != 1 || v.Problems[0].Path != path || !strings.Contains(v.Problems[0].Reason, "by the manifest") {
+			t.Errorf("%+v: %v, %+v", s, err, v)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func newSnapshotPrune(a *app) *cobra.Command {
 		Use:   "prune",
 		Short: "Delete old snapshots by rules, and what was left behind",
 		Long: `Delete the snapshots of the store that no --keep rule keeps, and what interrupted imports,
-copies and deletions have left there. Without a rule no snapshot is deleted. It does not ask
+copies, publications and deletions have left there. Without a rule no snapshot is deleted. It does not ask
 back: --dry-run shows what it would do, and why.
 
 Rules are by the time of creation, and add up: what one of them keeps is kept. --keep-last
@@ -31,7 +31,9 @@ fewer. --name is for which snapshots the rules are: others are neither counted n
 
 What is held (shark snapshot hold) is never deleted, nor is what cannot be read; the exit
 code is then 3. What was left behind is deleted once nothing has touched it for a day, as
-somebody may still be writing it; --rubbish-older-than says otherwise.`,
+somebody may still be writing it; --rubbish-older-than says otherwise. Index databases that
+were published with snapshots (shark dissect --publish) stay, also those of other versions of
+the program, unless --indexes-older-than says how old they may be: they can be made again.`,
 		Example: `  shark snapshot prune --keep-within 30d --dry-run
   shark snapshot prune --name 'nightly-*' --keep-daily 7 --keep-weekly 5 --keep-monthly 12
   shark snapshot prune`,
@@ -46,6 +48,7 @@ somebody may still be writing it; --rubbish-older-than says otherwise.`,
 	f.Var((*atLeastOne)(&o.Rules.Monthly), "keep-monthly", "keep the newest of each of `n` months")
 	f.StringVar(&o.Name, "name", "", "the rules are for snapshots whose name is like `pattern`, such as 'nightly-*'")
 	f.Var((*days)(&o.Age), "rubbish-older-than", "delete what was left behind so long ago: 6h, 2d (default 1d)")
+	f.Var((*days)(&o.Indexes), "indexes-older-than", "delete index databases that were published so long ago: 30d, 8w (default: none)")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "delete nothing, show what would be")
 	outputFlag(cmd, &form)
 	return cmd
@@ -152,7 +155,11 @@ func (a *app) pruned(list []snapshot.Pruned, form string) error {
 		if !x.Created.IsZero() {
 			created = moment(x.Created)
 		}
-		if err := out.row([]string{x.ID, x.Name, created, byteText(x.Bytes), pruneAction(&x), x.Why}); err != nil {
+		why := x.Why
+		if x.Path != "" {
+			why += ": " + x.Path
+		}
+		if err := out.row([]string{x.ID, x.Name, created, byteText(x.Bytes), pruneAction(&x), why}); err != nil {
 			return err
 		}
 	}

@@ -23,7 +23,9 @@ func newSnapshotVerify(a *app) *cobra.Command {
 		Short: "Read all of a snapshot and compare it with its manifest and signature",
 		Long: `Read all of a snapshot and compare it with its manifest: each object, and each block of
 packets with what the index says of it. With --key the manifest must be signed by that
-key. Each problem is a line on standard output; with any, the exit code is 4.
+key. Each problem is a line on standard output; with any, the exit code is 4. Damage is found
+without a signature too, but who changed the packets and the manifest on purpose is found by
+--key alone.
 
 With --read-data-subset only some blocks of packets are read, all else as ever: 5% or 10G
 of them at random, or 2/7 for the second of seven parts, which together are all.`,
@@ -101,13 +103,16 @@ func runSnapshotVerify(ctx context.Context, a *app, ref, key, form string, o sna
 	}
 	a.bar.clear()
 	if form == "json" {
-		return cmp.Or(a.verifiedJSON(v), err)
+		return cmp.Or(a.verifiedJSON(v, err), err)
 	}
 	for _, p := range v.Problems {
 		fmt.Fprintf(a.out, "%s: %s\n", sanitize(p.Path, false), sanitize(p.Reason, false))
 	}
 	for _, u := range v.Unlisted {
 		fmt.Fprintf(a.err, "  %s is no part of the snapshot\n", sanitize(u, false))
+	}
+	for _, p := range v.Unchecked {
+		fmt.Fprintf(a.err, "  %s was not checked: %s\n", sanitize(p.Path, false), sanitize(p.Reason, false))
 	}
 	if !a.quiet {
 		a.signature(v)
@@ -126,8 +131,8 @@ func runSnapshotVerify(ctx context.Context, a *app, ref, key, form string, o sna
 	return err
 }
 
-// verifiedJSON writes what was found as an object.
-func (a *app) verifiedJSON(v *snapshot.Verification) error {
+// verifiedJSON writes what was found as an object, with why not all could be read.
+func (a *app) verifiedJSON(v *snapshot.Verification, failed error) error {
 	type problem struct {
 		Path   string `json:"path"`
 		Reason string `json:"reason"`
@@ -145,16 +150,24 @@ func (a *app) verifiedJSON(v *snapshot.Verification) error {
 	}
 	found := struct {
 		ID        string     `json:"id"`
-		Sound     bool       `json:"sound"`
+		Sound     bool       `json:"sound"` // all that was to be read was, and is
 		Objects   int        `json:"objects"`
 		Bytes     int64      `json:"bytes"`
 		Problems  []problem  `json:"problems"`
 		Unlisted  []string   `json:"unlisted,omitempty"`
+		Unchecked []problem  `json:"unchecked,omitempty"` // beside the evidence
+		Error     string     `json:"error,omitempty"`     // why not all was read
 		Signature *signature `json:"signature,omitempty"`
 		Blocks    *blocks    `json:"blocks,omitempty"` // where a subset was read
-	}{ID: v.ID, Sound: len(v.Problems) == 0, Objects: v.Objects, Bytes: v.Bytes, Problems: []problem{}, Unlisted: v.Unlisted}
+	}{ID: v.ID, Sound: failed == nil, Objects: v.Objects, Bytes: v.Bytes, Problems: []problem{}, Unlisted: v.Unlisted}
 	for _, p := range v.Problems {
 		found.Problems = append(found.Problems, problem(p))
+	}
+	for _, p := range v.Unchecked {
+		found.Unchecked = append(found.Unchecked, problem(p))
+	}
+	if failed != nil && !errors.Is(failed, snapshot.ErrIntegrity) {
+		found.Error = failed.Error()
 	}
 	if v.Signature != nil {
 		s := signature(*v.Signature)
@@ -170,6 +183,7 @@ func (a *app) verifiedJSON(v *snapshot.Verification) error {
 func (a *app) signature(v *snapshot.Verification) {
 	switch s := v.Signature; {
 	case s == nil:
+		fmt.Fprintln(a.err, "  not signed: nobody vouches for what the manifest alone says: names, notes, the time asked for, filters, what is missing")
 	case s.Checked:
 		fmt.Fprintf(a.err, "  signed by key %s: %s\n", s.KeyID, sanitize(strings.ReplaceAll(s.Comment, "\t", ", "), false))
 	case s.KeyID == "":

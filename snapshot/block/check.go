@@ -28,18 +28,23 @@ func (f *Fault) String() string {
 
 // Found is what blocks have that were checked.
 type Found struct {
-	Packets, Bytes uint64 // and how many bytes they have on the wire
-	First, Last    int64  // earliest and latest time of a packet, ns since 1970; 0 without packets
-	Fault          *Fault // the first in the file; nil: all is as the index says
+	Packets, Bytes uint64   // and how many bytes they have on the wire
+	Cut            uint64   // packets that were not captured whole
+	First, Last    int64    // earliest and latest time of a packet, ns since 1970; 0 without packets
+	Interfaces     []uint64 // packets of each interface of the index; nil without packets
+	Fault          *Fault   // the first in the file; nil: all is as the index says
 }
 
-func (f *Found) packet(t int64, wire uint32) {
+func (f *Found) packet(t int64, r *packet.Record) {
 	if f.Packets == 0 {
 		f.First, f.Last = t, t
 	}
 	f.First, f.Last = min(f.First, t), max(f.Last, t)
 	f.Packets++
-	f.Bytes += uint64(wire)
+	f.Bytes += uint64(r.OrigLen)
+	if int64(r.OrigLen) > int64(len(r.Data)) {
+		f.Cut++
+	}
 }
 
 func (f *Found) join(o *Found) {
@@ -49,6 +54,14 @@ func (f *Found) join(o *Found) {
 	f.Last = max(f.Last, o.Last)
 	f.Packets += o.Packets
 	f.Bytes += o.Bytes
+	f.Cut += o.Cut
+	if f.Interfaces == nil {
+		f.Interfaces = o.Interfaces
+	} else {
+		for i, n := range o.Interfaces {
+			f.Interfaces[i] += n
+		}
+	}
 	if o.Fault != nil && (f.Fault == nil || o.Fault.Block < f.Fault.Block) {
 		f.Fault = o.Fault
 	}
@@ -204,6 +217,9 @@ func beside(a pcapng.Aside) bool { return a.Section > 0 || !a.IsSection() }
 func (w *blockCheck) packets(b *Block, r *pcapng.Reader) (n int, err error) {
 	dec := packet.NewDecoder()
 	w.known = false
+	if w.found.Interfaces == nil && b.Packets > 0 {
+		w.found.Interfaces = make([]uint64, len(w.x.Interfaces))
+	}
 	var p packet.Packet
 	for {
 		end := r.ReadBatch(&w.batch)
@@ -212,10 +228,11 @@ func (w *blockCheck) packets(b *Block, r *pcapng.Reader) (n int, err error) {
 			n++
 			rec.Number = uint64(n)
 			t := max(rec.Time, 0) // as the Writer has it
-			w.found.packet(t, rec.OrigLen)
-			if int(rec.Interface) >= len(b.Interfaces) {
+			w.found.packet(t, rec)
+			if int(rec.Interface) >= len(b.Interfaces) || w.found.Interfaces == nil {
 				return n, errIface
 			}
+			w.found.Interfaces[b.Interfaces[rec.Interface]]++
 			if t < b.First || t > b.Last {
 				return n, fmt.Errorf("its packet %d is of a time that the index does not have", n)
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -55,15 +56,19 @@ func TestCheck(t *testing.T) {
 	for name, c := range map[string]*capture{"none": {}, "one": traffic(1, 1), "many": traffic(2, 20_000), "fragments": fragmented()} {
 		file, x := write(t, c, 1, Extras{Names: names})
 		found := checkAll(t, file, x)
-		wire, first, last := uint64(0), int64(0), int64(0)
-		for i, r := range c.records {
-			wire += uint64(r.OrigLen)
-			if i == 0 {
-				first, last = r.Time, r.Time
-			}
-			first, last = min(first, r.Time), max(last, r.Time)
+		want := Found{Packets: uint64(len(c.records))}
+		if len(c.records) > 0 {
+			want.First, want.Last, want.Interfaces = c.records[0].Time, c.records[0].Time, make([]uint64, len(c.interfaces))
 		}
-		if found != (Found{Packets: uint64(len(c.records)), Bytes: wire, First: first, Last: last}) {
+		for _, r := range c.records {
+			want.Bytes += uint64(r.OrigLen)
+			want.First, want.Last = min(want.First, r.Time), max(want.Last, r.Time)
+			want.Interfaces[r.Interface]++
+			if int(r.OrigLen) > len(r.Data) {
+				want.Cut++
+			}
+		}
+		if !reflect.DeepEqual(found, want) {
 			t.Errorf("%s: %+v, fault %v", name, found, found.Fault)
 		}
 	}
