@@ -69,6 +69,7 @@ func packPieces(f io.Reader, reading *sync.Mutex) error {
 type kept struct {
 	capture                                          *capture
 	create, pack, dissect, plain, zstd, open, frozen series
+	dissectAll, plainAll                             series // as dissect and plain, on all processors
 	size, other, frozenSize                          int64 // bytes of its packets, of the capture packed by zstd -3, and of what is made of a ring
 }
 
@@ -107,6 +108,8 @@ func (b *bench) tell(k *kept) {
 	row("zstd -3", k.zstd, k.other)
 	row("dissect the snapshot", k.dissect, 0)
 	row("dissect the capture", k.plain, 0)
+	row("dissect the snapshot, all processors", k.dissectAll, 0)
+	row("dissect the capture, all processors", k.plainAll, 0)
 	row("unpack the snapshot, zstd -dc", k.open, 0)
 	t.print()
 	of := func(what string) string { return what + ", " + k.capture.name }
@@ -119,6 +122,7 @@ func (b *bench) tell(k *kept) {
 	busy := func(u usage) float64 { return cpuSeconds(u) / wallSeconds(u) }
 	b.report.limit(of("snapshot create"), snapshotBusy, paired(k.frozen, k.pack, busy))
 	b.report.limit(of("dissect the snapshot"), snapshotDissect, k.dissect.cpu()/(k.plain.cpu()+k.open.cpu()))
+	b.report.limit(of("dissect the snapshot, all processors"), snapshotDissect, k.dissectAll.cpu()/(k.plainAll.cpu()+k.open.cpu()))
 }
 
 // keep makes a snapshot of the capture and dissects both.
@@ -148,12 +152,10 @@ func (b *bench) keep(ctx context.Context, k *kept) (err error) {
 			return []string{"-3", "-T1", "-q", k.capture.path, "-o", filepath.Join(dir, "whole.zst")}
 		}},
 		{&k.open, "zstd", func() []string { return []string{"-dqq", "-o", os.DevNull, "-f", packetsOf(dir)} }},
-		{&k.dissect, b.shark, func() []string {
-			return []string{"--cache", dir, "dissect", "--quiet", "--workers", "1", "-o", filepath.Join(dir, "a.db"), filepath.Dir(filepath.Dir(filepath.Dir(packetsOf(dir))))}
-		}},
-		{&k.plain, b.shark, func() []string {
-			return []string{"--cache", dir, "dissect", "--quiet", "--workers", "1", "-o", filepath.Join(dir, "b.db"), k.capture.path}
-		}},
+		{&k.dissect, b.shark, func() []string { return dissecting(dir, "1", filepath.Dir(filepath.Dir(filepath.Dir(packetsOf(dir))))) }},
+		{&k.plain, b.shark, func() []string { return dissecting(dir, "1", k.capture.path) }},
+		{&k.dissectAll, b.shark, func() []string { return dissecting(dir, "0", filepath.Dir(filepath.Dir(filepath.Dir(packetsOf(dir))))) }},
+		{&k.plainAll, b.shark, func() []string { return dissecting(dir, "0", k.capture.path) }},
 	}
 	for _, s := range steps {
 		u, err := measure(ctx, nil, s.name, s.args()...)
@@ -171,6 +173,12 @@ func (b *bench) keep(ctx context.Context, k *kept) (err error) {
 		*size = info.Size()
 	}
 	return nil
+}
+
+// dissecting are the arguments to dissect something with some workers, 0 for one a processor, into a file of
+// the folder.
+func dissecting(dir, workers, what string) []string {
+	return []string{"--cache", dir, "dissect", "--quiet", "--force", "--workers", workers, "-o", filepath.Join(dir, "index.db"), what}
 }
 
 // fillRing records a capture in a ring that has room for all of it.

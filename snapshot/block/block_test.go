@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -307,7 +308,7 @@ func TestDamage(t *testing.T) {
 func TestHostileBlocks(t *testing.T) {
 	c := traffic(7, 200)
 	file, x := write(t, c, 1, Extras{})
-	bomb := pack(t, make([]byte, 3*maxRaw))
+	bomb := pack(t, make([]byte, 12*maxRaw))
 	for name, change := range map[string]func(b *Block) []byte{
 		"a bomb":                  func(*Block) []byte { return bomb },
 		"no pcapng":               func(*Block) []byte { return pack(t, make([]byte, 100)) },
@@ -328,11 +329,17 @@ func TestHostileBlocks(t *testing.T) {
 			data, b.Offset, b.Packed, b.Sum = bad, 0, len(bad), sumOf(bad)
 		}
 		f := &File{Name: "bad", Index: &y, Fetch: inMemory(data)}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		src, err := f.Source(t.Context(), []int{0})
 		if err != nil {
 			t.Fatal(err)
 		}
 		list, err := drain(src)
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > 3*maxRaw {
+			t.Errorf("%s: %d MiB were allocated", name, took>>20)
+		}
 		if err == nil && len(src.Damage()) == 0 || len(list) > len(c.records) {
 			t.Errorf("%s: no error, and %d packets", name, len(list))
 		}
