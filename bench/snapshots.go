@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -70,7 +71,7 @@ type kept struct {
 	capture                                          *capture
 	create, pack, dissect, plain, zstd, open, frozen series
 	dissectAll, plainAll                             series // as dissect and plain, on all processors
-	size, other, frozenSize                          int64 // bytes of its packets, of the capture packed by zstd -3, and of what is made of a ring
+	size, other, frozenSize                          int64  // bytes of its packets, of the capture packed by zstd -3, and of what is made of a ring
 }
 
 // snapshots measures snapshots: what they take to be made and dissected, and their size.
@@ -218,10 +219,11 @@ func packetsOf(dir string) string {
 	return list[0]
 }
 
-// packetBytes returns how many bytes the packets of a snapshot have, by its manifest.
-func packetBytes(manifest []byte) (n int64, err error) {
-	m, err := snapshot.ParseManifest(manifest)
-	if err != nil {
+// packetBytes returns how many bytes the packets of a snapshot have, by what shark shows of its
+// manifest.
+func packetBytes(shown []byte) (n int64, err error) {
+	var m snapshot.Manifest
+	if err := json.Unmarshal(shown, &m); err != nil {
 		return 0, err
 	}
 	for _, o := range m.Objects {

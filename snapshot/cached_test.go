@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"io/fs"
@@ -79,10 +78,11 @@ func readAll(t *testing.T, store *Store, id string, c *cache.Cache) []string {
 // done to the cache, the answer stays the same.
 func TestCached(t *testing.T) {
 	far, store, id := farStore(t)
-	manifest, err := os.ReadFile(filepath.Join(far.String(), id, manifestName))
+	manifest, err := bucket.ReadAll(t.Context(), far, id+"/"+manifestName, maxManifest)
 	if err != nil {
 		t.Fatal(err)
 	}
+	far.take()
 	want := readAll(t, store, id, nil)
 	whole := far.take()
 	dir := t.TempDir()
@@ -145,16 +145,10 @@ func TestFoldersAreNotCached(t *testing.T) {
 // An identity log that is damaged is told as it is without a cache, and not kept.
 func TestDamagedIdentityWithCache(t *testing.T) {
 	far, store, id := farStore(t)
-	path := filepath.Join(far.String(), id, "nodes", "n1", "identity.jsonl.zst")
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bad := bytes.Clone(data)
+	key := id + "/nodes/n1/identity.jsonl.zst"
+	bad := []byte(stored(t, &Store{far})[key])
 	bad[len(bad)-1] ^= 1 // of the checksum
-	if err := os.WriteFile(path, bad, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	put(t, &Store{far}, key, string(bad))
 	s, err := store.Get(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)

@@ -19,6 +19,7 @@ import (
 	"shark/packet"
 	"shark/packet/pcapng"
 	"shark/snapshot/block"
+	"shark/snapshot/bucket"
 	"shark/snapshot/identity"
 )
 
@@ -39,8 +40,12 @@ func TestImport(t *testing.T) {
 	if !strings.HasPrefix(m.ID, "20260301t120000000z-") || m.Name != "outage" || m.Note != "two nodes" || m.Creator != "me" || m.Cluster != "prod" || !m.Created.Equal(began) {
 		t.Errorf("manifest %+v", m)
 	}
-	for _, ref := range []string{m.ID, "outage", m.ID[:10], filepath.Join(store.files.String(), m.ID)} {
-		s, err := Find(t.Context(), store.files.String(), ref)
+	refs := []string{m.ID, "outage", m.ID[:10]}
+	if bucket.IsFolder(store.files) {
+		refs = append(refs, filepath.Join(store.files.String(), m.ID))
+	}
+	for _, ref := range refs {
+		s, err := find(t, store, ref)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +75,7 @@ func TestImport(t *testing.T) {
 	}
 	checkManifest(t, m)
 	checkMetadata(t, s)
-	checkBlocks(t, filepath.Join(store.files.String(), m.ID, m.Objects[0].Path), m.Objects[0].Blocks, 9100)
+	checkBlocks(t, fetched(t, store, m.ID+"/"+m.Objects[0].Path), m.Objects[0].Blocks, 9100)
 }
 
 func checkManifest(t *testing.T, m *Manifest) {
@@ -205,7 +210,7 @@ func TestImportReadByTshark(t *testing.T) {
 	a := capture(t, "a.pcapng", 9000, 700, 0)
 	store := openStore(t)
 	m := mustImport(t, store, ImportOptions{Files: []string{a}})
-	unpack := exec.CommandContext(t.Context(), "zstd", "-dc", filepath.Join(store.files.String(), m.ID, m.Objects[0].Path))
+	unpack := exec.CommandContext(t.Context(), "zstd", "-dc", fetched(t, store, m.ID+"/"+m.Objects[0].Path))
 	read := exec.CommandContext(t.Context(), "tshark", "-r", "-", "-T", "fields", "-e", "frame.time_epoch", "-e", "frame.cap_len", "-e", "frame.comment")
 	var err error
 	if read.Stdin, err = unpack.StdoutPipe(); err != nil {
@@ -253,10 +258,7 @@ func TestImportRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%v, want %s", err, c.want)
 			}
-			left, _ := os.ReadDir(store.files.String())
-			if len(left) > 0 {
-				t.Errorf("left behind: %v", left)
-			}
+			leaves(t, store)
 		})
 	}
 }
@@ -285,9 +287,7 @@ func TestImportInterrupted(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Fatalf("stopped after %d calls: %v", calls, err)
 		}
-		if left, _ := os.ReadDir(store.files.String()); len(left) > 0 {
-			t.Errorf("left behind: %v", left)
-		}
+		leaves(t, store)
 	}
 }
 
@@ -419,7 +419,7 @@ func TestImportOfSnapshot(t *testing.T) {
 	var files []string
 	for _, o := range s.Manifest.Objects {
 		if o.Kind == KindPackets || o.Kind == KindSecrets {
-			files = append(files, "a="+filepath.Join(store.files.String(), s.Manifest.ID, o.Path))
+			files = append(files, "a="+fetched(t, store, s.Manifest.ID+"/"+o.Path))
 		}
 	}
 	again, err := store.Get(t.Context(), mustImport(t, store, ImportOptions{Files: files, Name: "again"}).ID)

@@ -36,7 +36,7 @@ func (p place) open(ctx context.Context) (bucket.Bucket, error) {
 
 // doomed is what a child does.
 type doomed struct {
-	Op       string // create, import, copy, delete, prune
+	Op       string // create, import, copy, delete, prune, publish
 	From, To place
 	Capture  string
 	ID       string
@@ -158,6 +158,11 @@ func (d *doomed) do(ctx context.Context, open func(place) *Store) (err error) {
 		err = to.Delete(ctx, d.ID)
 	case "prune":
 		_, err = to.Prune(ctx, PruneOptions{Rules: Rules{Within: time.Second}, Now: time.Now().Add(25 * time.Hour)})
+	case "publish": // any file serves as an index
+		var s *Snapshot
+		if s, err = to.Get(ctx, d.ID); err == nil {
+			_, err = s.Publish(ctx, "abc", "shark", d.Capture, nil, func(int64, int64) {})
+		}
 	}
 	return err
 }
@@ -189,8 +194,9 @@ func (d *doomed) start(t *testing.T) (steps int64, killed bool) {
 }
 
 // TestKilled: a program that is killed at any moment of a creation, an import, a copy, an upload, a
-// deletion or a prune leaves every snapshot whole or not there at all; the same work done
-// again succeeds; and prune finds all that was left behind.
+// deletion, a prune or a publication leaves every snapshot, and what is published with it, whole or
+// not there at all, with the packets that it was made of; the same work done again succeeds; and
+// prune finds all that was left behind. TestProgramKilled of cmd/shark kills the program itself.
 func TestKilled(t *testing.T) {
 	if text := os.Getenv(killSpec); text != "" {
 		d := new(doomed)
@@ -207,7 +213,7 @@ func TestKilled(t *testing.T) {
 	t.Run("folder", func(t *testing.T) {
 		fresh := func(t *testing.T) place { return place{Location: filepath.Join(t.TempDir(), "store")} }
 		small := capture(t, "a.pcapng", 300, 700, 0)
-		for i, op := range []string{"create", "import", "copy", "delete", "prune"} {
+		for i, op := range []string{"create", "import", "copy", "delete", "prune", "publish"} {
 			t.Run(op, func(t *testing.T) {
 				t.Parallel()
 				killMany(t, op, uint64(i), kills, small, fresh, fresh)
@@ -223,7 +229,7 @@ func TestKilled(t *testing.T) {
 			local := func(t *testing.T) place { return place{Location: filepath.Join(t.TempDir(), "store")} }
 			fresh := func(*testing.T) place { return place{location, "killed/" + strings.ToLower(rand.Text())} }
 			large := noise(t, 130)
-			for i, op := range []string{"create", "import", "upload", "copy", "delete", "prune"} {
+			for i, op := range []string{"create", "import", "upload", "copy", "delete", "prune", "publish"} {
 				t.Run(op, func(t *testing.T) {
 					t.Parallel()
 					from := fresh
@@ -282,7 +288,7 @@ func killMany(t *testing.T, op string, seed uint64, kills int, capture string, f
 	if op != "copy" {
 		x.From = place{}
 	}
-	k := &killing{doomed: x, open: open, want: stored(t, open(origin)), m: m}
+	k := &killing{doomed: x, open: open, want: stored(t, open(origin)), m: m, packets: packets(t, capture)}
 	defer k.clean(t, origin)
 	steps := int64(0)
 	for died, tries := 0, 0; died < kills; tries++ {
@@ -316,11 +322,13 @@ type killing struct {
 	open func(place) *Store
 	m    *Manifest
 	want map[string]string // of the snapshot m
+
+	packets []string // of the capture, which each node has
 }
 
 // prepare makes what the work needs in its target.
 func (k *killing) prepare(t *testing.T) {
-	if k.Op != "delete" && k.Op != "prune" {
+	if k.Op != "delete" && k.Op != "prune" && k.Op != "publish" {
 		return
 	}
 	to := k.open(k.To)
@@ -347,11 +355,21 @@ func (k *killing) check(t *testing.T, before bool) {
 	if err := k.do(t.Context(), k.open); err != nil && (k.Op != "delete" || !errors.Is(err, ErrNotFound)) {
 		t.Errorf("the second time: %v", err)
 	}
-	want := map[string]int{"create": n + 1, "import": n + 1, "copy": 1}[k.Op] // the others leave none
+	want := map[string]int{"create": n + 1, "import": n + 1, "copy": 1, "publish": 1}[k.Op] // the others leave none
 	if n := k.readable(t, to); n != want {
 		t.Errorf("after the second time there are %d snapshots, want %d", n, want)
 	}
 	k.pruned(t, to)
+	if k.Op != "publish" {
+		return
+	}
+	s, err := to.Get(t.Context(), k.ID)
+	if err == nil {
+		_, err = s.Dissection(t.Context(), "abc")
+	}
+	if err != nil {
+		t.Errorf("what was published: %v", err)
+	}
 }
 
 // pruned prunes, which leaves nothing but whole snapshots.
@@ -365,6 +383,9 @@ func (k *killing) pruned(t *testing.T, to *Store) {
 		id, _, _ := strings.Cut(key, "/")
 		if _, err := to.Get(t.Context(), id); err != nil {
 			t.Errorf("prune has left %s: %v", key, err)
+		}
+		if v, err := to.Verify(t.Context(), id, nil); err != nil || len(v.Unlisted) > 0 {
+			t.Errorf("prune has left %+v, %v", v, err)
 		}
 	}
 	for o, err := range to.files.Rubbish(t.Context(), time.Now().Add(far), false) {
@@ -383,8 +404,13 @@ func (k *killing) readable(t *testing.T, s *Store) int {
 		if _, err := s.Verify(t.Context(), x.ID, nil); err != nil {
 			t.Errorf("a snapshot that is not whole: %v", err)
 		}
-		if _, err := s.Get(t.Context(), x.ID); err != nil {
+		one, err := s.Get(t.Context(), x.ID)
+		if err != nil {
 			t.Error(err)
+			continue
+		}
+		for _, node := range []string{"n1", "n2"} {
+			equal(t, kept(t, one, node), k.packets)
 		}
 	}
 	return len(all)

@@ -166,6 +166,45 @@ func openFolder(t testing.TB) *Store {
 	return s
 }
 
+// find is Find in a store, which is a folder or was opened.
+func find(t *testing.T, store *Store, ref string) (*Snapshot, error) {
+	t.Helper()
+	if bucket.IsFolder(store.files) {
+		return Find(t.Context(), store.files.String(), ref)
+	}
+	return store.Get(t.Context(), ref)
+}
+
+// fetched is the path of an object of a store, or of a copy.
+func fetched(t *testing.T, store *Store, key string) string {
+	t.Helper()
+	if bucket.IsFolder(store.files) {
+		return filepath.Join(store.files.String(), filepath.FromSlash(key))
+	}
+	data, err := bucket.ReadAll(t.Context(), store.files, key, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), filepath.Base(key))
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// leaves says what is left in a store that should be empty, folders too.
+func leaves(t *testing.T, store *Store) {
+	t.Helper()
+	for key := range stored(t, store) {
+		t.Errorf("left behind: %s", key)
+	}
+	if bucket.IsFolder(store.files) {
+		if left, _ := os.ReadDir(store.files.String()); len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	}
+}
+
 func mustImport(t testing.TB, s *Store, o ImportOptions) *Manifest {
 	t.Helper()
 	m, err := s.Import(t.Context(), o, nil)

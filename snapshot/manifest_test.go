@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"shark/snapshot/bucket"
 )
 
 // sound returns a manifest that is.
@@ -16,7 +18,7 @@ func sound(t testing.TB) []byte {
 	t.Helper()
 	store := openStore(t)
 	m := mustImport(t, store, ImportOptions{Files: []string{"n1=" + capture(t, "a.pcapng", 10, 60, 0)}, Name: "a", Created: began})
-	data, err := os.ReadFile(filepath.Join(store.files.String(), m.ID, manifestName))
+	data, err := bucket.ReadAll(t.Context(), store.files, m.ID+"/"+manifestName, maxManifest)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,53 +145,82 @@ func TestManifestsTakeLittleMemory(t *testing.T) {
 	}
 }
 
+// TestOpenDamaged: a snapshot that lacks something is damaged, not there in part, wherever it lies.
 func TestOpenDamaged(t *testing.T) {
+	const secrets = "nodes/n1/secrets.pcapng"
 	for _, c := range []struct {
 		name   string
-		damage func(t *testing.T, dir string) error
+		damage func(t *testing.T, store *Store, id string)
 		want   string
 	}{
-		{"manifest too large", func(_ *testing.T, dir string) error {
-			return os.Truncate(filepath.Join(dir, manifestName), maxManifest+1)
+		{"manifest too large", func(t *testing.T, store *Store, id string) {
+			put(t, store, id+"/"+manifestName, strings.Repeat(" ", maxManifest+1))
 		}, "is larger than"},
-		{"object missing", func(_ *testing.T, dir string) error { return os.Remove(filepath.Join(dir, "nodes/n1/secrets.pcapng")) }, "the snapshot is damaged: nodes/n1/secrets.pcapng is missing"},
-		{"object cut", func(_ *testing.T, dir string) error {
-			return os.Truncate(filepath.Join(dir, "nodes/n1/secrets.pcapng"), 8)
+		{"manifest cut", func(t *testing.T, store *Store, id string) {
+			put(t, store, id+"/"+manifestName, stored(t, store)[id+"/"+manifestName][:100])
+		}, "not sound"},
+		{"object missing", func(t *testing.T, store *Store, id string) {
+			if err := store.files.Remove(t.Context(), id+"/"+secrets); err != nil {
+				t.Fatal(err)
+			}
+		}, "the snapshot is damaged: " + secrets + " is missing"},
+		{"object cut", func(t *testing.T, store *Store, id string) {
+			put(t, store, id+"/"+secrets, stored(t, store)[id+"/"+secrets][:8])
 		}, "has 8 bytes, by the manifest"},
-		{"object is a folder", func(_ *testing.T, dir string) error {
-			p := filepath.Join(dir, "nodes/n1/secrets.pcapng")
+	} {
+		t.Run(c.name, func(t *testing.T) { openDamaged(t, openStore(t), c.damage, c.want) })
+	}
+}
+
+// TestOpenOddFolder: what is no file of the folder itself is missing.
+func TestOpenOddFolder(t *testing.T) {
+	const secrets = "nodes/n1/secrets.pcapng"
+	for _, c := range []struct {
+		name   string
+		damage func(dir, other string) error
+		want   string
+	}{
+		{"object is a folder", func(dir, _ string) error {
+			p := filepath.Join(dir, secrets)
 			return errors.Join(os.Remove(p), os.Mkdir(p, 0o700))
-		}, "nodes/n1/secrets.pcapng is missing"},
-		{"object is a link", func(t *testing.T, dir string) error {
-			p := filepath.Join(dir, "nodes/n1/secrets.pcapng")
-			other := filepath.Join(t.TempDir(), "other")
+		}, secrets + " is missing"},
+		{"object is a link", func(dir, other string) error {
+			p := filepath.Join(dir, secrets)
 			return errors.Join(os.Rename(p, other), os.Symlink(other, p))
-		}, "nodes/n1/secrets.pcapng is missing"},
-		{"folder is a link", func(t *testing.T, dir string) error {
+		}, secrets + " is missing"},
+		{"folder is a link", func(dir, other string) error {
 			p := filepath.Join(dir, "nodes/n1")
-			other := filepath.Join(t.TempDir(), "other")
 			return errors.Join(os.Rename(p, other), os.Symlink(other, p))
 		}, "nodes/n1/packets.pcapng.zst is missing"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			store := openStore(t)
-			m := mustImport(t, store, ImportOptions{Files: []string{"n1=" + capture(t, "a.pcapng", 10, 60, 0)}})
-			dir := filepath.Join(store.files.String(), m.ID)
-			if err := c.damage(t, dir); err != nil {
-				t.Skipf("not on this system: %v", err)
-			}
-			for _, ref := range []string{m.ID, dir} {
-				if _, err := Find(t.Context(), store.files.String(), ref); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), c.want) {
-					t.Errorf("%v, want %s", err, c.want)
+			openDamaged(t, openFolder(t), func(t *testing.T, store *Store, id string) {
+				if err := c.damage(filepath.Join(store.files.String(), id), filepath.Join(t.TempDir(), "other")); err != nil {
+					t.Skipf("not on this system: %v", err)
 				}
-			}
-			if _, err := store.Verify(t.Context(), m.ID, nil); !errors.Is(err, ErrIntegrity) || strings.Contains(err.Error(), "statat") {
-				t.Errorf("verified: %v", err)
-			}
-			if err := store.Delete(t.Context(), m.ID); err != nil {
-				t.Errorf("it cannot be deleted: %v", err)
-			}
+			}, c.want)
 		})
+	}
+}
+
+// openDamaged damages a snapshot, which can be deleted and not be used then.
+func openDamaged(t *testing.T, store *Store, damage func(t *testing.T, store *Store, id string), want string) {
+	m := mustImport(t, store, ImportOptions{Files: []string{"n1=" + capture(t, "a.pcapng", 10, 60, 0)}})
+	damage(t, store, m.ID)
+	refs := []string{m.ID}
+	if bucket.IsFolder(store.files) {
+		refs = append(refs, filepath.Join(store.files.String(), m.ID))
+	}
+	for _, ref := range refs {
+		if _, err := find(t, store, ref); !errors.Is(err, ErrIntegrity) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	if _, err := store.Verify(t.Context(), m.ID, nil); !errors.Is(err, ErrIntegrity) || strings.Contains(err.Error(), "statat") {
+		t.Errorf("verified: %v", err)
+	}
+	if err := store.Delete(t.Context(), m.ID); err != nil {
+		t.Errorf("it cannot be deleted: %v", err)
 	}
 }
 

@@ -191,9 +191,8 @@ func TestPlaintextIsKeptLikePackets(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, kept(t, s, ""), kept(t, from, ""))
-	location := target.files.String()
 	problems := func() []Problem {
-		v, err := Verify(t.Context(), location, m.ID, VerifyOptions{})
+		v, err := target.Verify(t.Context(), m.ID, nil)
 		if err != nil && !errors.Is(err, ErrIntegrity) {
 			t.Fatal(err)
 		}
@@ -203,28 +202,19 @@ func TestPlaintextIsKeptLikePackets(t *testing.T) {
 		t.Fatal(p)
 	}
 	plain := objectsOf(m, KindPlaintext)[0]
-	index := filepath.Join(location, m.ID, filepath.FromSlash(plain.Index))
-	if err := os.WriteFile(index, []byte("lost"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	put(t, target, m.ID+"/"+plain.Index, "lost")
 	if p := problems(); len(p) == 0 || p[0].Path != plain.Index {
 		t.Fatal(p)
 	}
-	if r, err := Repair(t.Context(), location, m.ID, RepairOptions{}); err != nil || len(r.Left) > 0 {
+	if r, err := repair(t, target, m.ID); err != nil || len(r.Left) > 0 {
 		t.Fatal(r, err)
 	}
 	if p := problems(); len(p) > 0 {
 		t.Fatal(p)
 	}
-	path := filepath.Join(location, m.ID, filepath.FromSlash(plain.Path))
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := []byte(stored(t, target)[m.ID+"/"+plain.Path])
 	data[len(data)/2] ^= 1
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	put(t, target, m.ID+"/"+plain.Path, string(data))
 	if p := problems(); len(p) != 1 || p[0].Path != plain.Path {
 		t.Fatal(p)
 	}

@@ -40,19 +40,48 @@ func openCloud(t testing.TB, variable string) *Store {
 	return &Store{files}
 }
 
-// suite are the tests of the store that run on each: what it is asked of snapshots, of holds,
-// prunes, signatures, repairs, copies and published dissections. TestCredentialsExpire has the
-// faults that are left.
-var suite = []string{
-	"TestCopy", "TestCopyAtOnce", "TestCopyOfAnother", "TestCopyOverGarbage", "TestCopyRefusesDamage",
-	"TestHold", "TestHoldAgainstDelete", "TestHoldUnreadable", "TestHostileSignatures", "TestImportConcurrently",
-	"TestImportDamage", "TestImportNames", "TestPrune", "TestPruneDuringCopy", "TestPruneMoved", "TestPruneWhy", "TestPublished", "TestRepair",
-	"TestSign", "TestStore", "TestVerify", "TestVerifyPublished",
+// elsewhere are the tests of the package that do not run on each store, by why. All others do.
+var elsewhere = map[string][]string{
+	"they have no store": {
+		"TestRules", "TestVectors", "TestLockedKey", "TestHostileKeys", "TestHellos", "TestParseManifestHostile", "TestManifestIsStable", "TestSeal",
+		"TestManifestsTakeLittleMemory", "TestImportReadByTshark", "TestImportCaptures", "TestMinisign",
+	},
+	"they have one in memory": {
+		"TestRandomDamage", "TestVerifyLies", "TestVerifyManifestLies", "TestVerifyWrongSize", "TestSubset", "TestSubsetDamage", "TestVerifyUnread", "TestVerifyCaptures",
+	},
+	"they are about folders": {"TestOpenStore", "TestFindNothing", "TestCopyOfFolder", "TestFoldersAreNotCached", "TestOpenOddFolder"},
+	"they bring their own stores, faults or time": {
+		"TestSuiteOnEveryStore", "TestEveryStore", "TestFaultyStore", "TestStaleStore", "TestCredentialsExpire", "TestKilled", "TestCopyAround", "TestCopyFaults", "TestDeleteFaults",
+		"TestVerifyFaults", "TestPublishIsWholeOrNot", "TestRounds",
+	},
 }
 
 // withFaults are those of the suite that say what becomes of single requests; of faults others say
 // it: TestFaultyStore, TestCopyFaults, TestDeleteFaults, TestPublishIsWholeOrNot.
 var withFaults = []string{"TestCopyOverGarbage", "TestImportConcurrently", "TestPublished", "TestRepair"}
+
+// suite returns the tests that run on a kind of store: all but those that are elsewhere.
+func suite(t *testing.T, kind string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), os.Args[0], "-test.list=^Test").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Fields(string(out))
+	left := slices.Clone(withFaults)
+	if kind != "faulty" {
+		left = nil
+	}
+	for why, names := range elsewhere {
+		for _, name := range names {
+			if !slices.Contains(all, name) {
+				t.Errorf("%s: there is no %s", why, name)
+			}
+		}
+		left = append(left, names...)
+	}
+	return slices.DeleteFunc(all, func(name string) bool { return slices.Contains(left, name) })
+}
 
 // TestSuiteOnEveryStore: what holds for a folder holds for S3, GCS, Azure and a store whose requests fail.
 func TestSuiteOnEveryStore(t *testing.T) {
@@ -69,10 +98,7 @@ func TestSuiteOnEveryStore(t *testing.T) {
 				t.Skipf("set %s to a bucket that may be written, with credentials in the usual variables", variable)
 			}
 			t.Parallel()
-			tests := suite
-			if kind == "faulty" {
-				tests = slices.DeleteFunc(slices.Clone(suite), func(name string) bool { return slices.Contains(withFaults, name) })
-			}
+			tests := suite(t, kind)
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.count=1", "-test.run=^("+strings.Join(tests, "|")+")$")
 			cmd.Env = append(os.Environ(), storeKind+"="+kind)
 			out, err := cmd.CombinedOutput()
@@ -84,6 +110,7 @@ func TestSuiteOnEveryStore(t *testing.T) {
 					t.Errorf("%s did not pass", name)
 				}
 			}
+			t.Logf("%d tests", len(tests))
 		})
 	}
 }
