@@ -368,7 +368,7 @@ func TestCopyInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for seed := range uint64(40) {
+	for seed := range uint64(some(40)) {
 		at := 1 + rand.New(rand.NewPCG(seed, 1)).IntN(steps)
 		to := openStore(t)
 		_, err := attempt(to, at)
