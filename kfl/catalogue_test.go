@@ -39,14 +39,15 @@ func dict(name string) field.Any { return field.NewMap(name, "A map.", `"a" in `
 func groups() []field.Group {
 	entry := field.EntryGroup()
 	entry.Fields = append(entry.Fields, field.Fields(operation, summary, status, statusCode, failed)...)
-	return append([]field.Group{
+	return []field.Group{
 		entry, field.ConnGroup(), field.FlowGroup(),
 		group("http", "HTTP", statusCode, method, text("url"), path, text("http_version"), dict("query_string"), requestHeaders, dict("response.headers"),
 			dict("request.cookies"), dict("response.cookies"), num("request_headers_size"), num("request_body_size"), num("response_headers_size"), num("response_body_size")),
 		group("grpc", "gRPC", text("grpc_method"), num("grpc_status")),
 		group("dns", "DNS", statusCode, dnsQuestions, list("dns_answers"), list("dns_question_types"), truth("dns_request"), truth("dns_response"),
 			num("dns_request_length"), num("dns_response_length"), num("dns_total_size")),
-		group("tlsx", "TLS", text("tlsx_sni"), num("tlsx_cipher_suite"), list("tlsx_cipher_suites"), text("tlsx_alpn"), num("tlsx_version"), text("tlsx_summary"), text("tlsx_info")),
+		group("tlsx", "TLS", text("tlsx_sni"), num("tlsx_cipher_suite"), list("tlsx_cipher_suites"), text("tlsx_alpn"), num("tlsx_version"), text("tlsx_summary"), text("tlsx_info"),
+			text("tls_summary"), text("tls_info"), num("tls_request_size"), num("tls_response_size"), num("tls_total_size")),
 		group("icmp", "ICMP", text("icmp_type"), num("icmp_version"), num("icmp_length")),
 		group("redis", "Redis", text("redis_type"), text("redis_command"), text("redis_key"), num("redis_request_size"), num("redis_response_size"), num("redis_total_size")),
 		group("kafka", "Kafka", num("kafka_api_key"), text("kafka_api_key_name"), text("kafka_client_id"), num("kafka_size"), truth("kafka_request"), truth("kafka_response"),
@@ -70,7 +71,7 @@ func groups() []field.Group {
 		group("tcp", "TCP", text("tcp_method"), field.NewBytes("tcp_payload", "Payload.", "tcp"), text("tcp_error_type"), text("tcp_error_message")),
 		group("udp", "UDP", num("udp_length"), num("udp_checksum"), field.NewBytes("udp_payload", "Payload.", "udp")),
 		group("sctp", "SCTP", num("sctp_checksum"), num("sctp_length"), text("sctp_chunk_type")),
-	}, field.ReservedGroups()...)
+	}
 }
 
 func catalogue(t testing.TB) *field.Catalogue {

@@ -160,16 +160,9 @@ func text(x ast.Expr) (string, bool) {
 
 // hints finds what compiles and probably means something else.
 func (e *Env) hints(s *source, tree *ast.AST, plan *Plan) (hints []string) {
-	var reserved []string
 	own := false
 	for _, f := range plan.whole.fields {
-		if e.cat.Reserved(f) {
-			reserved = append(reserved, f.Name)
-		}
 		own = own || !e.cat.IsFlag(f) && e.ofProtocol(f)
-	}
-	if len(reserved) > 0 {
-		hints = append(hints, "never set, as their protocol is not dissected: "+strings.Join(reserved, ", "))
 	}
 	if ok, err := plan.whole.match(noRow{}); ok && err == nil && own {
 		hints = append(hints, "this also matches entries of other protocols, where these fields read as zero or empty: add the protocol, as in http && …")

@@ -13,9 +13,6 @@ func (e *Evidence) Columns(ctx context.Context) ([]*field.Field, error) {
 	taken := make(map[*field.Field]bool)
 	var out []*field.Field
 	for _, g := range e.w.catalogue.Groups() {
-		if g.Reserved {
-			continue
-		}
 		if g.Flag {
 			some, err := e.some(ctx, g.Name)
 			if err != nil {

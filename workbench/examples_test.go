@@ -34,7 +34,7 @@ func TestEveryExample(t *testing.T) {
 	t.Parallel()
 	w := newBench(t)
 	c := w.Catalogue()
-	x := examples{t: t, catalogue: c, left: slices.DeleteFunc(c.Fields(), func(f *field.Field) bool { return c.Reserved(f) })}
+	x := examples{t: t, catalogue: c, left: c.Fields()}
 	x.ask(shopOfNodes(t, w))
 	x.ask(open(t, newBench(t, func(c *Config) { c.Memory = 1 }), "../testdata/http/server.pcap"))
 	x.ask(open(t, w, "../cmd/shark/testdata/https.pcapng.zst")) // recorded by shark record

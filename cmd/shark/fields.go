@@ -21,8 +21,7 @@ func newFields(a *app) *cobra.Command {
 		Use:   "fields [PATTERN]",
 		Short: "List the fields that queries, columns and JSON have",
 		Long: `List all fields with their type, unit, meaning and an example, or those whose name,
-group or meaning contains PATTERN. Fields of protocols that are not dissected yet
-are marked reserved: queries may name them, and no entry has them.`,
+group or meaning contains PATTERN.`,
 		Example: `  shark fields
   shark fields kafka
   shark fields --functions
@@ -38,13 +37,12 @@ are marked reserved: queries may name them, and no entry has them.`,
 
 // fieldJSON is a declaration in JSON.
 type fieldJSON struct {
-	Name     string   `json:"name"`
-	Type     string   `json:"type"`
-	Unit     string   `json:"unit,omitempty"`
-	Groups   []string `json:"groups"`
-	Doc      string   `json:"doc"`
-	Example  string   `json:"example"`
-	Reserved bool     `json:"reserved,omitempty"`
+	Name    string   `json:"name"`
+	Type    string   `json:"type"`
+	Unit    string   `json:"unit,omitempty"`
+	Groups  []string `json:"groups"`
+	Doc     string   `json:"doc"`
+	Example string   `json:"example"`
 }
 
 func runFields(a *app, args []string, o fieldsOptions) error {
@@ -105,11 +103,7 @@ func fieldRows(c *field.Catalogue, pattern string) (header []string, cells [][]s
 		if !strings.Contains(strings.ToLower(j.Name+" "+groups+" "+j.Doc), pattern) {
 			continue
 		}
-		doc := j.Doc
-		if j.Reserved {
-			doc = "(reserved) " + doc
-		}
-		cells = append(cells, []string{j.Name, j.Type, j.Unit, groups, doc, j.Example})
+		cells = append(cells, []string{j.Name, j.Type, j.Unit, groups, j.Doc, j.Example})
 		found = append(found, j)
 	}
 	return []string{"name", "type", "unit", "group", "meaning", "example"}, cells, found
@@ -133,7 +127,7 @@ type functionJSON struct {
 }
 
 func newFieldJSON(c *field.Catalogue, f *field.Field) fieldJSON {
-	j := fieldJSON{Name: f.Name, Type: f.Kind.String(), Unit: f.Unit, Doc: f.Doc, Example: f.Example, Reserved: c.Reserved(f)}
+	j := fieldJSON{Name: f.Name, Type: f.Kind.String(), Unit: f.Unit, Doc: f.Doc, Example: f.Example}
 	for _, g := range c.GroupsOf(f) {
 		j.Groups = append(j.Groups, g.Name)
 	}

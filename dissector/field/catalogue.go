@@ -21,9 +21,6 @@ type Group struct {
 	// of the group. The catalogue declares it.
 	Flag   bool
 	Fields []*Field
-	// Reserved groups belong to protocols that are not dissected: their fields
-	// have names and types, so that queries compile, and no values.
-	Reserved bool
 }
 
 // Catalogue is all fields there are. It does not change once made and may be
@@ -210,17 +207,6 @@ func (c *Catalogue) Flag(group string) *Field { return c.flags[group] }
 // IsFlag tells whether f is the flag of the group of its name.
 func (c *Catalogue) IsFlag(f *Field) bool { return f != nil && c.flags[f.Name] == f }
 
-// Reserved tells whether only reserved groups have f, so that it never has a
-// value.
-func (c *Catalogue) Reserved(f *Field) bool {
-	for _, i := range c.of[f] {
-		if !c.groups[i].Reserved {
-			return false
-		}
-	}
-	return len(c.of[f]) > 0
-}
-
 // Hash identifies the schema: it changes when a field is added or taken away or
 // changes its meaning to a store (kind, unit, what it is derived from, whose it
 // is), and not with docs, examples, labels or order.
@@ -229,7 +215,7 @@ func (c *Catalogue) Hash() string { return c.hash }
 func (c *Catalogue) sum() string {
 	lines := make([]string, 0, len(c.fields)+len(c.groups))
 	for _, g := range c.groups {
-		lines = append(lines, fmt.Sprintf("group %q flag=%t reserved=%t", g.Name, g.Flag, g.Reserved))
+		lines = append(lines, fmt.Sprintf("group %q flag=%t", g.Name, g.Flag))
 	}
 	for _, f := range c.fields {
 		var groups []string

@@ -1,7 +1,6 @@
 package field_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,8 +14,7 @@ func group(name string, fields ...field.Any) field.Group {
 func text(name string) *field.Field { return field.NewText(name, "A text.", name+` == "a"`).Field }
 
 func TestOwnGroups(t *testing.T) {
-	groups := append([]field.Group{field.EntryGroup(), field.ConnGroup(), field.FlowGroup()}, field.ReservedGroups()...)
-	c, err := field.NewCatalogue(groups...)
+	c, err := field.NewCatalogue(field.EntryGroup(), field.ConnGroup(), field.FlowGroup())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,9 +24,9 @@ func TestOwnGroups(t *testing.T) {
 	if c.Lookup("src") != nil || c.Lookup("") != nil {
 		t.Error("found a name that is not declared")
 	}
-	for name, reserved := range map[string]bool{"tls": false, "tls_info": true, "conn": false, "conn_state": false, "id": false} {
-		if f := c.Lookup(name); f == nil || c.Reserved(f) != reserved {
-			t.Errorf("%s: %v, reserved is not %v", name, f, reserved)
+	for _, name := range []string{"tls", "conn", "conn_state", "id"} {
+		if c.Lookup(name) == nil {
+			t.Errorf("there is no %s", name)
 		}
 	}
 	if f := c.Lookup("conn"); !c.IsFlag(f) || c.Flag("conn") != f || f.Kind != field.Bool {
@@ -60,11 +58,6 @@ func TestSharedField(t *testing.T) {
 	}
 	if gs := c.GroupsOf(shared); len(gs) != 2 || gs[0].Name != "a" || gs[1].Name != "b" {
 		t.Errorf("groups of the shared field: %v", gs)
-	}
-	reserved := group("c", shared)
-	reserved.Reserved = true
-	if c, err = field.NewCatalogue(group("a", shared), reserved); err != nil || c.Reserved(shared) || !c.Reserved(c.Lookup("c")) {
-		t.Errorf("a field that a dissected protocol sets is reserved (%v)", err)
 	}
 }
 
@@ -122,14 +115,11 @@ func TestHash(t *testing.T) {
 	if got := hash(group("b", text("t")), group("a", num("bytes", "Another doc."))); got != base {
 		t.Error("order or doc changed the hash")
 	}
-	reserved := group("b", text("t"))
-	reserved.Reserved = true
 	for name, groups := range map[string][]field.Group{
 		"unit":      {group("a", num("packets", "A number.")), group("b", text("t"))},
 		"kind":      {group("a", text("n")), group("b", text("t"))},
 		"new field": {group("a", num("bytes", "A number."), text("u")), group("b", text("t"))},
 		"moved":     {group("a", num("bytes", "A number."), text("t")), group("b")},
-		"reserved":  {group("a", num("bytes", "A number.")), reserved},
 	} {
 		if hash(groups...) == base {
 			t.Errorf("%s did not change the hash", name)
@@ -162,21 +152,6 @@ func TestCapture(t *testing.T) {
 		m := field.Capture.Derive(source).(map[string]string)
 		if field.CaptureBackend.Derive(source) != want.backend || field.CaptureSourceCode.Derive(source) != want.code || m["source"] != source || m["backend"] != want.backend {
 			t.Errorf("%q: %v %v %v", source, field.CaptureBackend.Derive(source), field.CaptureSourceCode.Derive(source), m)
-		}
-	}
-}
-
-func TestReservedNames(t *testing.T) {
-	var names []string
-	for _, g := range field.ReservedGroups() {
-		if !g.Reserved {
-			t.Errorf("%s is not reserved", g.Name)
-		}
-		names = append(names, g.Name)
-	}
-	for _, n := range []string{"http", "grpc", "dns", "tlsx", "icmp", "redis", "kafka", "conn", "flow"} {
-		if slices.Contains(names, n) {
-			t.Errorf("%s is dissected and reserved", n)
 		}
 	}
 }

@@ -109,7 +109,7 @@ func Transports() []*dissector.Protocol {
 }
 
 // Catalogue returns all fields there are: those that every entry has, those of
-// connections and flows, those of each protocol, and the reserved ones.
+// connections and flows, and those of each protocol.
 func Catalogue() (*field.Catalogue, error) {
 	entry := field.EntryGroup()
 	entry.Fields = append(entry.Fields, field.Fields(
@@ -119,5 +119,5 @@ func Catalogue() (*field.Catalogue, error) {
 	for _, p := range slices.Concat(All(), Transports()) {
 		groups = append(groups, field.Group{Name: p.Name, Label: p.Label, Doc: p.Doc, Flag: true, Fields: p.Fields})
 	}
-	return field.NewCatalogue(append(groups, field.ReservedGroups()...)...)
+	return field.NewCatalogue(groups...)
 }

@@ -64,25 +64,13 @@ func reference(w io.Writer, c *field.Catalogue) {
 	for k, zero := range zeros {
 		fmt.Fprintf(w, "| %s | %s |\n", field.Kind(k), zero)
 	}
-	var reserved []field.Group
 	for _, g := range c.Groups() {
-		if g.Reserved {
-			reserved = append(reserved, g)
-			continue
-		}
-		group(w, c, g, "##")
-	}
-	if len(reserved) == 0 {
-		return
-	}
-	fmt.Fprint(w, "\n## Reserved\n\nThese protocols are not dissected. Queries may name their fields; no entry has them.\n")
-	for _, g := range reserved {
-		group(w, c, g, "###")
+		group(w, c, g)
 	}
 }
 
-func group(w io.Writer, c *field.Catalogue, g field.Group, level string) {
-	fmt.Fprintf(w, "\n%s %s\n\n%s\n\n", level, g.Label, escape(g.Doc))
+func group(w io.Writer, c *field.Catalogue, g field.Group) {
+	fmt.Fprintf(w, "\n## %s\n\n%s\n\n", g.Label, escape(g.Doc))
 	fmt.Fprint(w, "| Name | Type | Unit | Meaning | Example |\n|---|---|---|---|---|\n")
 	fields := g.Fields
 	if f := c.Flag(g.Name); f != nil {

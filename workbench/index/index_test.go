@@ -58,7 +58,7 @@ func testSchema(t testing.TB) *Schema {
 		Name: "message", Label: "Message", Doc: "Fields of every message.",
 		Fields: field.Fields(dissector.Operation, dissector.Summary, dissector.Status, dissector.StatusCode, dissector.Failed),
 	}, {Name: "db", Label: "Database", Doc: "A database.", Flag: true}, {
-		Name: "ldap", Label: "LDAP", Doc: "Not dissected.", Flag: true, Reserved: true,
+		Name: "ldap", Label: "LDAP", Doc: "Not dissected.", Flag: true,
 		Fields: field.Fields(field.NewText("ldap_type", "Not dissected.", `ldap_type == ""`)),
 	}}
 	for _, p := range protocols {

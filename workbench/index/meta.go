@@ -107,9 +107,6 @@ func (s *Schema) writeProtocols(rows *tables) error {
 	}
 	id := int64(0)
 	for _, g := range s.catalogue.Groups() {
-		if g.Reserved {
-			continue
-		}
 		for _, f := range g.Fields {
 			id++
 			where := "" // worked out when asked for

@@ -46,7 +46,7 @@ func (s *Schema) find(f *field.Field) place {
 	if f.Alias != field.None {
 		return place{way: wayColumn, at: spot{tableEntries, s.byName[string(f.Alias)]}, mask: s.only(f)}
 	}
-	if i, ok := s.byName[f.Name]; ok && s.commons[i].kind == f.Kind && !s.catalogue.Reserved(f) {
+	if i, ok := s.byName[f.Name]; ok && s.commons[i].kind == f.Kind {
 		return place{way: wayColumn, at: spot{tableEntries, i}}
 	}
 	return place{}

@@ -82,6 +82,7 @@ var handshake = shared(
 	"tlsx_sni", "tlsx_cipher_suites", "tlsx_alpn_offered", "tlsx_versions", "tlsx_extensions", "tlsx_ja3", "tlsx_ja4",
 	"tlsx_version", "tlsx_version_name", "tlsx_cipher_suite", "tlsx_cipher", "tlsx_group", "tlsx_ja3s",
 	"tlsx_resumed", "tlsx_hello_retry", "tlsx_alert", "tlsx_alert_level", "tlsx_summary", "tlsx_info",
+	"tls_summary", "tls_info", "tls_request_size", "tls_response_size", "tls_total_size",
 )
 
 // Two of them are looked at here.

@@ -37,6 +37,13 @@ var (
 	chainLength  = field.NewInt("tlsx_cert_chain", "", "How many certificates the server sent.", `tlsx && tlsx_cert_chain == 1`)
 	summaryAlias = field.NewAlias("tlsx_summary", field.Summary, "Server name, application protocol or cipher suite, the first that is known.", `tlsx && tlsx_summary == "shop.example"`)
 	infoAlias    = field.NewAlias("tlsx_info", field.Operation, `"ClientHello", or "ServerHello" when the client's hello was not seen.`, `tlsx && tlsx_info == "ClientHello"`)
+
+	// What older queries call them.
+	oldSummary  = field.NewAlias("tls_summary", field.Summary, "Older name of tlsx_summary.", `tlsx && tls_summary == "shop.example"`)
+	oldInfo     = field.NewAlias("tls_info", field.Operation, "Older name of tlsx_info.", `tlsx && tls_info == "ClientHello"`)
+	oldRequest  = field.NewAlias("tls_request_size", field.RequestSize, "Size of the client's part of a handshake.", `tlsx && tls_request_size > 512`)
+	oldResponse = field.NewAlias("tls_response_size", field.ResponseSize, "Size of the server's part of a handshake.", `tlsx && tls_response_size > 1024`)
+	oldTotal    = field.NewAlias("tls_total_size", field.TotalSize, "Size of both parts of a handshake.", `tlsx && tls_total_size > 2048`)
 )
 
 var fields = field.Fields(
@@ -44,5 +51,5 @@ var fields = field.Fields(
 	version, versionName, suite, suiteName, alpn, group, ja3s,
 	resumed, helloRetry, clientAuth, weak, alert, alertLevel,
 	certSubject, certNames, certIssuer, certSerial, certBefore, certAfter, certDigest, certError, chainLength,
-	summaryAlias, infoAlias,
+	summaryAlias, infoAlias, oldSummary, oldInfo, oldRequest, oldResponse, oldTotal,
 )
