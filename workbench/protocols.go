@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"shark/dissector"
+	"shark/dissector/field"
 	"shark/dissector/protocol"
 )
 
@@ -77,6 +78,27 @@ func (c *choice) describe(names []string) {
 	case len(left) > 0:
 		c.note = "not looked for: " + strings.Join(left, ", ")
 	}
+}
+
+// lacks returns the protocols that some fields are of, and that are not looked for. A field that
+// one of those looked for has, too, lacks nothing.
+func (c *choice) lacks(catalogue *field.Catalogue, fields []*field.Field) (names []string) {
+	for _, f := range fields {
+		var of []string
+		for _, g := range catalogue.GroupsOf(f) {
+			if !g.Flag || slices.ContainsFunc(c.list, func(p *dissector.Protocol) bool { return p.Name == g.Name || slices.Contains(p.Implies, g.Name) }) {
+				of = nil
+				break
+			}
+			of = append(of, g.Name)
+		}
+		for _, name := range of {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // ProtocolNames are the names of all protocols that can be looked for.

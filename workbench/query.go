@@ -96,9 +96,31 @@ func (w *Workbench) compile(expr string) (*kfl.Plan, error) {
 	return plan, nil
 }
 
+// compile makes a plan of an expression, which hints at protocols that nobody looked for: without
+// that an empty answer would be taken for one.
+func (e *Evidence) compile(expr string) (*kfl.Plan, error) {
+	plan, err := e.w.compile(expr)
+	if err == nil {
+		plan.Hints = append(plan.Hints, e.unsought(plan)...)
+	}
+	return plan, err
+}
+
+// unsought are the protocols that a plan asks for and the evidence was not dissected for. What an
+// index database was made for is not known but of the usual protocols: it says so itself.
+func (e *Evidence) unsought(plan *kfl.Plan) (hints []string) {
+	if e.given != "" {
+		return nil
+	}
+	for _, name := range e.w.choice.lacks(e.w.catalogue, plan.AllFields()) {
+		hints = append(hints, fmt.Sprintf("%s is not looked for, so there is no entry of it: --protocols +%s adds it", name, name))
+	}
+	return hints
+}
+
 // plan compiles first, since that is quick, and dissects then, if need be, all there is.
 func (e *Evidence) plan(ctx context.Context, expr string) (*opened, *kfl.Plan, error) {
-	plan, err := e.w.compile(expr)
+	plan, err := e.compile(expr)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -188,7 +210,7 @@ func (e *Evidence) Stats(ctx context.Context, q Stats) ([]index.Group, []*field.
 		groups = groups[:limit]
 	}
 	c := e.asked(parts, opts)
-	c.recorded(u.hints(), false)
+	c.recorded(slices.Concat(plan.Hints, u.hints()), false)
 	return groups, by, c, nil
 }
 

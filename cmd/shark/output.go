@@ -177,8 +177,8 @@ func (l *list) add(value []byte) error {
 // flush has whoever reads see what is there; close tells of errors.
 func (l *list) flush() { _ = l.out.Flush() }
 
-// close ends the list. more says that it was cut by a limit.
-func (l *list) close(more bool, c workbench.Coverage) error {
+// close ends the list. more says that it was cut by a limit; hints are what probably was not meant.
+func (l *list) close(more bool, c workbench.Coverage, hints []string) error {
 	if !l.lines {
 		b, err := encodeJSON(c, "")
 		if err != nil {
@@ -190,7 +190,14 @@ func (l *list) close(more bool, c workbench.Coverage) error {
 		if l.out.WriteByte(']'); more {
 			l.out.WriteString(`, "more": true`)
 		}
-		fmt.Fprintf(l.out, `, "coverage": %s}`+"\n", bytes.TrimSpace(b))
+		fmt.Fprintf(l.out, `, "coverage": %s`, bytes.TrimSpace(b))
+		if len(hints) > 0 {
+			if b, err = encodeJSON(hints, ""); err != nil {
+				return err
+			}
+			fmt.Fprintf(l.out, `, "hints": %s`, bytes.TrimSpace(b))
+		}
+		l.out.WriteString("}\n")
 	}
 	return l.out.Flush()
 }

@@ -276,7 +276,7 @@ func (a *app) entryJSON(w *workbench.Workbench, answer *workbench.Answer, fields
 			return err
 		}
 		return out.add(buf)
-	}, func() error { return out.close(*more, answer.Coverage) }
+	}, func() error { return out.close(*more, answer.Coverage, answer.Hints) }
 }
 
 // column is one column of a table of entries.

@@ -112,7 +112,7 @@ func (a *app) statsJSON(groups []index.Group, fields []*field.Field, c workbench
 			return err
 		}
 	}
-	return out.close(more, c)
+	return out.close(more, c, nil)
 }
 
 func (a *app) statsTable(groups []index.Group, fields []*field.Field, form string) error {

@@ -101,7 +101,7 @@ func (a *app) ledgerLines(l *workbench.Ledger) error {
 			return err
 		}
 	}
-	return out.close(false, l.Coverage)
+	return out.close(false, l.Coverage, nil)
 }
 
 func (a *app) ledgerTable(l *workbench.Ledger, form string) error {
