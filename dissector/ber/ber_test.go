@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"shark/dissector/ber"
+	"shark/dissector/dissectortest"
 )
 
 func TestHeader(t *testing.T) {
@@ -95,6 +96,7 @@ func TestCut(t *testing.T) {
 func FuzzReader(f *testing.F) {
 	f.Add([]byte("\x30\x05\x02\x01\x05\x04\x00"), 9)
 	f.Fuzz(func(t *testing.T, b []byte, more int) {
+		defer dissectortest.Bounded(t)()
 		r := ber.Reader{B: b, Left: int64(len(b)) + int64(more&0xff)}
 		seen := new(strings.Builder)
 		for {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"shark/dissector/dissectortest"
 )
 
 // plain is a language with the words that all have.
@@ -87,6 +89,7 @@ func FuzzShown(f *testing.F) {
 	f.Add([]byte("update users set password = ?"), []byte(" -- x"))
 	f.Add([]byte("copy t from 's3://key:"), []byte("hidden@bucket"))
 	f.Fuzz(func(t *testing.T, statement, more []byte) {
+		defer dissectortest.Bounded(t)()
 		whole, mask := plain.Shown(statement, false)
 		if whole < 0 || whole > len(statement) || mask == "" && whole < len(statement) {
 			t.Fatalf("Shown(%q) = %d, %q", statement, whole, mask)

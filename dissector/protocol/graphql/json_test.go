@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+
+	"shark/dissector/dissectortest"
 )
 
 // What encoding/json reads, the scanner reads alike: the members of objects and the
@@ -15,6 +17,7 @@ func FuzzJSON(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
+		defer dissectortest.Bounded(t)()
 		got := map[string]string{}
 		s := scanner{text: text}
 		ok := s.members(func(name, value []byte) { got[string(name)] = string(bytes.TrimSpace(value)) })

@@ -498,6 +498,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(packed(byte(id), msg(1, 0, 0, doc("find", "c", "filter", doc("a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), "$db", "d")))), byte(id))
 	}
 	f.Fuzz(func(t *testing.T, b []byte, cut byte) {
+		defer dissectortest.Bounded(t)()
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			dissectortest.Feed(t, Protocol.New(dissector.TCP), from, b, 1+int(cut), func() *dissector.Message {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"shark/dissector/dissectortest"
 )
 
 // decode returns the fields of a block as "name: value" lines, "?" for unknown.
@@ -238,6 +240,7 @@ func FuzzHPACK(f *testing.F) {
 	f.Add(unhex(f, "8286 8441 8cf1 e3c2 e5f2 3a6b a0ab 90f4 ff"), unhex(f, "8286 84be 5886 a8eb 1064 9cbf"))
 	f.Add([]byte{0x3f, 0xe1, 0x1f, 0x40, 0, 0}, []byte{0x20, 0x7e, 0x81, 0xff})
 	f.Fuzz(func(t *testing.T, first, second []byte) {
+		defer dissectortest.Bounded(t)()
 		var begun, late Decoder
 		begun.Begin()
 		var all, some []string

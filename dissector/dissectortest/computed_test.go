@@ -1,0 +1,23 @@
+//go:build unix
+
+package dissectortest
+
+import (
+	"testing"
+	"time"
+)
+
+// What bounds fuzzing counts work: sleep is none.
+func TestComputedIsWork(t *testing.T) {
+	before := computed()
+	time.Sleep(50 * time.Millisecond)
+	if d := computed() - before; d > 40*time.Millisecond {
+		t.Errorf("%v were computed asleep", d)
+	}
+	before = computed()
+	for end := time.Now().Add(10 * time.Second); computed()-before < 20*time.Millisecond; {
+		if time.Now().After(end) {
+			t.Fatalf("%v were computed in ten seconds of work", computed()-before)
+		}
+	}
+}
