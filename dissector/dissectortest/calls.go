@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +21,9 @@ type call struct {
 	times string
 	marks dissector.Marks
 	conn  uint64
-	span  [4]uint64 // first and last packet of the request and of the response
+	flow  packet.Flow
+	parts bool      // there are more messages in it than these
+	span  [4]uint64 // first and last packet of the request and of the response; 0 for what is not there
 	index uint32
 	proto string
 }
@@ -82,11 +85,20 @@ func newCall(e *dissector.Entry) call {
 		b.WriteString(" tls")
 	}
 	b.WriteString(marks(e.Marks))
-	e.Each(func(f *field.Field, v field.Value) { fmt.Fprintf(&b, "\n\t%s = %s", f.Name, value(f, v)) })
-	c := call{text: b.String(), marks: e.Marks, conn: e.Conn, index: e.Index, proto: e.Protocol.Name}
+	e.Each(func(f *field.Field, v field.Value) {
+		b.WriteString("\n\t")
+		b.WriteString(f.Name)
+		b.WriteString(" = ")
+		b.WriteString(value(f, v))
+	})
+	c := call{text: b.String(), marks: e.Marks, conn: e.Conn, flow: e.Flow, index: e.Index, parts: e.Interim > 0, proto: e.Protocol.Name}
 	c.times = fmt.Sprintf("packets %d-%d, %d µs", e.First, e.Last, (e.End-e.Time)/1000)
+	for i, m := range []*dissector.Message{e.Request, e.Response} {
+		if m != nil {
+			c.span[2*i], c.span[2*i+1] = m.First, m.Last
+		}
+	}
 	if e.Request != nil && e.Response != nil {
-		c.span = [4]uint64{e.Request.First, e.Request.Last, e.Response.First, e.Response.Last}
 		c.pair = fmt.Sprintf("%s:%d %d>%d %s %s", e.Flow.Src, e.Flow.SrcPort, e.Request.First, e.Response.First,
 			dissector.Operation.Get(&e.Request.Values), dissector.Summary.Get(&e.Request.Values))
 	}
@@ -106,15 +118,15 @@ func marks(m dissector.Marks) string {
 func value(f *field.Field, v field.Value) string {
 	switch f.Kind {
 	case field.Bool:
-		return fmt.Sprint(v.Int != 0)
+		return strconv.FormatBool(v.Int != 0)
 	case field.Int, field.Time:
-		return fmt.Sprint(v.Int)
+		return strconv.FormatInt(v.Int, 10)
 	case field.Float:
 		return fmt.Sprint(v.Float)
 	case field.Bytes:
 		return hex.EncodeToString(v.Bytes)
 	}
-	return fmt.Sprintf("%q", v.Bytes)
+	return strconv.Quote(string(v.Bytes))
 }
 
 // texts joins the calls, with their times if asked for.

@@ -2,10 +2,9 @@ package dissectortest
 
 import (
 	"flag"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -22,6 +21,7 @@ const rounds = 200
 // module. carriers are the protocols it rides on or changes from, if any.
 func Run(t *testing.T, p *dissector.Protocol, carriers ...*dissector.Protocol) {
 	t.Helper()
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // trials leave much, and memory there is
 	root := moduleRoot(t)
 	protocols := append([]*dissector.Protocol{p}, carriers...)
 	files := captures(t, filepath.Join(root, "testdata", p.Name))
@@ -29,15 +29,18 @@ func Run(t *testing.T, p *dissector.Protocol, carriers ...*dissector.Protocol) {
 		t.Fatalf("no captures in testdata/%s", p.Name)
 	}
 	var all collector
+	var losses found
 	for _, file := range files {
 		recs := readCapture(t, file)
 		opts := dissector.Options{Protocols: protocols, Secrets: secretsOf(t, file)}
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			golden(t, file, recs, opts, &all)
 			variants(t, recs, opts)
-			loss(t, recs, opts)
+			losses.add(loss(t, recs, opts))
+			datagrams(t, p, recs, opts)
 		})
 	}
+	t.Run("resync", func(t *testing.T) { resync(t, p, losses) })
 	t.Run("fields", func(t *testing.T) { fields(t, p, &all) })
 	t.Run("strangers", func(t *testing.T) { strangers(t, protocols, root) })
 }
@@ -114,129 +117,6 @@ func diff(t *testing.T, what, want, got string) {
 		}
 		if a != b {
 			t.Fatalf("%s: line %d differs\nwant %.400s\ngot  %.400s\n(%d and %d lines)", what, i+1, a, b, len(w), len(g))
-		}
-	}
-}
-
-// variants cuts, repeats and reorders the segments: the calls stay the same. Those of
-// SCTP come in the order in which their messages are complete.
-func variants(t *testing.T, recs []packet.Record, opts dissector.Options) {
-	segs := segments(recs)
-	calls, _ := dissect(t, records(segs), opts)
-	anyOrder := slices.ContainsFunc(segs, func(s segment) bool { return hasData(&s) })
-	texts := func(calls []call, times bool) string {
-		if anyOrder {
-			slices.SortStableFunc(calls, func(a, b call) int { return strings.Compare(a.text, b.text) })
-		}
-		return texts(calls, times)
-	}
-	want := texts(calls, false)
-	if bytesOf(segs) < 64<<10/Part {
-		calls, _ = dissect(t, records(cut(segs, func() int { return 1 })), opts)
-		diff(t, "byte by byte", want, texts(calls, false))
-	}
-	for round := range roundsFor(segs) {
-		rng := rand.New(rand.NewPCG(uint64(round), 1))
-		v := cut(segs, func() int { return 1 + rng.IntN(1+rng.IntN(3000)) })
-		if round%2 == 1 {
-			v = shuffle(repeat(v, rng), rng)
-		}
-		calls, _ = dissect(t, records(v), opts)
-		diff(t, "variant", want, texts(calls, false))
-	}
-}
-
-// roundsFor keeps the time that a capture takes in bounds.
-func roundsFor(segs []segment) int {
-	return max(4, min(rounds, 50_000_000/(bytesOf(segs)+200*len(segs)+1))/Part)
-}
-
-func bytesOf(segs []segment) (n int) {
-	for i := range segs {
-		n += len(segs[i].payload)
-	}
-	return n
-}
-
-// repeat sends some TCP segments, and SCTP packets with data, twice.
-func repeat(segs []segment, rng *rand.Rand) []segment {
-	var out []segment
-	for _, s := range segs {
-		out = append(out, s)
-		if (s.Proto == packet.TCP && s.Flags&packet.SYN == 0 || hasData(&s)) && rng.IntN(10) == 0 {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// hasData tells whether a packet is one of SCTP whose first chunk carries data.
-func hasData(s *segment) bool {
-	return s.Proto == packet.SCTP && len(s.payload) > 12 && (s.payload[12] == 0 || s.payload[12] == 64)
-}
-
-// shuffle moves some TCP segments of established connections a few places, and SCTP
-// packets with data that the same side sent.
-func shuffle(segs []segment, rng *rand.Rand) []segment {
-	out := append([]segment(nil), segs...)
-	movable := func(s *segment) bool {
-		return s.Proto == packet.TCP && s.Flags&(packet.SYN|packet.RST) == 0 && len(s.payload) > 0
-	}
-	for i := range out {
-		j := i + 1 + rng.IntN(4)
-		if rng.IntN(5) > 0 || j >= len(out) {
-			continue
-		}
-		ok := true
-		for k := i; k <= j; k++ {
-			ok = ok && (movable(&out[k]) || hasData(&out[k]) && out[k].Flow() == out[i].Flow())
-		}
-		if ok {
-			out[i], out[j] = out[j], out[i]
-		}
-	}
-	return out
-}
-
-// within tells whether both halves of a pair lie within those of one that the
-// whole capture has: a message that lost its beginning begins later.
-func within(calls []call, c call) bool {
-	for _, w := range calls {
-		if w.conn == c.conn && w.pair != "" && w.span[0] <= c.span[0] && c.span[1] <= w.span[1] && w.span[2] <= c.span[2] && c.span[3] <= w.span[3] {
-			return true
-		}
-	}
-	return false
-}
-
-// loss takes single segments away: the calls that are not marked are those of the
-// whole capture, and no pair is new.
-func loss(t *testing.T, recs []packet.Record, opts dissector.Options) {
-	segs := segments(recs)
-	calls, _ := dissect(t, records(segs), opts)
-	whole, pairs := make(map[string]int), make(map[string]bool)
-	for _, c := range calls {
-		whole[c.text]++
-		pairs[c.pair] = true
-	}
-	var data []int
-	for i := range segs {
-		if segs[i].Proto == packet.TCP && len(segs[i].payload) > 0 || hasData(&segs[i]) {
-			data = append(data, i)
-		}
-	}
-	rng := rand.New(rand.NewPCG(7, 7))
-	rng.Shuffle(len(data), func(i, j int) { data[i], data[j] = data[j], data[i] })
-	for _, i := range data[:min(len(data), roundsFor(segs))] {
-		left := append(append([]segment(nil), segs[:i]...), segs[i+1:]...)
-		lossy, _ := dissect(t, records(left), opts)
-		for _, c := range lossy {
-			if c.pair != "" && !pairs[c.pair] && !within(calls, c) {
-				t.Fatalf("without packet %d: a pair that is not there with it: %s\n%s", segs[i].Number, c.pair, c.text)
-			}
-			if c.marks == 0 && c.pair != "" && whole[c.text] == 0 {
-				t.Fatalf("without packet %d: a call that is not there with it and has no mark:\n%s", segs[i].Number, c.text)
-			}
 		}
 	}
 }

@@ -155,17 +155,18 @@ func records(segs []segment) []packet.Record {
 	return out
 }
 
-// cut splits TCP payloads at places that at returns: lengths of the next piece.
-func cut(segs []segment, at func() int) []segment {
+// cut splits TCP payloads. at returns how long the piece is to be that begins off bytes
+// into one of n, and is asked from its front on.
+func cut(segs []segment, at func(off, n int) int) []segment {
 	var out []segment
 	for _, s := range segs {
 		if s.Proto != packet.TCP {
 			out = append(out, s)
 			continue
 		}
-		flags := s.Flags
+		flags, all := s.Flags, len(s.payload)
 		for len(s.payload) > 0 {
-			n := min(max(at(), 1), len(s.payload))
+			n := min(max(at(all-len(s.payload), all), 1), len(s.payload))
 			if n == len(s.payload) {
 				break
 			}
