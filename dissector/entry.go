@@ -55,7 +55,8 @@ const (
 	// MarkResumed says that it is the first message after a loss, or its beginning was
 	// not captured.
 	MarkResumed
-	// MarkUnpaired says that its other half may exist but could not be told, after a loss.
+	// MarkUnpaired says that its other half may exist but could not be told, after a loss
+	// or for a limit of its protocol's.
 	MarkUnpaired
 	// MarkEvicted says that it was cut short by a memory limit.
 	MarkEvicted

@@ -118,6 +118,8 @@ func (t *talk) scan(d int, data []byte) (off int, found bool) {
 // may tells whether a side may say what a probe took for the beginning of a message.
 func (t *talk) may(d int, g Guess) bool {
 	switch g {
+	case Either:
+		return true
 	case Request:
 		return t.role[d] == Client || t.proto.Peers
 	case Response:

@@ -290,7 +290,7 @@ func (p *partition) detect(c *conn, head []byte, named []*Protocol) (proto *Prot
 			case Response:
 				proto, sender = x, Server
 				return true
-			case More, MaybeRequest, MaybeResponse:
+			case More, MaybeRequest, MaybeResponse, Either:
 				more = true
 			}
 		}
@@ -318,7 +318,7 @@ func (t *talk) emit(ex *exchange, oneWay, evicted bool) {
 		e.Flow = e.Flow.Reverse()
 	}
 	asks := e.Flow
-	if first.proto != nil && first.proto.Peers { // who asked for the connection, not who asks in it
+	if first.turned || first.proto != nil && first.proto.Peers { // who asked for the connection, not who asks in it
 		asks = c.direction(c.clientDir())
 	}
 	e.Group = c.groupOf(asks)
@@ -370,6 +370,9 @@ func (e *Entry) add(m *Message) {
 	}
 	if m.Resumed {
 		e.Marks |= MarkResumed
+	}
+	if m.Unpaired {
+		e.Marks |= MarkUnpaired
 	}
 	for _, r := range m.carried {
 		if r != e.Protocol && !slices.Contains(e.Carriers, r) {

@@ -19,7 +19,7 @@ type Protocol struct {
 	Ports     []uint16       // breaks ties between probes; never proof
 	Fields    []*field.Field // every field it may set; several protocols may share one
 	Implies   []string       // flags of other protocols its entries carry too: gRPC is HTTP
-	Peers     bool           // either side asks and answers: what a message is, its Role says, Asks or Answers
+	Peers     bool           // either side asks and answers, over all: what a message is, its Role says, Asks or Answers
 	Sync      string         // the bytes, each by itself, that often begin a message: tried after a loss
 
 	// Probe looks at the first bytes of a side, or at a datagram, and names the
@@ -127,7 +127,8 @@ type Guess uint8
 // The answers: not this protocol, too few bytes to tell, this protocol and sent by
 // the client or by the server, or the same of bytes that are good in another
 // protocol too: that is believed where the port is one of this protocol, or where
-// the connection is known to speak it.
+// the connection is known to speak it. Either is this protocol, but sent by whom is not
+// told: as good as More until that is known.
 const (
 	No Guess = iota
 	More
@@ -135,6 +136,7 @@ const (
 	Response
 	MaybeRequest
 	MaybeResponse
+	Either
 )
 
 // sure is g where it is to be believed.
@@ -160,7 +162,8 @@ const (
 	// Interim is a response that does not end its exchange, such as 100 Continue.
 	Interim
 	// Asks makes a message a request and Answers one a response, whichever side sent
-	// it: of protocols whose sides are peers. Their keys must tell who asked.
+	// it: of protocols whose sides are peers, or whose server has something to ask too.
+	// Their keys must tell who asked.
 	Asks
 	Answers
 )
@@ -185,7 +188,12 @@ type Message struct {
 	Open   bool // the message goes on with the next piece: with the next call, or, if keyed, with the next piece of that key
 	Skip   bool // the span holds no message and no piece of one, such as a keep-alive
 	Cancel bool // this piece ends the exchange of its key, whatever is still missing
-	Need   int  // with ErrShort: length of buf from which on another try is worth it
+	// Again says that the bytes of this message, all of them at hand, say more: Parse is
+	// called for them once more. An acknowledgement of several is the answer to each.
+	Again bool
+	// Unpaired says that its other half may exist but will not be told, for a limit.
+	Unpaired bool
+	Need     int // with ErrShort: length of buf from which on another try is worth it
 	// Next names the protocol that both sides speak after this message, or is
 	// Opaque or Unknown. In a request it is a wish: the client's bytes behind it
 	// wait for the answer, which grants it by its own Next. In a one-way message it
@@ -211,6 +219,7 @@ type Message struct {
 
 	talk     *talk
 	proto    *Protocol
+	turned   bool // between peers: From is not the role of who sent it
 	ex       *exchange
 	offset   int64 // of its first byte in its side's stream
 	head     int64 // bytes before the body, if it has one
@@ -247,8 +256,10 @@ func (m *Message) CountBody(f field.IntField) { m.counted = f }
 func (m *Message) settle() {
 	switch m.Role {
 	case Asks:
+		m.turned = m.turned || m.From != Client
 		m.From, m.Role = Client, BySide
 	case Answers:
+		m.turned = m.turned || m.From != Server
 		m.From, m.Role = Server, BySide
 	case Interim:
 		if m.proto != nil && m.proto.Peers {

@@ -140,7 +140,7 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 		m = t.newMessage(d, begin)
 		m.offset = s.base + int64(used)
 	} else {
-		m.Role, m.Open, m.Skip, m.Cancel, m.Need, m.bodyFrom, m.bodyLen = BySide, false, false, false, 0, 0, 0
+		m.Role, m.Open, m.Skip, m.Cancel, m.Again, m.Need, m.bodyFrom, m.bodyLen = BySide, false, false, false, false, 0, 0, 0
 	}
 	m.Gap = s.gap
 	span, err := t.parse(t.role[d], buf, m)
@@ -164,11 +164,15 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 	}
 	s.need, s.gap, t.fresh = 0, 0, false
 	m.settle()
+	again := m.Again && span <= int64(len(buf))
 	t.begin(d, m, span, begin)
 	at := s.latest(used, used+int(min(span, int64(len(buf)))))
 	if span <= int64(len(buf)) { // the usual case: the piece is whole
 		s.piece.pass(buf[:span], at)
 		t.endPiece(d)
+		if again {
+			return 0, false
+		}
 		return int(span), false
 	}
 	s.piece.pass(buf, at)

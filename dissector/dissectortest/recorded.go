@@ -127,7 +127,7 @@ func Feed(t testing.TB, parse dissector.Parse, from dissector.Side, b []byte, pi
 			if !open {
 				m = blank()
 			}
-			m.Role, m.Open, m.Skip, m.Cancel, m.Need = dissector.BySide, false, false, false, 0
+			m.Role, m.Open, m.Skip, m.Cancel, m.Again, m.Need = dissector.BySide, false, false, false, false, 0
 			span, err := parse(from, b[off:have], m)
 			if err == dissector.ErrShort {
 				break
@@ -138,8 +138,9 @@ func Feed(t testing.TB, parse dissector.Parse, from dissector.Side, b []byte, pi
 			if span <= 0 {
 				t.Fatalf("span %d", span)
 			}
-			off += int(min(span, int64(len(b))))
-			open = m.Open
+			if open = m.Open; !m.Again {
+				off += int(min(span, int64(len(b))))
+			}
 		}
 	}
 }

@@ -51,7 +51,7 @@ var (
 	LostBytes = NewInt("lost_bytes", "bytes", "Bytes inside the entry that were never captured.", `lost_bytes > 0`)
 	Truncated = NewBool("truncated", "The entry ended before it was complete.", `truncated`)
 	Resumed   = NewBool("resumed", "It is the first message after a loss, or its beginning was not captured.", `resumed`)
-	Unpaired  = NewBool("unpaired", "Its other half may exist but could not be told, after a loss.", `unpaired`)
+	Unpaired  = NewBool("unpaired", "Its other half may exist but could not be told, after a loss or for a limit.", `unpaired`)
 	Evicted   = NewBool("evicted", "It was cut short by a memory limit.", `evicted`)
 )
 

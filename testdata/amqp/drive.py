@@ -117,23 +117,18 @@ def content():
     tell("basic.get", "basic.get-ok", n, len(body), "work")
     ch.basic_nack(method.delivery_tag, requeue=True)
     tell("basic.nack", "-", n, about="tag 1")
-    sizes = []
     seen = 0
     for method, _, body in ch.consume("work", inactivity_timeout=5):
         if seen == 0:
             tell("basic.consume", "basic.consume-ok", n, about="work")
         seen += 1
-        tell("basic.deliver", "-", n, len(body), "work")
-        sizes.append(method.delivery_tag)
+        tell("basic.deliver", "basic.reject" if seen == 2 else "basic.ack", n, len(body), "work")
         if seen == 1:
             ch.basic_ack(method.delivery_tag)
-            tell("basic.ack", "-", n, about=f"tag {method.delivery_tag}")
         if seen == 2:
             ch.basic_reject(method.delivery_tag, requeue=False)
-            tell("basic.reject", "-", n, about=f"tag {method.delivery_tag}")
         if seen == 4:
             ch.basic_ack(method.delivery_tag, multiple=True)
-            tell("basic.ack", "-", n, about=f"up to tag {method.delivery_tag}")
             break
     ch.cancel()
     tell("basic.cancel", "basic.cancel-ok", n, about="?")
@@ -259,21 +254,76 @@ def crowd():
         thread.join()
 
 
+def settled():
+    """Deliveries that are acknowledged in and out of order, several at once, refused, taken back or not to be acknowledged."""
+    conn = connect()
+    asked, silent = open_channel(conn), open_channel(conn)
+    one, two = asked.channel_number, silent.channel_number
+    declare(asked, "asked")
+    declare(asked, "silent")
+    for i in range(30):
+        publish(asked, "", "asked", b"a" * i)
+    for i in range(5):
+        publish(asked, "", "silent", b"s" * i)
+    asked.basic_qos(prefetch_count=0)
+    tell("basic.qos", "basic.qos-ok", one)
+    got = {one: [], two: []}
+    asked.basic_consume("asked", lambda ch, method, _, body: got[one].append((method.delivery_tag, len(body), method.redelivered)), consumer_tag="worker")
+    tell("basic.consume", "basic.consume-ok", one, about="asked")
+    silent.basic_consume("silent", lambda ch, method, _, body: got[two].append((method.delivery_tag, len(body), method.redelivered)), auto_ack=True)
+    tell("basic.consume", "basic.consume-ok", two, about="silent")
+    while len(got[one]) < 30 or len(got[two]) < 5:
+        conn.process_data_events(0.1)
+    said = dict.fromkeys(range(1, 31), "-")
+
+    def say(act, tag, **options):
+        getattr(asked, act.replace(".", "_"))(tag, **options)
+        for other in range(1, tag + 1) if options.get("multiple") else (tag,):
+            if said[other] == "-":
+                said[other] = act
+
+    say("basic.ack", 3)
+    say("basic.ack", 2)
+    say("basic.reject", 5, requeue=False)
+    say("basic.ack", 25, multiple=True)
+    say("basic.nack", 27, multiple=True, requeue=False)
+    say("basic.nack", 28, requeue=True)
+    while len(got[one]) < 31:
+        conn.process_data_events(0.1)
+    said[31] = "-"
+    say("basic.ack", 31)
+    for tag, size, _ in got[one]:
+        tell("basic.deliver", said[tag], one, size, "asked")
+    for _, size, _ in got[two]:
+        tell("basic.deliver", "-", two, size, "silent")
+    for n in (one, two):  # whose closing ends its consumer
+        tell("basic.cancel", "basic.cancel-ok", n, about="?")
+    hang_up(conn, [one, two])
+
+
 def flood():
-    """More publishes than are confirmed, all sent at once."""
+    """Many publishes sent at once, some confirmed by one ack."""
     conn = connect()
     ch = open_channel(conn)
     n = ch.channel_number
     declare(ch, "flood")
-    ready = []
-    ch._impl.confirm_delivery(lambda frame: None, callback=ready.append)
+    ready, confirmed = [], {}
+
+    def confirm(frame):
+        said = frame.method
+        for tag in range(1, said.delivery_tag + 1) if said.multiple else (said.delivery_tag,):
+            confirmed.setdefault(tag, said.NAME.lower())
+
+    ch._impl.confirm_delivery(confirm, callback=ready.append)
     while not ready:
         conn.process_data_events(0.1)
     tell("confirm.select", "confirm.select-ok", n)
     for i in range(100):
         ch._impl.basic_publish("", "flood", b"w" * i)
-        tell("basic.publish", "?", n, i, "flood")
-    conn.process_data_events(1)
+    while len(confirmed) < 100:
+        conn.process_data_events(0.1)
+    for i in range(100):
+        tell("basic.publish", confirmed[i + 1], n, i, "flood")
     hang_up(conn, [n])
 
 
@@ -317,4 +367,4 @@ def interleaved():
     raw.shutdown(socket.SHUT_RDWR)
 
 
-{f.__name__: f for f in (calls, content, confirm, errors, crowd, flood, interleaved)}[sys.argv[1]]()
+{f.__name__: f for f in (calls, content, confirm, errors, crowd, flood, interleaved, settled)}[sys.argv[1]]()

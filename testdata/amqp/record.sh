@@ -2,6 +2,8 @@
 # Records the captures of AMQP into the folder named by the first argument: a RabbitMQ server of its
 # own, driven by drive.py, which writes what each call did into the .truth files.
 #
+# SCENARIOS may name some of them.
+#
 # Needs: rabbitmq-server, erlang's epmd, tcpdump, unshare, runuser, and a Python with pika (PYTHON names it).
 # Run it as root: it makes a network namespace, in which it uses the ordinary ports.
 set -eu
@@ -43,7 +45,7 @@ for _ in $(seq 120); do
 done
 sleep 3
 
-for scenario in calls content confirm errors crowd flood interleaved; do
+for scenario in ${SCENARIOS:-calls content confirm errors crowd flood interleaved settled}; do
 	rm -f "$work/tcpdump"
 	tcpdump -i lo -U -s 0 -B 8192 -w "$work/$scenario.pcap" tcp port 5672 2>"$work/tcpdump" &
 	dump=$!

@@ -15,7 +15,7 @@ type args struct {
 	tag                               uint64
 	code                              int
 	failing                           id
-	multiple, nowait                  bool
+	multiple, nowait, noAck, requeue  bool
 }
 
 // reader reads what a frame holds. A read past its end sets bad.
@@ -105,6 +105,10 @@ func (a *args) flag(what byte, on bool) {
 		a.nowait = on
 	case isMultiple:
 		a.multiple = on
+	case isNoAck:
+		a.noAck = on
+	case isRequeue:
+		a.requeue = on
 	}
 }
 

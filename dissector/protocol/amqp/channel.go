@@ -1,10 +1,6 @@
 package amqp
 
-import (
-	"slices"
-
-	"shark/dissector"
-)
+import "shark/dissector"
 
 // channel is what is known of one channel.
 type channel struct {
@@ -24,27 +20,23 @@ type channel struct {
 	opened     bool // seen, and all that the client said since
 	confirming bool // in confirm mode, and its publishes are counted
 	tag        uint64
-	waiting    []publish // for their confirmations, oldest first
+	published  unsettled // publishes that wait for their confirmations
+	deliveries deliveries
 
 	content [2]content
 }
 
-// publish is an unconfirmed one.
-type publish struct {
-	tag    uint64
-	unsure bool // its confirmation may be lost
-}
-
 // content is a message whose header frame or body is yet to come.
 type content struct {
-	method *method
-	kept   []byte // the payload of its method frame, while the header frame is yet to come
-	left   int64  // bytes of its body that are yet to come
-	role   dissector.Role
-	keyed  bool
-	key    uint64
-	tag    uint64
-	dead   bool // its entry is made: the rest of it is passed over
+	method   *method
+	kept     []byte // the payload of its method frame, while the header frame is yet to come
+	left     int64  // bytes of its body that are yet to come
+	role     dissector.Role
+	keyed    bool
+	key      uint64
+	unpaired bool // its outcome will not be told
+	tag      uint64
+	dead     bool // its entry is made: the rest of it is passed over
 }
 
 func (c *content) reset() { *c = content{kept: c.kept[:0]} }
@@ -57,7 +49,7 @@ func (p *parser) channel(n uint16) *channel {
 			return nil
 		}
 		ch = &channel{number: n, epoch: p.next(), losses: p.losses}
-		ch.opening = ch.epoch
+		ch.opening, ch.deliveries.epoch = ch.epoch, ch.epoch
 		p.channels[n] = ch
 	}
 	for side := range ch.losses {
@@ -78,8 +70,9 @@ func (p *parser) next() uint64 {
 // protocols, who waits for whose answer is known again when the sides take turns.
 func (p *parser) lose(ch *channel, side dissector.Side) {
 	ch.content[side].reset()
+	p.loseDeliveries(ch, side)
 	if side == dissector.Client {
-		ch.waiting = slices.DeleteFunc(ch.waiting, func(w publish) bool { return w.unsure })
+		p.dropUnsure(&ch.published)
 		ch.opened, ch.confirming = false, false
 		ch.void, ch.turn, ch.ahead, ch.at = true, false, false, 0
 		return
@@ -88,11 +81,9 @@ func (p *parser) lose(ch *channel, side dissector.Side) {
 		ch.distrust(p)
 	}
 	if !ch.opened { // the channel may have been opened again unseen
-		ch.waiting = nil
+		p.drop(&ch.published)
 	}
-	for i := range ch.waiting {
-		ch.waiting[i].unsure = true
-	}
+	ch.published.unsure = len(ch.published.tags)
 }
 
 // distrust gives up those that are pending.
@@ -100,18 +91,38 @@ func (ch *channel) distrust(p *parser) {
 	ch.void, ch.turn, ch.stale, ch.epoch = true, false, false, p.next()
 }
 
-// Keys hold the epoch, the channel and the method that is answered, or the number
-// of the publish that is confirmed.
-const confirmKey = 1 << 63
+// Keys hold the epoch, the channel and the method that is answered, or the delivery
+// tag of what is confirmed or settled.
+const (
+	confirmKey = 1 << 63
+	deliverKey = 1 << 62
+)
 
 func (ch *channel) key(epoch uint64, n uint32) uint64 {
-	return epoch&0x7fff<<48 | uint64(ch.number)<<32 | uint64(n)
+	return epoch&0x3fff<<48 | uint64(ch.number)<<32 | uint64(n)
 }
 
 // open makes the channel one that has just been opened.
 func (p *parser) open(ch *channel) {
+	p.forget(ch)
+	p.forgetConsumers(ch)
 	*ch = channel{number: ch.number, opening: p.next(), losses: p.losses, opened: true, content: ch.content}
-	ch.epoch = ch.opening
+	ch.epoch, ch.deliveries.epoch = ch.opening, ch.opening
+}
+
+// forget drops what waits for an outcome that will not come.
+func (p *parser) forget(ch *channel) {
+	if ch != nil {
+		p.drop(&ch.published)
+		p.forgetDeliveries(ch)
+	}
+}
+
+// remove forgets a channel that is closed.
+func (p *parser) remove(ch *channel) {
+	p.forget(ch)
+	p.forgetConsumers(ch)
+	delete(p.channels, ch.number)
 }
 
 // ask gives a request its key.
@@ -162,42 +173,4 @@ func (ch *channel) failed(n id) (id, bool) {
 		return ch.last, true
 	}
 	return 0, false
-}
-
-// count counts a publish, and returns its delivery tag, 0 if it has none, and
-// whether its confirmation will be told.
-func (ch *channel) count() (tag uint64, told bool) {
-	if ch == nil || !ch.confirming {
-		return 0, false
-	}
-	ch.tag++
-	if len(ch.waiting) == maxConfirms {
-		ch.waiting = slices.DeleteFunc(ch.waiting, func(w publish) bool { return w.unsure })
-	}
-	if len(ch.waiting) == maxConfirms {
-		return ch.tag, false
-	}
-	ch.waiting = append(ch.waiting, publish{tag: ch.tag})
-	return ch.tag, true
-}
-
-// confirm appends to list the tags of the publishes that an ack or nack of the
-// server answers for certain: what it names, and with multiple all before it that
-// no lost one may have answered.
-func (ch *channel) confirm(tag uint64, multiple bool, list []uint64) []uint64 {
-	if ch == nil {
-		return list
-	}
-	if ch.confirming && tag > ch.tag { // not as many were counted: others were published unseen
-		ch.confirming, ch.waiting = false, nil
-		return list
-	}
-	ch.waiting = slices.DeleteFunc(ch.waiting, func(w publish) bool {
-		before := multiple && (tag == 0 || w.tag < tag)
-		if w.tag == tag || before && !w.unsure {
-			list = append(list, w.tag)
-		}
-		return w.tag == tag || before
-	})
-	return list
 }

@@ -68,11 +68,15 @@ func (p *parser) begin(from dissector.Side, ch *channel, md *method, at int64) *
 	c.method, c.role = md, dissector.OneWay
 	switch {
 	case md.id == basicPublish:
-		tag, told := ch.count()
+		tag, told := p.count(ch)
 		if c.tag = tag; told {
 			c.role, c.keyed, c.key = dissector.BySide, true, confirmKey|ch.key(ch.opening, uint32(tag))
 		}
+		c.unpaired = tag > 0 && !told
+	case md.id == basicDeliver:
+		p.deliver(ch, c)
 	case md.answers == basicGet && ch != nil:
+		p.numbered(ch, p.args.tag)
 		keyed := dissector.Message{Start: at}
 		p.answer(ch, basicGet, &keyed)
 		c.role, c.keyed, c.key = dissector.BySide, true, ch.key(ch.epoch, uint32(basicGet))
@@ -136,7 +140,7 @@ func (p *parser) body(from dissector.Side, number uint16, c *content, buf []byte
 }
 
 func (p *parser) role(c *content, m *dissector.Message) {
-	if m.Role = c.role; c.keyed {
+	if m.Role, m.Unpaired = c.role, c.unpaired; c.keyed {
 		m.SetKey(c.key)
 	}
 }
@@ -229,6 +233,9 @@ func (p *parser) set(number uint16, md *method, m *dissector.Message) {
 	}
 	if a.tag > 0 {
 		DeliveryTag.Set(v, int64(a.tag))
+	}
+	if a.requeue {
+		Requeue.Set(v, true)
 	}
 	if a.code > 0 {
 		ReplyCode.Set(v, int64(a.code))

@@ -25,7 +25,6 @@ const (
 const (
 	frameHead = 7
 	frameEnd  = 0xce
-	ackSize   = 21 // bytes of a frame with basic.ack or basic.nack
 )
 
 const header = "AMQP\x00\x00\x09\x01" // specification, 4.2.2

@@ -40,10 +40,17 @@ const (
 	channelOpen       id = 20<<16 | 10
 	channelClose      id = 20<<16 | 40
 	channelCloseOk    id = 20<<16 | 41
+	basicConsume      id = 60<<16 | 20
+	basicConsumeOk    id = 60<<16 | 21
+	basicCancelOk     id = 60<<16 | 31
 	basicPublish      id = 60<<16 | 40
+	basicDeliver      id = 60<<16 | 60
 	basicGet          id = 60<<16 | 70
 	basicAck          id = 60<<16 | 80
 	basicReject       id = 60<<16 | 90
+	basicRecoverAsync id = 60<<16 | 100
+	basicRecover      id = 60<<16 | 110
+	basicRecoverOk    id = 60<<16 | 111
 	basicNack         id = 60<<16 | 120
 	confirmSelect     id = 85<<16 | 10
 )
@@ -87,6 +94,8 @@ const (
 	isProperties
 	isKind
 	isDestination
+	isNoAck
+	isRequeue
 )
 
 var kinds = map[string]byte{"octet": octet, "short": short, "long": long, "longlong": longlong, "str": shortstr, "longstr": longstr, "table": table, "bit": bit}
@@ -94,7 +103,7 @@ var kinds = map[string]byte{"octet": octet, "short": short, "long": long, "longl
 var whats = map[string]byte{
 	"": ignored, "queue": isQueue, "exchange": isExchange, "key": isKey, "consumer": isConsumer, "tag": isTag, "multiple": isMultiple, "nowait": isNowait,
 	"code": isCode, "text": isText, "class": isFailing, "method": isMethod, "vhost": isVhost, "mechanism": isMechanism, "properties": isProperties, "kind": isKind,
-	"destination": isDestination,
+	"destination": isDestination, "noack": isNoAck, "requeue": isRequeue,
 }
 
 // What several methods have in common.
@@ -156,22 +165,22 @@ var methods = index([]method{
 
 	ask(60, 10, "basic.qos", "long short bit"),
 	answer(60, 11, "basic.qos-ok", ""),
-	ask(60, 20, "basic.consume", "short str:queue str:consumer bit bit bit bit:nowait table"),
+	ask(60, 20, "basic.consume", "short str:queue str:consumer bit bit:noack bit bit:nowait table"),
 	answer(60, 21, "basic.consume-ok", "str:consumer"),
 	either(60<<16|30, "basic.cancel", "str:consumer bit:nowait"),
 	either(60<<16|31, "basic.cancel-ok", "str:consumer"),
 	{id: basicPublish, name: "basic.publish", from: client, content: true, args: layout("short str:exchange str:key bit bit")},
 	{id: 60<<16 | 50, name: "basic.return", from: server, content: true, args: layout(returned)},
-	{id: 60<<16 | 60, name: "basic.deliver", from: server, content: true, args: layout("str:consumer longlong:tag bit str:exchange str:key")},
+	{id: basicDeliver, name: "basic.deliver", from: server, content: true, args: layout("str:consumer longlong:tag bit str:exchange str:key")},
 	ask(60, 70, "basic.get", "short str:queue bit"),
 	{id: 60<<16 | 71, name: "basic.get-ok", from: server, answers: basicGet, content: true, args: layout("longlong:tag bit str:exchange str:key long")},
 	{id: 60<<16 | 72, name: "basic.get-empty", from: server, answers: basicGet, args: layout("str")},
 	{id: basicAck, name: "basic.ack", from: client | server, args: layout("longlong:tag bit:multiple")},
-	tell(60, 90, "basic.reject", client, "longlong:tag bit"),
+	tell(60, 90, "basic.reject", client, "longlong:tag bit:requeue"),
 	tell(60, 100, "basic.recover-async", client, "bit"),
 	ask(60, 110, "basic.recover", "bit"),
 	answer(60, 111, "basic.recover-ok", ""),
-	{id: basicNack, name: "basic.nack", from: client | server, args: layout("longlong:tag bit:multiple bit")},
+	{id: basicNack, name: "basic.nack", from: client | server, args: layout("longlong:tag bit:multiple bit:requeue")},
 
 	ask(85, 10, "confirm.select", "bit:nowait"),
 	answer(85, 11, "confirm.select-ok", ""),

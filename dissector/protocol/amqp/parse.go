@@ -9,13 +9,15 @@ import (
 
 // parser reads one connection.
 type parser struct {
-	channels map[uint16]*channel
-	epochs   uint64
-	losses   [2]uint32 // how often something of a side was missing
-	side     [2]side
-	args     args
-	text     []byte
-	answers  answers
+	channels  map[uint16]*channel
+	epochs    uint64
+	losses    [2]uint32 // how often something of a side was missing
+	side      [2]side
+	waiting   int // messages of all channels whose outcome is yet to come
+	consumers int // of all channels
+	args      args
+	text      []byte
+	answers   [2]answers // that a side gives
 }
 
 // side is where a side stands between two pieces.
@@ -25,13 +27,15 @@ type side struct {
 	spare   content  // of a channel that is not told apart
 }
 
-// answers are the publishes that an ack or nack answers and that are yet to be told.
+// answers are the messages that an ack, nack or reject answers and that are yet to be told.
 type answers struct {
-	tags     []uint64
-	left     int64 // bytes of the frame
-	method   *method
-	ch       *channel
-	multiple bool
+	tags    []uint64
+	told    int   // of the tags
+	span    int64 // bytes of the frame
+	method  *method
+	ch      *channel
+	of      id // the method that is answered
+	requeue bool
 }
 
 func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
@@ -39,9 +43,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if m.Gap > 0 {
 		p.losses[from]++
 		s.held = nil
-		if from == dissector.Server {
-			p.answers.tags, p.answers.left = p.answers.tags[:0], 0
-		}
+		p.answers[from].told = len(p.answers[from].tags)
 	}
 	if p.channels == nil {
 		p.channels = make(map[uint16]*channel)
@@ -51,8 +53,8 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 		return 0, dissector.ErrShort
 	case s.held != nil:
 		return p.resume(from, buf, m)
-	case from == dissector.Server && p.answers.left > 0:
-		return p.nextAnswer(m), nil
+	case p.answers[from].told < len(p.answers[from].tags):
+		return p.nextAnswer(from, m), nil
 	case from == dissector.Client && buf[0] == header[0]:
 		return p.header(buf, m)
 	}
@@ -103,19 +105,15 @@ func (p *parser) method(from dissector.Side, f frame, buf []byte, m *dissector.M
 		return p.carrier(from, f, md, buf, m)
 	}
 	ch := p.channel(f.channel)
+	if p.settles(from, ch, md, int64(span)) {
+		return p.nextAnswer(from, m), nil
+	}
 	p.set(f.channel, md, m)
 	if from == dissector.Client {
 		p.request(ch, md, m)
-		return int64(span), nil
+	} else {
+		p.response(ch, md, m)
 	}
-	if md.id == basicAck || md.id == basicNack {
-		if p.answers.tags = ch.confirm(p.args.tag, p.args.multiple, p.answers.tags[:0]); len(p.answers.tags) > 0 {
-			p.answers.left, p.answers.method, p.answers.ch, p.answers.multiple = int64(span), md, ch, p.args.multiple
-			m.Values.Reset()
-			return p.nextAnswer(m), nil
-		}
-	}
-	p.response(ch, md, m)
 	return int64(span), nil
 }
 
@@ -133,7 +131,9 @@ func (p *parser) request(ch *channel, md *method, m *dissector.Message) {
 	case md.id == confirmSelect && ch != nil && ch.opened && !ch.confirming:
 		ch.confirming = true
 	case md.id == channelCloseOk && ch != nil:
-		delete(p.channels, ch.number)
+		p.remove(ch)
+	default:
+		p.consume(ch, md, m)
 	}
 	if p.args.code >= 300 {
 		dissector.Failed.Set(&m.Values, true)
@@ -153,12 +153,11 @@ func (p *parser) response(ch *channel, md *method, m *dissector.Message) {
 	case channelClose, connectionClose:
 		answered, ok = ch.failed(p.args.failing)
 		status = p.fail(m)
-		if ch != nil {
-			ch.waiting = nil
-		}
+		p.forget(ch)
 	}
 	if !ok {
 		m.Role = dissector.OneWay
+		p.consume(ch, md, m)
 		return
 	}
 	dissector.Operation.SetString(v, nameOf(answered))
@@ -166,8 +165,9 @@ func (p *parser) response(ch *channel, md *method, m *dissector.Message) {
 		dissector.Status.SetString(v, status)
 	}
 	p.answer(ch, answered, m)
+	p.consume(ch, md, m)
 	if md.id == channelCloseOk && ch != nil {
-		delete(p.channels, ch.number)
+		p.remove(ch)
 	}
 }
 
@@ -184,33 +184,4 @@ func (p *parser) fail(m *dissector.Message) string {
 		dissector.Failed.Set(v, true)
 	}
 	return name
-}
-
-// nextAnswer tells one of the publishes that an ack or nack answers. With multiple
-// each takes an octet of the frame, as there are at most maxConfirms, and what is
-// left of the frame is passed over: an answer is as large whoever else it answers.
-func (p *parser) nextAnswer(m *dissector.Message) int64 {
-	a, v := &p.answers, &m.Values
-	if len(a.tags) == 0 {
-		m.Skip = true
-		span := a.left
-		a.left = 0
-		return span
-	}
-	tag := a.tags[0]
-	a.tags = a.tags[:copy(a.tags, a.tags[1:])]
-	m.SetKey(confirmKey | a.ch.key(a.ch.opening, uint32(tag)))
-	Channel.Set(v, int64(a.ch.number))
-	DeliveryTag.Set(v, int64(tag))
-	dissector.Operation.SetString(v, methods[basicPublish].name)
-	dissector.Status.SetString(v, a.method.name)
-	if a.method.id == basicNack {
-		dissector.Failed.Set(v, true)
-	}
-	span := int64(1)
-	if !a.multiple {
-		span = a.left
-	}
-	a.left -= span
-	return span
 }

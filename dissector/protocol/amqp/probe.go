@@ -7,8 +7,8 @@ import (
 )
 
 // probe knows a method frame that is good to its last octet and that only one side
-// sends. Frames that both send, such as basic.ack and heartbeats, prove the place
-// but not the sender: more is asked for. So is with the protocol header: it is
+// sends. Methods that both send, such as basic.ack, prove the place but not the
+// sender. With heartbeats more is asked for. So is with the protocol header: it is
 // also a server's way to refuse another version (specification, 4.2.2), and who
 // sent it is known when the server answers connection.start.
 func probe(head []byte) dissector.Guess {
@@ -17,20 +17,21 @@ func probe(head []byte) dissector.Guess {
 	}
 	var m dissector.Message
 	var a args
+	so := dissector.More
 	for off := 0; off < len(head); {
 		if head[off] != methodFrame && head[off] != heartbeatFrame {
 			return dissector.No
 		}
 		f, err := readFrame(head, off, &m)
 		if err == dissector.ErrShort {
-			return dissector.More
+			return so
 		}
 		if err != nil || f.size > maxProbe || f.kind == heartbeatFrame && f.channel != 0 || !known(f, head[off+frameHead:]) {
 			return dissector.No
 		}
 		b, next, err := f.payload(head, off, &m)
 		if err == dissector.ErrShort {
-			return dissector.More
+			return so
 		}
 		if err != nil {
 			return dissector.No
@@ -48,8 +49,9 @@ func probe(head []byte) dissector.Guess {
 		case md.from == server:
 			return dissector.Response
 		}
+		so = dissector.Either
 	}
-	return dissector.More
+	return so
 }
 
 // follows tells whether a frame may begin with c.
