@@ -168,9 +168,8 @@ class Client(MessagingHandler):
         self.settled(event, "modified" if event.delivery.remote_state == Delivery.MODIFIED else "released")
 
     def on_message(self, event):
-        self.tell("transfer", "-", "replies-1", len(event.message.body))
+        self.tell("transfer", "accepted", "replies-1", len(event.message.body))
         self.accept(event.delivery)
-        self.tell("disposition", "-")
         self.container.schedule(2.5, self)
 
     def on_timer_task(self, event):

@@ -5,13 +5,13 @@
 // What the client begins the server answers: the protocol header, sasl-init with
 // sasl-outcome, open, begin, attach, detach, end and close with their like. A transfer
 // is answered by the disposition that says its outcome; one that is settled as it is
-// sent is one-way. A disposition of several answers all of them at once, and each
-// answer counts one byte of it. A server that will not attach a link may end the
-// session, or close the connection, instead: that is the answer then.
+// sent is one-way. A disposition of several answers each of them. A server that will
+// not attach a link may end the session, or close the connection, instead: that is the
+// answer then.
 //
-// What the server begins is one-way, and so is what the client replies to it: the
-// transfers of the server meet the client's dispositions in channel and delivery id.
-// Flows are one-way. Empty frames, which keep a connection alive, are skipped. What a
+// Transfers of the server are calls, too, that the client's dispositions answer. What
+// else the server begins is one-way, and so is what the client replies to it. Flows are
+// one-way. Empty frames, which keep a connection alive, are skipped. What a
 // client proves itself with is never kept.
 //
 // The frames of a transfer are one message. Its sections are read up to its body,
@@ -39,7 +39,8 @@ const (
 	maxName       = 512       // bytes of a link's name or address that are kept
 	maxKept       = 4 << 10   // bytes of a section that is parted over frames; a longer one is passed over
 	maxKeptAll    = 256 << 10 // bytes of these that a connection keeps
-	maxWaiting    = 19        // unsettled transfers of a session that are paired, the bytes of the shortest disposition: further ones are one-way
+	maxUnsettled  = 1024      // unsettled transfers of a session and side that are paired: further ones are one-way, marked as unpaired
+	maxWaiting    = 2048      // the same of a connection
 	maxRecent     = 32        // transfers of a session and side whose address is known to a disposition
 	maxProperties = 64        // application properties of a message that are shown
 	maxValue      = 256       // bytes of a property's value that are shown

@@ -136,20 +136,85 @@ func TestOutcomes(t *testing.T) {
 
 func TestRange(t *testing.T) {
 	s, want := linked(), linking
-	for id := range maxWaiting + 2 {
+	for id := range maxUnsettled + 2 {
 		s.Client(sending(id, false, false, body("x")))
-		if id < maxWaiting {
+		if id < maxUnsettled {
 			want = append(want, "transfer shop > accepted")
 		} else {
-			want = append(want, "transfer shop one-way")
+			want = append(want, "transfer shop one-way unpaired")
 		}
 	}
 	shortest := framed(amqpFrame, 0, "\x00\x53\x15\xc0\x06\x04\x41\x43\x52\x14\x41")
-	if len(shortest) != maxWaiting {
-		t.Errorf("a disposition of several has at least %d bytes", len(shortest))
-	}
-	check(t, s.Server(settle(0, maxWaiting+1, of(accepted))), want...)
+	check(t, s.Server(settle(0, maxUnsettled+1, of(accepted))), want...)
 	check(t, linked().Client(sending(0, false, false, "")+sending(1, false, false, "")).Server(shortest), with("transfer shop > settled", "transfer shop > settled")...)
+}
+
+// Transfers of the server are its calls.
+func TestDeliveries(t *testing.T) {
+	deliver := func(id any, settled, more bool, payload string) string {
+		return framed(amqpFrame, 0, string(of(transfer, 1, id, []byte("t"), nil, settled, more))+payload)
+	}
+	three := deliver(7, false, false, body("x")) + deliver(8, false, false, "") + deliver(9, false, false, "")
+	for name, c := range map[string]struct {
+		server, client string
+		want           []string
+	}{
+		"each": {three, settle(9, nil, of(accepted)) + settle(7, nil, of(rejected)) + settle(8, nil, of(modified, true)), with(
+			"transfer shop > accepted", "transfer shop > rejected", "transfer shop > modified")},
+		"several": {three, settle(7, 8, of(released)), with("transfer shop > released", "transfer shop > released", "transfer shop > -")},
+		"more than there are": {three, settle(0, 100, of(accepted)), with(
+			"transfer shop > accepted", "transfer shop > accepted", "transfer shop > accepted")},
+		"settled": {deliver(7, true, false, ""), settle(7, nil, of(accepted)), with("transfer shop one-way", "disposition accepted 7 shop one-way")},
+		"frames":  {deliver(7, false, true, body("xx")[:4]) + deliver(nil, false, false, "x"), settle(7, nil, of(accepted)), with("transfer shop > accepted")},
+		"the server's own word": {deliver(7, false, false, "") + say(disposition, false, 7, nil, true), settle(7, nil, of(accepted)), with(
+			"disposition settled 7 shop one-way", "transfer shop > accepted")},
+		"ids that go back": {deliver(7, false, false, "") + deliver(5, false, false, ""), settle(5, 7, of(accepted)), with(
+			"transfer shop > accepted", "transfer shop one-way unpaired")},
+		"ids that wrap": {deliver(1<<32-1, false, false, "") + deliver(0, false, false, ""), settle(1<<32-1, 0, of(accepted)), with(
+			"transfer shop > accepted", "transfer shop > accepted")},
+		"ended instead": {three, say(end), with("transfer shop > -", "transfer shop > -", "transfer shop > -", "end > -")},
+	} {
+		t.Run(name, func(t *testing.T) { check(t, linked().Server(c.server).Client(c.client), c.want...) })
+	}
+	t.Run("both sides", func(t *testing.T) { // whose ids are their own
+		check(t, linked().Server(deliver(1, false, false, "")).Client(sending(1, false, false, "")+settle(1, nil, of(rejected))).Server(settle(1, nil, of(accepted))),
+			with("transfer shop > rejected", "transfer shop > accepted")...)
+	})
+}
+
+// TestBounds: sessions share what a connection may keep, and give it back.
+func TestBounds(t *testing.T) {
+	p := new(parser)
+	say := func(from dissector.Side, said string) {
+		t.Helper()
+		for off := 0; off < len(said); {
+			m := new(dissector.Message)
+			span, err := p.parse(from, []byte(said[off:]), m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !m.Again {
+				off += int(span)
+			}
+		}
+	}
+	for n := range 4 {
+		say(dissector.Client, sayOn(n, begin, nil, 0, 1, 1)+sayOn(n, attach, "out", 0, false, nil, nil, of(source), of(target, "shop")))
+		for id := range 1000 {
+			say(dissector.Client, framed(amqpFrame, n, string(of(transfer, 0, id, []byte("t"), nil, false, false))))
+		}
+	}
+	if p.waiting != maxWaiting {
+		t.Errorf("%d unsettled", p.waiting)
+	}
+	for n := range 3 {
+		say(dissector.Client, sayOn(n, end))
+	}
+	say(dissector.Client, sayOn(3, detach, 0, true))
+	say(dissector.Server, sayOn(3, begin, raw("\x60\x00\x03"), 0, 1, 1)+sayOn(3, attach, "out", 0, true)+sayOn(3, detach, 0, true))
+	if p.waiting != 0 {
+		t.Errorf("%d unsettled, though all is ended", p.waiting)
+	}
 }
 
 func TestFramesOfATransfer(t *testing.T) {
@@ -384,12 +449,12 @@ func TestSectionsAreFew(t *testing.T) {
 // Transfers that were never answered make no harm when their link is gone.
 func TestDetachedWithUnsettled(t *testing.T) {
 	s, want := linked(), linking
-	for id := range maxWaiting {
+	for id := range maxUnsettled {
 		s.Client(sending(id, false, false, ""))
 		want = append(want, "transfer shop > -")
 	}
 	s.Client(say(detach, 0, true)).Server(say(detach, 0, true)).Client(askAttach).Server(giveAttach)
-	s.Client(sending(50, false, false, "")).Server(settle(50, nil, of(accepted)))
+	s.Client(sending(maxUnsettled, false, false, "")).Server(settle(maxUnsettled, nil, of(accepted)))
 	check(t, s, append(want, "detach shop > detached", "attach sender shop > attached", "transfer shop > accepted")...)
 }
 

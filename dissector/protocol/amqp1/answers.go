@@ -2,7 +2,6 @@ package amqp1
 
 import (
 	"bytes"
-	"slices"
 	"strconv"
 
 	"shark/dissector"
@@ -10,19 +9,20 @@ import (
 
 // answers are the transfers that a disposition answers and that are yet to be told.
 type answers struct {
-	ids      []uint32
-	left     int64 // bytes of the frame
-	multiple bool
-	session  uint32
-	channel  uint16
-	settled  bool
-	kind     uint64
-	failed   bool
+	ids     []uint32
+	told    int   // of the ids
+	span    int64 // bytes of the frame
+	first   uint32
+	last    uint32 // of those that the disposition is about
+	session uint32
+	channel uint16
+	kind    uint64
+	failed  bool
 	// The error, kept as the frame's front is gone when the later ones are told.
 	condition, description []byte
 }
 
-func (a *answers) clear() { a.ids, a.left = a.ids[:0], 0 }
+func (a *answers) clear() { a.ids, a.told = a.ids[:0], 0 }
 
 // span is the deliveries of a disposition (part 2, 2.7.6). Their ids are serial
 // numbers, which wrap.
@@ -34,10 +34,10 @@ func (p *performative) span() (first, last uint32) {
 	return first, p.number(2)
 }
 
-// answer takes note of the client's transfers that a disposition of the server says
-// the outcome of, and tells whether there are any.
-func (p *parser) answer(f frame, m *dissector.Message) bool {
-	s := p.session(dissector.Server, f.channel)
+// answer takes note of the other side's transfers that a disposition says the outcome of,
+// and tells whether there are any.
+func (p *parser) answer(from dissector.Side, f frame) bool {
+	s := p.session(from, f.channel)
 	if s == nil || !p.perf.fields[0].isTrue() {
 		return false
 	}
@@ -45,47 +45,40 @@ func (p *parser) answer(f frame, m *dissector.Message) bool {
 	if !o.final() && !settled {
 		return false
 	}
-	a := &p.answers
+	a := &p.answers[from]
 	a.clear()
 	first, last := p.perf.span()
 	if int32(last-first) < 0 {
 		return false // the last is before the first
 	}
-	s.waiting = slices.DeleteFunc(s.waiting, func(w unsettled) bool {
-		if w.id-first > last-first {
-			return false
-		}
-		a.ids = append(a.ids, w.id)
-		return true
-	})
-	if len(a.ids) == 0 || f.end < len(a.ids) {
-		a.clear()
+	if a.ids = p.take(s, from.Other(), first, last, a.ids); len(a.ids) == 0 {
 		return false
 	}
-	a.left, a.multiple, a.session, a.channel = int64(f.end), first != last, s.number, f.channel
-	a.settled, a.kind, a.failed = settled, o.kind, o.failed
+	a.first, a.last = first, last
+	a.span, a.session, a.channel, a.kind, a.failed = int64(f.end), s.number, f.channel, o.kind, o.failed
 	a.condition = append(a.condition[:0], cut(o.failure.condition, maxName)...)
 	a.description = append(a.description[:0], cut(o.failure.description, maxName)...)
 	return true
 }
 
-// nextAnswer tells one of the transfers that a disposition answers. If it is about
-// several each takes an octet of the frame, as there are at most maxWaiting, and what
-// is left of the frame is passed over: an answer is as large whoever else it answers.
-func (p *parser) nextAnswer(m *dissector.Message) int64 {
-	a, v := &p.answers, &m.Values
-	if len(a.ids) == 0 {
-		m.Skip = true
-		span := a.left
-		a.left = 0
-		return span
+// nextAnswer tells one of the transfers that a disposition answers.
+func (p *parser) nextAnswer(from dissector.Side, m *dissector.Message) int64 {
+	a, v := &p.answers[from], &m.Values
+	id := a.ids[a.told]
+	a.told++
+	m.Again = a.told < len(a.ids)
+	if from == dissector.Server {
+		m.SetKey(key(keyTransfer, a.session, id))
+	} else {
+		m.Role = dissector.Answers
+		m.SetKey(key(keyDelivery, a.session, id))
 	}
-	id := a.ids[0]
-	a.ids = a.ids[:copy(a.ids, a.ids[1:])]
-	m.SetKey(key(keyTransfer, a.session, id))
 	dissector.Operation.SetString(v, names[transfer])
 	Channel.Set(v, int64(a.channel))
 	DeliveryID.Set(v, int64(id))
+	if a.last != a.first {
+		DeliveryLast.Set(v, int64(a.last))
+	}
 	status := "settled"
 	if a.kind != 0 {
 		status = outcomeName(a.kind)
@@ -102,12 +95,7 @@ func (p *parser) nextAnswer(m *dissector.Message) int64 {
 	}
 	setText(v, Condition, a.condition)
 	setText(v, Description, a.description)
-	span := int64(1)
-	if !a.multiple {
-		span = a.left
-	}
-	a.left -= span
-	return span
+	return a.span
 }
 
 func outcomeName(kind uint64) string {
@@ -117,7 +105,7 @@ func outcomeName(kind uint64) string {
 	return "unknown"
 }
 
-// dispose is for a disposition that answers no transfer of the client.
+// dispose is for a disposition that answers no transfer.
 func (p *parser) dispose(from dissector.Side, channel uint16, m *dissector.Message) {
 	v := &m.Values
 	m.Role = dissector.OneWay

@@ -89,7 +89,7 @@ func FuzzParse(f *testing.F) {
 			for off, have := 0, 0; have < len(b); {
 				have = min(len(b), max(off, have)+1+int(cut))
 				for off < have {
-					m.Role, m.Open, m.Skip, m.Cancel, m.Need = dissector.BySide, false, false, false, 0
+					m.Role, m.Open, m.Skip, m.Cancel, m.Again, m.Need = dissector.BySide, false, false, false, false, 0
 					span, err := parse(from, b[off:have], m)
 					if err == dissector.ErrShort {
 						break
@@ -98,6 +98,8 @@ func FuzzParse(f *testing.F) {
 						m.Gap, span = 1, 1
 					} else if m.Gap = 0; span <= 0 {
 						t.Fatalf("span %d", span)
+					} else if m.Again {
+						span = 0
 					}
 					off += int(min(span, int64(len(b))))
 					if !m.Open {

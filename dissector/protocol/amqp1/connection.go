@@ -215,7 +215,8 @@ func (p *parser) ends(from dissector.Side, channel uint16, m *dissector.Message)
 	default:
 		p.refuse(s, failed, m)
 	}
-	s.ended[from], s.waiting = true, nil
+	s.ended[from] = true
+	p.forsake(s)
 	if replies {
 		p.drop(s)
 	}

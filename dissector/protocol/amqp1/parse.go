@@ -13,8 +13,8 @@ type parser struct {
 	side    [2]side
 	perf    performative
 	text    []byte
-	section []byte // one that is joined
-	answers answers
+	section []byte     // one that is joined
+	answers [2]answers // that a side gives
 }
 
 // side is where a side stands between two pieces.
@@ -84,9 +84,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if m.Gap > 0 {
 		p.forget()
 		*s = side{}
-		if from == dissector.Server {
-			p.answers.clear()
-		}
+		p.answers[from].clear()
 	}
 	if from == dissector.Client && !p.heard && len(buf) > 0 {
 		p.heard, p.whole = true, !p.lossy && buf[0] == headerStart[0]
@@ -96,8 +94,8 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 		return 0, dissector.ErrShort
 	case s.held != nil:
 		return p.resume(from, buf, m)
-	case from == dissector.Server && p.answers.left > 0:
-		return p.nextAnswer(m), nil
+	case p.answers[from].told < len(p.answers[from].ids):
+		return p.nextAnswer(from, m), nil
 	case buf[0] == headerStart[0]:
 		return p.protocolHeader(from, buf, m)
 	}
@@ -116,8 +114,8 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if p.perf.kind == transfer {
 		return p.transfer(from, f, buf, off, m)
 	}
-	if p.perf.kind == disposition && from == dissector.Server && p.answer(f, m) {
-		return p.nextAnswer(m), nil
+	if p.perf.kind == disposition && p.answer(from, f) {
+		return p.nextAnswer(from, m), nil
 	}
 	dissector.Operation.SetString(&m.Values, names[p.perf.kind])
 	if f.kind == amqpFrame {

@@ -2,6 +2,7 @@ package amqp1
 
 import (
 	"slices"
+	"sort"
 
 	"shark/dissector"
 )
@@ -15,7 +16,7 @@ type session struct {
 	ended   [2]bool
 	links   map[linkName]*link
 	handles [2]map[uint32]*link
-	waiting []unsettled // the client's transfers, oldest first
+	waiting [2][]unsettled // transfers of each side, oldest first
 	recent  [2][]sent
 }
 
@@ -56,10 +57,11 @@ type delivery struct {
 	inBody  bool
 	alien   bool // the message is of another format than the one that is known
 	key     uint64
-	about   string // what the summary will be
-	told    bool   // the summary
-	kept    []byte // of a section whose end is in another frame
-	section uint64 // kind of the last one that was read, 0 before the first
+	role    dissector.Role // where it is keyed
+	about   string         // what the summary will be
+	told    bool           // the summary
+	kept    []byte         // of a section whose end is in another frame
+	section uint64         // kind of the last one that was read, 0 before the first
 }
 
 // What pairs, in the upper bits of its key.
@@ -73,6 +75,7 @@ const (
 	keyDetach
 	keyEnd
 	keyClose
+	keyDelivery // a transfer of the server
 )
 
 // key makes the key of a pair: what it is, which session, link or part of the
@@ -94,6 +97,7 @@ type state struct {
 	sessions [2]map[uint16]*session // by the channel of a side
 	links    int
 	kept     int // bytes of sections
+	waiting  int // transfers of all sessions
 	awaited  []await
 	untold   bool // more are awaited
 }
@@ -156,6 +160,7 @@ func (st *state) drop(s *session) {
 	for _, l := range s.links {
 		st.empty(&l.delivery)
 	}
+	st.forsake(s)
 	st.links -= len(s.links)
 	s.links, s.handles = nil, [2]map[uint32]*link{}
 	st.awaited = slices.DeleteFunc(st.awaited, func(a await) bool { return a.session == s })
@@ -209,9 +214,52 @@ func (st *state) unlink(s *session, l *link) {
 		delete(s.links, l.name)
 		st.links--
 	}
-	s.waiting = slices.DeleteFunc(s.waiting, func(w unsettled) bool { return w.link == l })
+	for side := range s.waiting {
+		st.settle(s, dissector.Side(side), func(w unsettled) bool { return w.link == l })
+	}
 	st.empty(&l.delivery)
 	st.answered(key(keyAttach, l.number, 0))
+}
+
+// wait takes a transfer whose outcome is to come, and tells whether there is room for it.
+// Delivery ids of a session ascend (part 2, 2.6.12); they are serial numbers, which wrap.
+func (st *state) wait(s *session, from dissector.Side, id uint32, l *link) bool {
+	w := s.waiting[from]
+	if n := len(w); n == maxUnsettled || st.waiting == maxWaiting || n > 0 && int32(id-w[n-1].id) <= 0 {
+		return false
+	}
+	st.waiting++
+	s.waiting[from] = append(w, unsettled{id, l})
+	return true
+}
+
+// settle takes transfers of a side off that there will be no outcome of.
+func (st *state) settle(s *session, from dissector.Side, f func(unsettled) bool) {
+	n := len(s.waiting[from])
+	s.waiting[from] = slices.DeleteFunc(s.waiting[from], f)
+	st.waiting -= n - len(s.waiting[from])
+}
+
+// forsake does the same with all transfers of a session.
+func (st *state) forsake(s *session) {
+	st.waiting -= len(s.waiting[0]) + len(s.waiting[1])
+	s.waiting = [2][]unsettled{}
+}
+
+// take takes off the transfers of a side that a disposition is about, and appends their
+// ids to list.
+func (st *state) take(s *session, from dissector.Side, first, last uint32, list []uint32) []uint32 {
+	w := s.waiting[from]
+	begin := sort.Search(len(w), func(i int) bool { return int32(w[i].id-first) >= 0 })
+	end := begin
+	for ; end < len(w) && w[end].id-first <= last-first; end++ {
+		list = append(list, w[end].id)
+	}
+	st.waiting -= end - begin
+	if s.waiting[from] = slices.Delete(w, begin, end); end-begin == len(w) {
+		s.waiting[from] = nil
+	}
+	return list
 }
 
 // remember keeps the address that a transfer went over.
@@ -283,10 +331,10 @@ func (st *state) refused(s *session) (await, bool) {
 		}
 	}
 	if s != nil {
-		n += len(s.waiting)
+		n += len(s.waiting[dissector.Client])
 	} else {
 		for _, s := range st.sessions[dissector.Client] {
-			n += len(s.waiting)
+			n += len(s.waiting[dissector.Client])
 		}
 	}
 	refusable := only.kind == open || only.kind == begin || only.kind == attach

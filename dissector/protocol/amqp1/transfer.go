@@ -1,10 +1,6 @@
 package amqp1
 
-import (
-	"slices"
-
-	"shark/dissector"
-)
+import "shark/dissector"
 
 // transfer reads a frame of a transfer (part 2, 2.7.5), whose performative ends at off.
 func (p *parser) transfer(from dissector.Side, f frame, buf []byte, off int, m *dissector.Message) (int64, error) {
@@ -37,7 +33,7 @@ func (p *parser) transfer(from dissector.Side, f frame, buf []byte, off int, m *
 		p.first(from, f, s, l, d, m)
 	}
 	if p.perf.fields[9].isTrue() && s != nil && d.keyed { // aborted: nothing answers it
-		s.waiting = slices.DeleteFunc(s.waiting, func(w unsettled) bool { return w.id == uint32(d.key) })
+		p.settle(s, from, func(w unsettled) bool { return w.id == uint32(d.key) })
 	}
 	return p.piece(from, f, buf, off, d, l != nil, m), nil
 }
@@ -66,9 +62,14 @@ func (p *parser) first(from dissector.Side, f frame, s *session, l *link, d *del
 		d.about = l.about()
 		s.remember(from, id, l.address)
 	}
-	if from == dissector.Client && !settled && s != nil && l != nil && len(s.waiting) < maxWaiting {
-		s.waiting = append(s.waiting, unsettled{id, l})
-		d.keyed, d.key = true, key(keyTransfer, s.number, id)
+	if settled || s == nil || l == nil {
+		return
+	}
+	if m.Unpaired = !p.wait(s, from, id, l); !m.Unpaired {
+		d.keyed, d.key, d.role = true, key(keyTransfer, s.number, id), dissector.BySide
+		if from == dissector.Server {
+			d.key, d.role = key(keyDelivery, s.number, id), dissector.Asks
+		}
 	}
 }
 
@@ -86,7 +87,7 @@ func (p *parser) piece(from dissector.Side, f frame, buf []byte, off int, d *del
 	switch {
 	case d.keyed:
 		m.SetKey(d.key)
-		m.Open, m.Cancel = more, aborted
+		m.Role, m.Open, m.Cancel = d.role, more, aborted
 	case more && known: // the last octet is what the message can end with if its next frame does not come
 		last--
 		p.hold(from, f, d, at)
