@@ -25,6 +25,7 @@ type account struct {
 	Identity []string         `json:"identity,omitempty"` // what of it could not be read
 	Notes    []string         `json:"notes,omitempty"`    // what the snapshot says is missing
 	Partial  bool             `json:"partial,omitempty"`  // some of that was recorded
+	Unsound  bool             `json:"unsound,omitempty"`  // something stored was not what was written
 	Extras   bool             `json:"extras,omitempty"`   // the input holds secrets, names or comments
 	Asides   bool             `json:"asides,omitempty"`   // it holds what else only a rich file has
 	Secrets  int              `json:"secrets,omitempty"`  // blocks of TLS secrets that the input has
@@ -64,6 +65,7 @@ func (e *Evidence) describe(m *index.Meta, src source, of *making, found *findin
 		a.Files = append(a.Files, in.label)
 	}
 	a.Identity = e.identityDamage()
+	a.Unsound = e.unsound(found.damage)
 	a.Notes, a.Partial = e.manifestNotes()
 	a.Notes, a.Partial = append(a.Notes, found.altered...), a.Partial || len(found.altered) > 0
 	interfaces := e.interfaces(src, found.report.First)

@@ -28,6 +28,10 @@ type Coverage struct {
 
 	// Partial says that something that was recorded is not in the answer.
 	Partial bool `json:"partial"`
+
+	// Unsound says why: some of the snapshot is not what was written. A capture file has no
+	// sums to tell that by; what is damaged of one may have been so from the beginning.
+	Unsound bool `json:"unsound,omitempty"`
 }
 
 // Window is a time from From on and before To; a zero one is no limit.
@@ -56,6 +60,7 @@ func (e *Evidence) coverage(x *opened) Coverage {
 	}
 	c.nodes(a.Nodes)
 	c.damage(e.renamed(a))
+	c.Unsound = a.Unsound
 	c.recorded(a.Notes, a.Partial)
 	c.count(int64(a.Dropped), "packets", "that the capture itself dropped")
 	c.count(r.Cut, "packets", "cut short by the capture's snap length")
@@ -101,6 +106,7 @@ func (e *Evidence) readCoverage(src source) Coverage {
 	var c Coverage
 	c.nodes(src.Nodes())
 	c.damage(e.damage(src.Damage()))
+	c.Unsound = e.unsound(c.Damage)
 	notes, partial := e.manifestNotes()
 	c.recorded(notes, partial)
 	var dropped uint64
@@ -173,6 +179,12 @@ func (e *Evidence) damage(list []packet.Damage) []packet.Damage {
 		}
 	}
 	return list
+}
+
+// unsound tells whether something of a snapshot is not what was written: there was damage
+// among its packets, or its identity log is damaged or gone. It is asked after know.
+func (e *Evidence) unsound(damage []packet.Damage) bool {
+	return e.snapshot != nil && (len(damage) > 0 || e.unnamed != nil)
 }
 
 // renamed returns the damage of a dissection, its files called as they are now:

@@ -167,7 +167,8 @@ func (e *Evidence) coverageOf(a asked) Coverage {
 
 // join adds the coverage of another part.
 func (c *Coverage) join(o Coverage) {
-	c.Packets, c.Bytes, c.Partial = c.Packets+o.Packets, c.Bytes+o.Bytes, c.Partial || o.Partial
+	c.Packets, c.Bytes = c.Packets+o.Packets, c.Bytes+o.Bytes
+	c.Partial, c.Unsound = c.Partial || o.Partial, c.Unsound || o.Unsound
 	for how, n := range o.TLS {
 		if c.TLS == nil {
 			c.TLS = make(map[string]int64)

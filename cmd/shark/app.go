@@ -82,9 +82,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	a.bar.clear()
 	code := codeOf(ctx, err)
-	switch code {
-	case exitOK, exitPartial:
-	case exitInterrupted:
+	switch {
+	case code == exitOK, code == exitPartial, errors.Is(err, errUnsound): // of which the footer told
+	case code == exitInterrupted:
 		fmt.Fprintln(a.err, "shark: interrupted")
 	default:
 		fmt.Fprintln(a.err, "shark: "+sanitize(message(err), true))

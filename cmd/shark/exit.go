@@ -26,7 +26,7 @@ var (
 	exitFailed      = exitCode{1, "failed"}
 	exitUsage       = exitCode{2, "wrong usage: flags, arguments or query"}
 	exitPartial     = exitCode{3, "partial answer: something that was recorded is not in it"}
-	exitIntegrity   = exitCode{4, "integrity failure: what was stored is not what was written"}
+	exitIntegrity   = exitCode{4, "integrity failure: what was stored is not what was written; an answer has the rest"}
 	exitOutside     = exitCode{6, "the time asked for is outside the recorded window"}
 	exitNotFound    = exitCode{10, "no such snapshot, file or entry"}
 	exitInterrupted = exitCode{130, "interrupted"}
@@ -36,6 +36,10 @@ var (
 // errPartial makes a command that has given its answer exit with exitPartial. The
 // coverage in its footer has said why.
 var errPartial = errors.New("partial answer")
+
+// errUnsound does the same with exitIntegrity: what is not in the answer was stored in a
+// snapshot, and is no longer what was written.
+var errUnsound = errors.New("answer of an unsound snapshot")
 
 // codeOf maps an error to an exit code: one of exitCodes, or that of a command which was
 // recorded.
@@ -54,7 +58,7 @@ func codeOf(ctx context.Context, err error) exitCode {
 		return exitPartial
 	case errors.Is(err, workbench.ErrNotFound), errors.Is(err, snapshot.ErrNotFound), errors.As(err, &missing):
 		return exitNotFound
-	case errors.Is(err, snapshot.ErrIntegrity), errors.Is(err, index.ErrDamaged):
+	case errors.Is(err, errUnsound), errors.Is(err, snapshot.ErrIntegrity), errors.Is(err, index.ErrDamaged):
 		return exitIntegrity
 	case errors.Is(err, workbench.ErrOutside):
 		return exitOutside

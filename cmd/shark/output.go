@@ -78,7 +78,7 @@ func (a *app) footer(what string, c workbench.Coverage, hints []string) error {
 	}
 	if !a.quiet || c.Partial {
 		for _, n := range c.Notes {
-			fmt.Fprintln(a.err, "  "+sanitize(n, false))
+			fmt.Fprintln(a.err, "  "+sanitize(oneLine(n), false))
 		}
 	}
 	if !a.quiet {
@@ -86,7 +86,10 @@ func (a *app) footer(what string, c workbench.Coverage, hints []string) error {
 			fmt.Fprintln(a.err, "  hint: "+sanitize(h, false))
 		}
 	}
-	if c.Partial {
+	switch {
+	case c.Unsound:
+		return errUnsound
+	case c.Partial:
 		return errPartial
 	}
 	return nil

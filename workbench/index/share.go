@@ -105,6 +105,9 @@ func (w *Writer) Unpack(ctx context.Context, in io.Reader, size int64, accept fu
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if errors.Is(err, ErrShare) {
+			return err // which says of what it is
+		}
 		return fmt.Errorf("share of a dissection: %w", err)
 	}
 	return nil
@@ -118,8 +121,11 @@ func (w *Writer) unpack(ctx context.Context, in io.Reader, size int64, accept fu
 	defer z.Close()
 	r := shareReader{bufio.NewReaderSize(io.LimitReader(z, size*maxShareRatio+shareSlack), runBuffer)}
 	mark := make([]byte, len(shareMark))
-	if _, err := io.ReadFull(r, mark); err != nil || string(mark) != shareMark {
-		return errors.Join(ErrShare, err)
+	switch _, err := io.ReadFull(r, mark); {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrShare, err)
+	case string(mark) != shareMark:
+		return fmt.Errorf("%w: it does not begin as one", ErrShare)
 	}
 	head, err := r.bytes(nil, maxShareHead)
 	if err != nil {
@@ -136,8 +142,11 @@ func (w *Writer) unpack(ctx context.Context, in io.Reader, size int64, accept fu
 		if err := r.rows(ctx, w.opts.Schema, add); err != nil {
 			return err
 		}
-		if n, err := z.Read(mark); n > 0 || err != io.EOF { // only then in says that it is whole
-			return fmt.Errorf("%w: there is more behind its end", errors.Join(ErrShare, err))
+		switch n, err := z.Read(mark); { // only at its end in says that it is whole
+		case n > 0 || err == nil:
+			return fmt.Errorf("%w: there is more behind its end", ErrShare)
+		case err != io.EOF:
+			return fmt.Errorf("%w: %w", ErrShare, err)
 		}
 		return nil
 	})

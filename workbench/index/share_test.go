@@ -128,6 +128,9 @@ func TestBadShares(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("the error is %v, want one of %q", err, tc.want)
 			}
+			if err != nil && (strings.Contains(err.Error(), "\n") || strings.Count(err.Error(), "share of a dissection") != 1) {
+				t.Errorf("the error is %q, want one line that says once what is wrong with what", err)
+			}
 			if err := w.Unpack(t.Context(), bytes.NewReader(other), int64(len(other)), anyHead); err != nil {
 				t.Fatal(err)
 			}
