@@ -54,6 +54,11 @@ type Protocol struct {
 	// without HTTP's content coding, at most limit bytes of it. raw is the body
 	// as it was sent. Nil: the body is shown as it was sent.
 	Content func(m *Message, raw []byte, limit int) ([]byte, error)
+	// Outline shows what a message says: lines of text, what is part of something else
+	// indented, without secrets. It reads m.Raw, which may be the front of what was sent, and
+	// writes at most limit bytes. request is what m answers; nil if m asks, or if that is
+	// unknown.
+	Outline func(m, request *Message, limit int) []byte
 }
 
 // Rider is how a carried protocol reads its carrier's messages. Claim is asked
@@ -290,6 +295,15 @@ func (m *Message) Peer() *Message {
 		return nil
 	}
 	return m.talk.pairs.peer(m)
+}
+
+// Outline returns lines of text that show what the message says, at most limit bytes;
+// nil if its protocol has none or nothing of it was kept. request is what it answers, or nil.
+func (m *Message) Outline(request *Message, limit int) []byte {
+	if m.proto == nil || m.proto.Outline == nil || len(m.Raw) == 0 {
+		return nil
+	}
+	return m.proto.Outline(m, request, limit)
 }
 
 // HeadSize returns how many bytes of the message come before its body: all of

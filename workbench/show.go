@@ -21,6 +21,8 @@ const (
 	// leastHead is how many bytes of a head it returns even if of bodies less is
 	// asked for.
 	leastHead = 64 << 10
+	// maxOutline is how many bytes an outline has at most.
+	maxOutline = 64 << 10
 )
 
 // Detail is one entry in full, its bytes read from the packets.
@@ -37,6 +39,7 @@ type Message struct {
 	Start, End time.Time
 	Size       int64       // bytes on the wire
 	Lost       int64       // bytes of it that were never captured
+	Outline    []byte      // what it says, as lines of text; empty where there are fields for all of that
 	Head       []byte      // what came before the body, or all of it when it has none; as sent
 	Body       []byte      // as the application saw it, or as Note says
 	BodySize   int64       // of the body on the wire
@@ -125,17 +128,19 @@ func (w *wanted) Entry(e *dissector.Entry) error {
 	}
 	w.found = true
 	w.detail.Entry = entry
-	w.detail.Request, w.detail.Response = w.message(e.Request), w.message(e.Response)
+	w.detail.Request, w.detail.Response = w.message(e.Request, nil), w.message(e.Response, e.Request)
 	return errFound
 }
 
-func (w *wanted) message(m *dissector.Message) *Message {
+// message keeps what is to be shown of a message; request is what it answers.
+func (w *wanted) message(m, request *dissector.Message) *Message {
 	if m == nil {
 		return nil
 	}
 	out := &Message{
 		Start: time.Unix(0, m.Start).UTC(), End: time.Unix(0, m.End).UTC(), Size: m.Size, Lost: m.Lost, BodySize: m.BodySize,
 	}
+	out.Outline = m.Outline(request, maxOutline)
 	head, size := m.Raw, m.Size-m.Lost
 	if m.BodySize > 0 {
 		size = m.HeadSize()

@@ -171,6 +171,9 @@ func (t *entryText) message(title, side string, m *workbench.Message) {
 		fmt.Fprintf(t.out, " in %s", microText(took))
 	}
 	fmt.Fprintln(t.out)
+	if len(m.Outline) > 0 {
+		fmt.Fprintln(t.out, sanitize(string(m.Outline), true))
+	}
 	headers, _ := t.value(side + ".headers")
 	lines, _ := headers.(map[string]any)
 	if len(lines) > 0 && !isText(m.Head) {

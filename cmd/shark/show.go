@@ -30,6 +30,7 @@ func newShow(a *app) *cobra.Command {
 		Use:   "show SNAPSHOT... ENTRY...",
 		Short: "Show entries in full: fields, headers, bodies, times",
 		Long: `Show entries in full: their fields under their KFL names, then what was sent.
+Binary messages are written out in lines where their fields do not say it all.
 Headers and bodies are read from the packets; bodies are shown as the application
 saw them: put together, decompressed. An ENTRY is a number as in the first column
 of shark query. -o json has all fields, those too that repeat others.`,
@@ -208,6 +209,7 @@ type messageJSON struct {
 	End      time.Time `json:"end"`
 	Size     int64     `json:"size"`
 	Lost     int64     `json:"lost,omitempty"`
+	Outline  string    `json:"outline,omitempty"` // what it says, in lines
 	Head     string    `json:"head,omitempty"`
 	Body     string    `json:"body,omitempty"`
 	Encoding string    `json:"encoding,omitempty"` // base64 of head and body, where they are not text
@@ -221,7 +223,7 @@ func newMessageJSON(m *workbench.Message) *messageJSON {
 	if m == nil {
 		return nil
 	}
-	out := &messageJSON{Start: m.Start, End: m.End, Size: m.Size, Lost: m.Lost, BodySize: m.BodySize, Cut: m.Cut, Note: m.Note}
+	out := &messageJSON{Start: m.Start, End: m.End, Size: m.Size, Lost: m.Lost, Outline: string(m.Outline), BodySize: m.BodySize, Cut: m.Cut, Note: m.Note}
 	if len(m.Parts) > 0 {
 		out.Parts = m.Parts
 	}

@@ -85,9 +85,10 @@ var Protocol = &dissector.Protocol{
 		field.NewAlias("amqp_response_length", field.ResponseSize, "Size of the response.", `amqp && amqp_response_length > 1000`),
 		field.NewAlias("amqp_total_size", field.TotalSize, "Size of request and response together.", `amqp && amqp_total_size > 1000`),
 	),
-	Sync:  "\x01", // a method frame
-	Probe: probe,
-	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },
+	Sync:    "\x01", // a method frame
+	Probe:   probe,
+	Outline: outlined,
+	New:     func(dissector.Transport) dissector.Parse { return new(parser).parse },
 }
 
 var errMalformed = errors.New("malformed amqp frame")

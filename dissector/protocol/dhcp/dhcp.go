@@ -22,6 +22,7 @@ const (
 	maxListed = 8   // routers, servers, addresses and options listed of one message
 	maxText   = 255 // bytes of a text
 	maxID     = 130 // bytes of an identifier, RFC 8415 section 11.1
+	maxNested = 4   // options in options that are shown
 	maxHops   = 8   // relays that a message of DHCPv6 went through, RFC 8415 section 7.6
 )
 
@@ -64,8 +65,9 @@ var Protocol = &dissector.Protocol{
 		field.NewAlias("dhcp_response_size", field.ResponseSize, "Size of the answer.", `dhcp_response_size > 200`),
 		field.NewAlias("dhcp_total_size", field.TotalSize, "Size of both.", `dhcp_total_size > 500`),
 	),
-	Probe: probe,
-	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },
+	Probe:   probe,
+	Outline: outlined,
+	New:     func(dissector.Transport) dissector.Parse { return new(parser).parse },
 }
 
 var errMalformed = errors.New("malformed dhcp message")

@@ -55,9 +55,10 @@ var Protocol = &dissector.Protocol{
 		field.NewAlias("dubbo_method", field.Operation, "Method that is called, or the event.", `dubbo_method == "find"`),
 		Service, Version, Release, Types, Generic, Serialization, RequestID, Exception, Error,
 	),
-	Sync:  "\xda",
-	Probe: probe,
-	New:   func(dissector.Transport) dissector.Parse { return parse },
+	Sync:    "\xda",
+	Probe:   probe,
+	Outline: outlined,
+	New:     func(dissector.Transport) dissector.Parse { return parse },
 }
 
 var errMalformed = errors.New("malformed dubbo message")

@@ -69,8 +69,9 @@ var Protocol = &dissector.Protocol{
 		Realm, ClientName, ServerName, Options, Till, Etypes, Padata, Offered, TicketEtype, ReplyEtype,
 		Error, ErrorCode, ErrorText, Repeats,
 	),
-	Sync:  "\x00",
-	Probe: probe,
+	Sync:    "\x00",
+	Probe:   probe,
+	Outline: outlined,
 	New: func(t dissector.Transport) dissector.Parse {
 		p := new(parser)
 		if t == dissector.UDP {

@@ -61,8 +61,9 @@ var Protocol = &dissector.Protocol{
 		Identifier, User, NAS, NASAddress, NASPort, CallingStation, CalledStation, FramedAddress,
 		AcctStatus, SessionID, ReplyMessages, Vendors, ErrorCause, Retransmissions,
 	),
-	Probe: probe,
-	New:   func(dissector.Transport) dissector.Parse { return (&parser{latest: make(map[byte]latest)}).parse },
+	Probe:   probe,
+	Outline: outlined,
+	New:     func(dissector.Transport) dissector.Parse { return (&parser{latest: make(map[byte]latest)}).parse },
 }
 
 var errMalformed = errors.New("malformed radius packet")

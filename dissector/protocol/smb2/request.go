@@ -158,16 +158,22 @@ func (b *body) data(off int, n int64, m *dissector.Message) {
 
 // info sets a class of information ([MS-FSCC] sections 2.4 and 2.5).
 func (p *parser) info(kind, class int, m *dissector.Message) {
-	name := fmt.Sprintf("%d.%d", kind, class)
-	if kind < len(infoTypes) {
-		if s := infoTypes[kind][class]; s != "" {
-			name = s
-		} else if s := infoTypes[kind][0]; s != "" {
-			name = s // what has no classes
-		}
-	}
+	name := infoName(kind, class)
 	Info.SetString(&m.Values, name)
 	p.add(" " + name)
+}
+
+// infoName returns the name of a class, its numbers where it has none.
+func infoName(kind, class int) string {
+	if kind < len(infoTypes) {
+		if s := infoTypes[kind][class]; s != "" {
+			return s
+		}
+		if s := infoTypes[kind][0]; s != "" {
+			return s // what has no classes
+		}
+	}
+	return fmt.Sprintf("%d.%d", kind, class)
 }
 
 // rename reads the new name in a FileRenameInformation or FileLinkInformation

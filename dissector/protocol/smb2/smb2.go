@@ -75,9 +75,10 @@ var Protocol = &dissector.Protocol{
 		MessageID, AsyncID, SessionID, TreeID, Share, File, NewName, Pattern, Info, Function, Action, Offset, Length, DataSize,
 		Dialects, Dialect, Mechanism, User, Domain, Host, Related, Signed, Encrypted,
 	),
-	Sync:  "\x00",
-	Probe: probe,
-	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },
+	Sync:    "\x00",
+	Probe:   probe,
+	Outline: outlined,
+	New:     func(dissector.Transport) dissector.Parse { return new(parser).parse },
 }
 
 var errMalformed = errors.New("malformed smb message")

@@ -58,9 +58,10 @@ var Protocol = &dissector.Protocol{
 		field.NewAlias("thrift_method", field.Operation, "Method that is called.", `thrift_method == "add"`),
 		Type, Reply, SequenceID, Service, Wire, Transport, Exception, Declared,
 	),
-	Sync:  "\x80\x82\x00",
-	Probe: probe,
-	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },
+	Sync:    "\x80\x82\x00",
+	Probe:   probe,
+	Outline: outlined,
+	New:     func(dissector.Transport) dissector.Parse { return new(parser).parse },
 }
 
 var errMalformed = errors.New("malformed thrift message")

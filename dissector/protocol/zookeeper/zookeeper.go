@@ -65,9 +65,10 @@ var Protocol = &dissector.Protocol{
 	Fields: field.Fields(
 		Opcode, Xid, Zxid, Path, Created, Mode, Version, NodeVer, DataSize, Children, Watch, Operations, Event, State, Session, Timeout, Granted, Scheme,
 	),
-	Sync:  "\x00", // a length
-	Probe: probe,
-	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },
+	Sync:    "\x00", // a length
+	Probe:   probe,
+	Outline: outlined,
+	New:     func(dissector.Transport) dissector.Parse { return new(parser).parse },
 }
 
 var errMalformed = errors.New("malformed zookeeper message")
