@@ -42,6 +42,8 @@ type provider struct {
 	options blob.WriterOptions
 	// quiet makes a context under which libraries ask once; nil if once needs none.
 	quiet func(context.Context) context.Context
+	// again makes a context under which writers try again; nil if writes needs none.
+	again func(context.Context) context.Context
 	// unfinished lists uploads that no writer has finished, by their whole keys, and
 	// drops one; nil if the cloud does not show them.
 	unfinished func(ctx context.Context) iter.Seq2[upload, error]
@@ -224,6 +226,9 @@ func (c *cloud) Create(ctx context.Context, key string) (Writer, error) {
 	}
 	// Upload, not a writer of the library: Azure's panics when a write fails.
 	up, cancel := context.WithCancel(ctx)
+	if c.again != nil {
+		up = c.again(up)
+	}
 	r, pipe := io.Pipe()
 	w := &cloudWriter{c: c, ctx: ctx, cancel: cancel, key: key, whole: whole, pipe: pipe, uploaded: make(chan struct{})}
 	go func() {

@@ -289,3 +289,32 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Keys of the environment that have ended stay so: the bucket is refused, and was asked no more
+// than once more for them.
+func TestExpiredKeys(t *testing.T) {
+	setKeys(t)
+	t.Setenv("AWS_SESSION_TOKEN", "hunter2")
+	for name, call := range firstCalls {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int32
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				asked.Add(1)
+				w.WriteHeader(http.StatusBadRequest)
+				_, _ = io.WriteString(w, `<Error><Code>ExpiredToken</Code><Message>The provided token has expired.</Message><Token-0>hunter2</Token-0></Error>`)
+			}))
+			defer server.Close()
+			err := call(t, clouds[0].location, bucket.Options{Endpoint: server.URL, Retry: soon(3)})
+			if err == nil || bucket.Temporary(err) || !strings.Contains(err.Error(), "credentials come from") {
+				t.Fatal(err)
+			}
+			if name != "stat" && !errors.Is(err, fs.ErrPermission) { // what has no body does not say
+				t.Error(err)
+			}
+			noSecret(t, err.Error())
+			if n := asked.Load(); n != 2 {
+				t.Errorf("asked %d times", n)
+			}
+		})
+	}
+}

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"cloud.google.com/go/storage"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/logging"
@@ -20,6 +19,7 @@ import (
 	"gocloud.dev/blob/gcsblob"
 	"gocloud.dev/blob/s3blob"
 	"gocloud.dev/gcp"
+	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
 	"google.golang.org/api/option"
 )
@@ -58,8 +58,8 @@ func openS3(ctx context.Context, u *url.URL, o Options) (*provider, error) {
 		}
 		base.Region = "us-east-1" // what others than Amazon take, who have none
 	}
-	quiet := s3.New(base, func(s *s3.Options) { s.Retryer = aws.NopRetryer{} })
-	again := s3.New(base, func(s *s3.Options) { s.RetryMaxAttempts = tries })
+	quiet := s3.New(base, func(s *s3.Options) { renewS3(s, true) })
+	again := s3.New(base, func(s *s3.Options) { renewS3(s, false) })
 	p := &provider{options: blob.WriterOptions{ContentType: contentType, BufferSize: s3Part, MaxConcurrency: s3Parts}}
 	if p.once, err = s3blob.OpenBucket(ctx, quiet, u.Host, &opener.Options); err != nil {
 		return nil, err
@@ -104,14 +104,21 @@ func openGCS(ctx context.Context, u *url.URL, o Options) (*provider, error) {
 	}
 	anonymous := q.Get("anonymous") == "true" || q.Get("access_id") == "-"
 	if !anonymous && os.Getenv("STORAGE_EMULATOR_HOST") == "" {
-		creds, err := gcp.DefaultCredentialsWithParams(ctx, google.CredentialsParams{UniverseDomain: q.Get("universe_domain")})
+		find := func() (*google.Credentials, error) { // they outlive the context
+			return gcp.DefaultCredentialsWithParams(context.WithoutCancel(ctx), google.CredentialsParams{UniverseDomain: q.Get("universe_domain")})
+		}
+		creds, err := find()
 		if err != nil {
 			return nil, errors.New(hints["gs"]) // theirs is a link to a manual
 		}
-		if opener.Client, err = gcp.NewHTTPClient(transport(), gcp.CredentialsTokenSource(creds)); err != nil {
-			return nil, err
-		}
-		opener.TokenSource = gcp.CredentialsTokenSource(creds)
+		source := &tokens{base: transport(), source: gcp.CredentialsTokenSource(creds), open: func() (oauth2.TokenSource, error) {
+			creds, err := find()
+			if err != nil {
+				return nil, err
+			}
+			return gcp.CredentialsTokenSource(creds), nil
+		}}
+		opener.Client, opener.TokenSource = &gcp.HTTPClient{Client: http.Client{Transport: source}}, source
 		if domain, err := creds.GetUniverseDomain(); err == nil && domain != "" {
 			opener.Options.ClientOptions = append(opener.Options.ClientOptions, option.WithUniverseDomain(domain))
 		}
@@ -175,8 +182,6 @@ func openAzure(ctx context.Context, u *url.URL, o Options) (*provider, error) {
 	return &provider{
 		once: b, writes: b, close: []func() error{b.Close},
 		options: blob.WriterOptions{ContentType: contentType, BufferSize: azureBlock, MaxConcurrency: azureBlocks},
-		quiet: func(ctx context.Context) context.Context {
-			return policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: -1})
-		},
+		quiet:   quietAzure, again: writesAzure,
 	}, nil
 }
