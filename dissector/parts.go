@@ -66,17 +66,28 @@ type partsRun struct {
 	packets, bytes int64
 }
 
-// part dissects one part.
-func (r *partsRun) part(ctx context.Context, number int, s Sink) (err error) {
+// part opens and dissects one part.
+func (r *partsRun) part(ctx context.Context, number int, s Sink) error {
 	src, err := r.open(ctx, number)
 	if err != nil || src == nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, src.Close()) }()
-	p := newPartition(r.opts, r.known, number)
+	opts := *r.opts
+	if opts.Done != nil {
+		opts.Secrets = opts.Secrets.View()
+	}
+	err = errors.Join(r.dissect(ctx, newPartition(&opts, r.known, number), src, s), src.Close())
+	if err == nil && opts.Done != nil {
+		err = opts.Done(number, &r.reports[number], opts.Secrets)
+	}
+	return err
+}
+
+// dissect dissects the packets of a part.
+func (r *partsRun) dissect(ctx context.Context, p *partition, src packet.Source, s Sink) error {
 	p.sink = s
 	report := &p.report
-	defer func() { r.reports[number] = *report }()
+	defer func() { r.reports[p.number] = *report }()
 	u := unit{wants: func(*packet.Packet) bool { return true }}
 	if some, ok := src.(Selector); ok {
 		u.wants = some.Wants

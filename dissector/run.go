@@ -24,6 +24,10 @@ type Options struct {
 	// Progress is called now and then by the goroutine that reads, with the
 	// packets and captured bytes read so far.
 	Progress func(packets, bytes int64)
+	// Done is called by RunParts for each part that was dissected to its end and closed, with
+	// its account and the secrets as it asked for them, by the worker whose Sink has all of its
+	// entries. Its error ends the run. Run has no parts.
+	Done func(part int, r *Report, secrets *keylog.Table) error
 }
 
 // Report is the account of a run: what was read and what of it could not be used.

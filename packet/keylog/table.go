@@ -36,6 +36,7 @@ func (s *Session) Secret(label string) []byte {
 // Table finds the secrets of a session by the random of its client. It is filled while it is
 // asked, by several goroutines: what comes after it was asked for makes it late.
 type Table struct {
+	of       *Table // that has the secrets; nil: this one
 	mu       sync.Mutex
 	sessions map[[RandomSize]byte]*known
 	asked    map[[RandomSize]byte]struct{}
@@ -99,14 +100,12 @@ func (t *Table) put(s Secret) {
 // Find returns the secrets of the session whose client's random is given; nil when there
 // are none so far.
 func (t *Table) Find(random [RandomSize]byte) *Session {
+	if t.of != nil {
+		return t.look(random)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.asked == nil {
-		t.asked = make(map[[RandomSize]byte]struct{})
-	}
-	if len(t.asked) < maxAsked {
-		t.asked[random] = struct{}{}
-	}
+	t.note(random)
 	x := t.sessions[random]
 	if x == nil {
 		return nil
@@ -114,6 +113,47 @@ func (t *Table) Find(random [RandomSize]byte) *Session {
 	x.used = true
 	s := x.Session // what comes later does not change what was found
 	return &s
+}
+
+// note remembers what was asked for.
+func (t *Table) note(random [RandomSize]byte) {
+	if t.asked == nil {
+		t.asked = make(map[[RandomSize]byte]struct{})
+	}
+	if len(t.asked) < maxAsked {
+		t.asked[random] = struct{}{}
+	}
+}
+
+// View returns a table of the same secrets, for some of those who ask: its Used and Asked tell
+// of them alone, t's of all. Nothing is added to it. The view of nil is nil.
+func (t *Table) View() *Table {
+	if t == nil {
+		return nil
+	}
+	return &Table{of: t, sessions: make(map[[RandomSize]byte]*known)}
+}
+
+// look is Find of a view.
+func (t *Table) look(random [RandomSize]byte) *Session {
+	s := t.of.Find(random)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.note(random)
+	if s != nil {
+		t.sessions[random] = &known{*s, true}
+	}
+	return s
+}
+
+// Asked tells whether anybody asked for secrets, there or not. Nobody asks nil.
+func (t *Table) Asked() bool {
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.asked) > 0
 }
 
 // Stats returns what there is to say so far.

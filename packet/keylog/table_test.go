@@ -37,6 +37,32 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestView: a view finds what the table has, and each tells what was asked for by way of it.
+func TestView(t *testing.T) {
+	var table keylog.Table
+	table.Add(line(keylog.ClientRandom, 1, "one"))
+	table.Add(line(keylog.ClientRandom, 2, "two"))
+	one, two, none := table.View(), table.View(), table.View()
+	if s := one.Find(random(1)); s == nil || string(s.Secret(keylog.ClientRandom)) != "one" {
+		t.Errorf("found %+v", s)
+	}
+	if two.Find(random(2)) == nil || two.Find(random(3)) != nil {
+		t.Error("the view has not what the table has")
+	}
+	for name, x := range map[string]struct {
+		table *keylog.Table
+		used  int
+		asked bool
+	}{"one": {one, 1, true}, "two": {two, 1, true}, "none": {none, 0, false}, "all": {&table, 2, true}, "nil": {(*keylog.Table)(nil).View(), 0, false}} {
+		if x.table.Asked() != x.asked || x.table != nil && len(x.table.Used()) != x.used {
+			t.Errorf("%s: asked %v", name, x.table.Asked())
+		}
+	}
+	if used := one.Used(); used[0] != random(1) {
+		t.Errorf("used is %x", used)
+	}
+}
+
 // TestTableLate adds what was asked for before: then it is late, once.
 func TestTableLate(t *testing.T) {
 	var table keylog.Table
