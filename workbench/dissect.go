@@ -8,16 +8,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"shark/dissector"
-	"shark/packet"
 	"shark/packet/keylog"
 	"shark/packet/pcapng"
 	"shark/snapshot"
@@ -38,6 +35,10 @@ type opened struct {
 type DissectOptions struct {
 	Output string // path of the index database; empty: in the cache
 	Force  bool   // dissect even if it has been done
+	// KeepParts keeps in the cache what is found of each part of a snapshot, as it is done, for
+	// when it is dissected again after an interruption, or a snapshot with one node more is. An
+	// index that is there has no parts: it is made again.
+	KeepParts bool
 	// Packets says which packets to dissect, if not all: such an index is not for the cache. It
 	// has no KFL.
 	Packets Export
@@ -48,9 +49,14 @@ type Dissected struct {
 	Path     string
 	Cached   bool // it had been done before
 	Fetched  bool // it was published with the snapshot: Path is its location there
+	Taken    int  // parts of the snapshot, of Parts, that had been dissected before and were kept
+	Parts    int
 	Entries  int64
 	Coverage Coverage
 }
+
+// anew tells whether an index that is there is of no use.
+func (o *DissectOptions) anew() bool { return o.Force || o.KeepParts }
 
 // Dissect makes the index, unless it is there. An Output that is something else
 // than an index database is not overwritten.
@@ -60,6 +66,9 @@ func (e *Evidence) Dissect(ctx context.Context, o DissectOptions) (*Dissected, e
 	}
 	if err := checkOutput(o.Output); err != nil {
 		return nil, err
+	}
+	if o.KeepParts && (e.snapshot == nil || e.w.cache == nil || o.Packets != (Export{})) {
+		return nil, usage("parts are kept of whole snapshots, in the cache")
 	}
 	if o.Packets != (Export{}) {
 		return e.dissectChosen(ctx, o)
@@ -91,13 +100,13 @@ func checkOutput(path string) error {
 // packets are dissected while it is worked out: from what is read of them, where they
 // cannot have been dissected before.
 func (e *Evidence) dissected(ctx context.Context, o DissectOptions) (*Dissected, error) {
-	if !e.remembered() && (o.Force || !e.familiar()) {
+	if !e.remembered() && (o.anew() || !e.familiar()) {
 		return e.dissectedOnce(ctx, o)
 	}
 	sum := e.startDigest(ctx)
 	defer sum.stop()
 	d := &Dissected{}
-	known := o.Force // whether there is anything to look for
+	known := o.anew() // whether there is anything to look for
 	if !known && e.remembered() {
 		if err := e.find(sum, o, d); err != nil || d.Cached {
 			return d, err
@@ -120,6 +129,7 @@ func (e *Evidence) dissected(ctx context.Context, o DissectOptions) (*Dissected,
 		if err := e.opens(sum, o, d); err != nil {
 			return nil, err
 		}
+		d.Taken, d.Parts = e.before.taken, e.before.all
 	}
 	return e.account(d), nil
 }
@@ -313,18 +323,28 @@ func (e *Evidence) dissectWith(ctx context.Context, o DissectOptions, sum *diges
 	if err != nil {
 		return err
 	}
-	found, err := e.run(run, src, nil, ^shared.parts, dissector.Options{
+	kept, err := e.parts(ctx, o, out, shared.parts)
+	if err != nil {
+		return err
+	}
+	todo := work{parts: ^shared.parts, sink: func(int) dissector.Sink { return e.tee(src, out.Shard()) }, options: dissector.Options{
 		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory, Secrets: keys,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
 			e.early.progress(progress)
 			e.w.cfg.Progress(progress)
 		},
-	}, func(int) dissector.Sink { return e.tee(src, out.Shard()) })
+	}}
+	if kept != nil {
+		progress.Total -= kept.bytes
+		kept.into(run, &todo, o.KeepParts)
+	}
+	found, err := e.run(run, src, todo)
 	if err != nil {
-		return err
+		return errors.Join(err, kept.abort())
 	}
 	shared.addTo(found, keys)
+	kept.addTo(found, keys)
 	found.shared = shared.note()
 	progress = Progress{Task: "indexing", Packets: found.report.Packets, Bytes: found.report.Bytes, Total: progress.Total}
 	e.w.cfg.Progress(progress)
@@ -382,59 +402,6 @@ func (e *Evidence) begin(dir string, memory int) (*index.Writer, error) {
 
 // beside selects of a snapshot what it holds beside packets.
 var beside = snapshot.Selection{Selection: block.Selection{Extras: true, Partition: func(int) bool { return false }}}
-
-// run dissects: capture files as src has them, a snapshot part by part, all of it or what a
-// making says, of the parts whose bits are set.
-func (e *Evidence) run(ctx context.Context, src source, m *making, which uint64, o dissector.Options, sink func(int) dissector.Sink) (*findings, error) {
-	twice := new(seenTwice)
-	if e.snapshot == nil {
-		once := e.once(m.choose(withKeys(src, o.Secrets)))
-		report, err := dissector.Run(ctx, once, o, sink)
-		twice.add(once)
-		if err == nil && o.Secrets.Stats().Late {
-			err = errLateKeys
-		}
-		return &findings{damage: src.Damage(), report: report, twice: twice}, err
-	}
-	var b packet.Batch
-	for { // what is beside packets is met as it is read
-		if err := src.ReadBatch(&b); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, err
-		}
-	}
-	pcapng.AddSecrets(o.Secrets, src.Secrets())
-	place, err := e.snapshot.Parts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	parts := make([]*part, block.Partitions)
-	report, err := dissector.RunParts(ctx, len(parts), func(ctx context.Context, i int) (packet.Source, error) {
-		if which>>i&1 == 0 {
-			return nil, nil
-		}
-		sel := m.selection()
-		sel.Partition = func(p int) bool { return place(p) == i }
-		packets, err := e.snapshot.Packets(ctx, sel)
-		if err != nil {
-			return nil, err
-		}
-		parts[i] = &part{Source: e.once(m.choose(packets)), packets: packets, making: m}
-		return parts[i], nil
-	}, o, sink)
-	damage := src.Damage()
-	for _, p := range parts {
-		if p != nil {
-			damage = append(damage, p.damage...)
-			twice.add(p.Source)
-		}
-	}
-	slices.SortFunc(damage, func(a, b packet.Damage) int {
-		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Offset, b.Offset))
-	})
-	return &findings{damage: damage, report: report, twice: twice}, err
-}
 
 // build is what tells this program from others.
 func (w *Workbench) build() string { return cmp.Or(w.cfg.Build, w.cfg.Version) }

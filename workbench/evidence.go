@@ -43,9 +43,10 @@ type Evidence struct {
 	known   bool       // it was, or another stands for it
 	unnamed error      // why it could not be
 
-	mu     sync.Mutex // held while dissecting
-	opened *opened    // nil before the first question that needs an index
-	early  *early     // is given what is found meanwhile; nil: nobody
+	mu     sync.Mutex  // held while dissecting
+	opened *opened     // nil before the first question that needs an index
+	before partsBefore // of the last dissection
+	early  *early      // is given what is found meanwhile; nil: nobody
 	// excerpts are those that were opened, by path.
 	excerpts map[string]*opened
 	dbs      []*index.DB

@@ -66,7 +66,7 @@ func (e *Evidence) publish(ctx context.Context, name, path string) (published bo
 // fetch opens the index that was published with the snapshot by this version with these
 // options, if there is one. One that cannot be used is noted.
 func (e *Evidence) fetch(ctx context.Context, sum *digesting, o DissectOptions, d *Dissected) (found bool, err error) {
-	if e.snapshot == nil || e.w.cfg.NoFetch || o.Force || o.Output != "" {
+	if e.snapshot == nil || e.w.cfg.NoFetch || o.anew() || o.Output != "" {
 		return false, nil
 	}
 	if err := sum.wait(); err != nil {

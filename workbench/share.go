@@ -135,13 +135,13 @@ func (e *Evidence) dissectShare(ctx context.Context, name string, parts uint64, 
 	defer func() { err = errors.Join(err, out.Abort()) }()
 	keys := e.w.keys()
 	progress := Progress{Task: "dissecting", Total: e.size()}
-	found, err := e.run(ctx, src, nil, parts, dissector.Options{
+	found, err := e.run(ctx, src, work{parts: parts, sink: func(int) dissector.Sink { return out.Shard() }, options: dissector.Options{
 		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory, Secrets: keys,
 		Progress: func(packets, bytes int64) {
 			progress.Packets, progress.Bytes = packets, bytes
 			e.w.cfg.Progress(progress)
 		},
-	}, func(int) dissector.Sink { return out.Shard() })
+	}})
 	if err != nil {
 		return err
 	}
@@ -150,32 +150,20 @@ func (e *Evidence) dissectShare(ctx context.Context, name string, parts uint64, 
 	}
 	head := shareHead{
 		Of: name, Parts: parts, Creator: "shark " + e.w.cfg.Version, Created: e.w.cfg.Now().UTC().Truncate(time.Second),
-		Report: *found.report, Twice: found.twice,
-	}
-	for _, random := range keys.Used() {
-		head.Used = append(head.Used, random[:])
+		Report: *found.report, Twice: found.twice, Used: used(keys),
 	}
 	return e.publishShare(ctx, out, &head, dir, done)
 }
 
 // publishShare packs what was found into a file and puts that beside the snapshot.
 func (e *Evidence) publishShare(ctx context.Context, out *index.Writer, head *shareHead, dir string, done *Shared) (err error) {
-	text, err := json.Marshal(head)
-	if err != nil {
-		return fmt.Errorf("share of a dissection: %w", err)
-	}
 	draft, err := os.MkdirTemp(dir, index.Draft)
 	if err != nil {
 		return fmt.Errorf("share of a dissection: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(draft)) }()
 	path := filepath.Join(draft, "share")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("share of a dissection: %w", err)
-	}
-	done.Entries, err = out.Pack(ctx, f, text)
-	if err = errors.Join(err, f.Close()); err != nil {
+	if done.Entries, err = packRows(ctx, out, path, head); err != nil {
 		return err
 	}
 	x, _, err := e.snapshot.PublishShare(ctx, head.Of, head.Parts, path, func(now, total int64) {

@@ -13,7 +13,8 @@ func newCache(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "Show what the cache holds, or clear it",
-		Long: `Show what the cache holds: index databases, and what was read of snapshots in buckets.
+		Long: `Show what the cache holds: index databases, what was found of parts of snapshots (of which
+index databases are made), and what was read of snapshots in buckets.
 It stays within --cache-size by what was not used for the longest time. Nothing is lost
 with it: what is not there is read or dissected again.`,
 		Example: "  shark cache\n  shark cache clear\n  shark query outage http --cache-size 50GiB",
@@ -43,6 +44,7 @@ func runCache(a *app, form string) error {
 	}
 	fmt.Fprintf(a.out, "folder      %s\nsize        %s of %s\n", sanitize(s.Folder, false), byteText(s.Bytes()), byteText(s.Size))
 	fmt.Fprintf(a.out, "indexes     %s, %s\n", workbench.Count(s.Indexes, "databases"), byteText(s.IndexBytes))
+	fmt.Fprintf(a.out, "dissected   %s of snapshots, %s\n", workbench.Count(s.Rows, "parts"), byteText(s.RowBytes))
 	fmt.Fprintf(a.out, "of buckets  %s, %s\n", workbench.Count(s.Parts, "parts"), byteText(s.PartBytes))
 	if s.Left > 0 {
 		fmt.Fprintf(a.out, "unfinished  %s\n", byteText(s.LeftBytes))
@@ -68,7 +70,7 @@ again.`,
 			}
 			s, err := w.ClearCache()
 			if err == nil && !a.quiet {
-				fmt.Fprintf(a.err, "removed %s: %s and %s of buckets\n", byteText(s.Bytes()), workbench.Count(s.Indexes, "databases"), workbench.Count(s.Parts, "parts"))
+				fmt.Fprintf(a.err, "removed %s: %s, %s and %s of buckets\n", byteText(s.Bytes()), workbench.Count(s.Indexes, "databases"), workbench.Count(s.Rows, "dissected parts"), workbench.Count(s.Parts, "parts"))
 			}
 			return err
 		},

@@ -21,6 +21,7 @@ type dissectOptions struct {
 	force    bool
 	publish  bool
 	share    string
+	keep     bool
 	estimate bool
 }
 
@@ -42,12 +43,18 @@ question needs; --no-fetch dissects the packets all the same.
 
 With --share several machines have a share of the work each, and put what they found
 beside the snapshot. Whoever dissects it then takes that and dissects only what is
-missing: when all shares are there, --publish makes the database of them.`,
+missing: when all shares are there, --publish makes the database of them.
+
+With --keep-parts what is found of each part of a snapshot stays in the cache as it is done,
+which takes some more time. Whoever dissects it after an interruption, or a snapshot that has
+the packets of one node more, named after the others, then dissects only those parts that are
+missing or in which there is something new. The database is the same.`,
 		Example: `  shark dissect outage.pcap
   shark dissect node-a.pcapng node-b.pcapng --identity identity.jsonl -o outage.db
   shark dissect mysnapshot --workload shop/cart --from -5m -o cart.db
   shark dissect outage --store s3://evidence/2026 --publish
-  shark dissect outage --store s3://evidence/2026 --share 3/8`,
+  shark dissect outage --store s3://evidence/2026 --share 3/8
+  shark dissect outage --keep-parts`,
 		Args:              argsAtLeast(1),
 		ValidArgsFunction: a.completeSnapshot,
 		RunE:              func(cmd *cobra.Command, args []string) error { return runDissect(cmd.Context(), a, args, o) },
@@ -59,14 +66,15 @@ missing: when all shares are there, --publish makes the database of them.`,
 	f.StringVar(&o.identity, "identity", "", "identity log that goes with capture files")
 	f.BoolVar(&o.force, "force", false, "dissect even if it has been done")
 	f.BoolVar(&o.publish, "publish", false, "put the database beside the snapshot, for others to ask")
+	f.BoolVar(&o.keep, "keep-parts", false, "keep what is found of each part of the snapshot, for when it is dissected again")
 	f.StringVar(&o.share, "share", "", "dissect one of several shares, as 3/8, and put it beside the snapshot")
 	estimateFlag(cmd, &o.estimate)
 	return cmd
 }
 
 func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) error {
-	if o.publish && (o.file != "" || o.force || o.some() != (workbench.Export{})) {
-		return usagef("--publish: what is published is the database of the cache, of all packets: it goes without --output and --force, and without a choice of packets")
+	if o.publish && (o.file != "" || o.force || o.keep || o.some() != (workbench.Export{})) {
+		return usagef("--publish: what is published is the database of the cache, of all packets: it goes without --output, --force and --keep-parts, and without a choice of packets")
 	}
 	number, among, err := o.parseShare()
 	if err != nil {
@@ -101,6 +109,8 @@ func runDissect(ctx context.Context, a *app, args []string, o dissectOptions) er
 		what += ", published before"
 	case d.Cached:
 		what += ", dissected before"
+	case d.Taken > 0:
+		what += fmt.Sprintf("; %d of %s had been dissected before", d.Taken, workbench.Count(int64(d.Parts), "parts"))
 	}
 	return a.footer(what, d.Coverage, nil)
 }
@@ -118,8 +128,8 @@ func (o *dissectOptions) parseShare() (number, among int, err error) {
 	if !ok || err != nil || number < 1 || number > among {
 		return 0, 0, usagef("--share %s: a share is its number and how many there are, as 3/8", o.share)
 	}
-	if o.publish || o.estimate || o.file != "" || o.force || o.some() != (workbench.Export{}) {
-		return 0, 0, usagef("--share: a share is of all packets and is put beside the snapshot: it goes without --publish, --estimate, --output and --force, and without a choice of packets")
+	if o.publish || o.estimate || o.file != "" || o.force || o.keep || o.some() != (workbench.Export{}) {
+		return 0, 0, usagef("--share: a share is of all packets and is put beside the snapshot: it goes without --publish, --estimate, --output, --force and --keep-parts, and without a choice of packets")
 	}
 	return number, among, nil
 }
@@ -165,7 +175,7 @@ func (o *dissectOptions) dissect(ctx context.Context, e *workbench.Evidence) (d 
 	if o.publish {
 		return e.Publish(ctx)
 	}
-	d, err = e.Dissect(ctx, workbench.DissectOptions{Output: o.file, Force: o.force, Packets: o.some()})
+	d, err = e.Dissect(ctx, workbench.DissectOptions{Output: o.file, Force: o.force, KeepParts: o.keep, Packets: o.some()})
 	return d, false, err
 }
 

@@ -48,6 +48,10 @@ const Indexes = "index"
 // parts of what the one has that is called so otherwise.
 const ExcerptsSuffix = ".excerpts"
 
+// RowsSuffix is how the names of files in it end that have what was found of one part of a
+// snapshot, of which index databases are made.
+const RowsSuffix = ".rows"
+
 const (
 	// parts is the folder of what was read of buckets.
 	parts = "parts"
@@ -143,7 +147,7 @@ func touch(path string, info os.FileInfo, now time.Time) {
 	}
 }
 
-// Used notes that an index database of the cache was used.
+// Used notes that an index database of the cache, or the rows of a part, were used.
 func (c *Cache) Used(path string) {
 	if c == nil {
 		return
@@ -153,9 +157,12 @@ func (c *Cache) Used(path string) {
 	}
 }
 
+// Fits tells whether something of n bytes is kept: nothing may drive out most of the others.
+func (c *Cache) Fits(n int64) bool { return c != nil && n <= c.size/share }
+
 // Put keeps data, which has the sum. After it failed once nothing more is kept.
 func (c *Cache) Put(sum Sum, data []byte) {
-	if c == nil || c.failed.Load() || int64(len(data)) > c.size/share {
+	if !c.Fits(int64(len(data))) || c.failed.Load() {
 		return
 	}
 	path := c.path(sum)

@@ -180,18 +180,19 @@ func TestTrim(t *testing.T) {
 	old := file(t, c, "index/a.db", 4000, 3*day)
 	newer := file(t, c, "index/b.excerpts/7.db", 4000, 2*day)
 	asked := file(t, c, "index/c.db", 4000, 30*time.Minute)
+	rows := file(t, c, "index/d.rows", 3000, 20*time.Minute)
 	killed := file(t, c, "index/.index.tmp-1/run-0", 9000, 2*day)
 	busy := file(t, c, "index/.index.tmp-2/run-0", 4000, time.Hour)
 	written := file(t, c, "parts/ab/.new-1", 100, 2*day)
 	writing := file(t, c, "parts/ab/.new-2", 100, time.Minute)
 	others := file(t, c, "index/notes.txt", 9000, 9*day)
 	stamps := file(t, c, "digest/x.json", 9000, 9*day)
-	if u := c.Usage(); u.Indexes != 3 || u.IndexBytes != 12_000 || u.Left != 4 || u.LeftBytes != 13_200 {
+	if u := c.Usage(); u.Indexes != 3 || u.IndexBytes != 12_000 || u.Rows != 1 || u.RowBytes != 3000 || u.Left != 4 || u.LeftBytes != 13_200 {
 		t.Errorf("it says that it has %+v", u)
 	}
 	c.Trim()
 	for path, want := range map[string]bool{
-		old: false, newer: false, asked: true, killed: false, filepath.Dir(killed): false, busy: true,
+		old: false, newer: false, asked: true, rows: false, killed: false, filepath.Dir(killed): false, busy: true,
 		written: false, writing: true, others: true, stamps: true,
 	} {
 		if there(path) != want {

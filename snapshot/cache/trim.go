@@ -16,13 +16,15 @@ type Usage struct {
 	PartBytes  int64     `json:"part_bytes"`
 	Indexes    int64     `json:"indexes"` // index databases
 	IndexBytes int64     `json:"index_bytes"`
+	Rows       int64     `json:"dissected_parts"` // of snapshots, of which index databases are made
+	RowBytes   int64     `json:"dissected_part_bytes"`
 	Left       int64     `json:"unfinished"` // files and folders of programs that are at work, or were killed
 	LeftBytes  int64     `json:"unfinished_bytes"`
 	Oldest     time.Time `json:"oldest,omitzero"` // last use of what was not used for the longest time
 }
 
 // Bytes is how many there are in all.
-func (u *Usage) Bytes() int64 { return u.PartBytes + u.IndexBytes + u.LeftBytes }
+func (u *Usage) Bytes() int64 { return u.PartBytes + u.IndexBytes + u.RowBytes + u.LeftBytes }
 
 // kind is what a file or folder of the cache is.
 type kind int
@@ -30,6 +32,7 @@ type kind int
 const (
 	part kind = iota
 	database
+	rows
 	left
 )
 
@@ -53,6 +56,8 @@ func (c *Cache) Usage() Usage {
 			u.Parts, u.PartBytes = u.Parts+1, u.PartBytes+x.size
 		case database:
 			u.Indexes, u.IndexBytes = u.Indexes+1, u.IndexBytes+x.size
+		case rows:
+			u.Rows, u.RowBytes = u.Rows+1, u.RowBytes+x.size
 		case left:
 			u.Left, u.LeftBytes = u.Left+1, u.LeftBytes+x.size
 		}
@@ -76,7 +81,12 @@ func (c *Cache) items() []item {
 	}
 	databases := func(name string) (kind, bool) { return database, strings.HasSuffix(name, indexSuffix) }
 	dir := filepath.Join(c.dir, Indexes)
-	list = append(list, itemsOf(dir, databases)...)
+	list = append(list, itemsOf(dir, func(name string) (kind, bool) {
+		if strings.HasSuffix(name, RowsSuffix) {
+			return rows, true
+		}
+		return databases(name)
+	})...)
 	folders, _ = os.ReadDir(dir)
 	for _, f := range folders {
 		if f.IsDir() && strings.HasSuffix(f.Name(), ExcerptsSuffix) {
