@@ -112,26 +112,44 @@ func (e *Evidence) provide(ctx context.Context, want *excerpt) ([]askedPart, err
 		parts = append(parts, next)
 		at = next.to
 	}
-	return parts, e.makeMissing(ctx, dir, source, want, parts)
-}
-
-// makeMissing makes the parts that there are not.
-func (e *Evidence) makeMissing(ctx context.Context, dir, source string, want *excerpt, parts []askedPart) error {
-	for i := range parts {
-		if parts[i].x != nil {
+	missing, err := e.missing(ctx, want, parts)
+	if err != nil {
+		return nil, err
+	}
+	if missing == nil {
+		x, err := e.makeExcerpt(ctx, dir, source, want)
+		return []askedPart{{x: x, from: want.From, to: want.To}}, err
+	}
+	for i, x := range missing {
+		if x == nil {
 			continue
 		}
-		x := &excerpt{Addrs: want.Addrs, sets: want.sets, From: parts[i].from, To: parts[i].to}
-		blocks, err := e.snapshot.Blocks(ctx, (&excerpt{sets: x.sets}).selection())
-		if err != nil {
-			return err
-		}
-		e.around(x, blocks)
 		if parts[i].x, err = e.makeExcerpt(ctx, dir, source, x); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return parts, nil
+}
+
+// missing returns what of the parts has to be made; nil if that reads no less than all that is
+// wanted, since each part has packets around it.
+func (e *Evidence) missing(ctx context.Context, want *excerpt, parts []askedPart) ([]*excerpt, error) {
+	blocks, err := e.snapshot.Blocks(ctx, (&excerpt{sets: want.sets}).selection())
+	if err != nil {
+		return nil, err
+	}
+	list, sum := make([]*excerpt, len(parts)), int64(0)
+	for i := range parts {
+		if parts[i].x == nil {
+			list[i] = &excerpt{Addrs: want.Addrs, sets: want.sets, From: parts[i].from, To: parts[i].to}
+			e.around(list[i], blocks)
+			sum += list[i].Bytes
+		}
+	}
+	if len(parts) > 1 && sum >= want.Bytes {
+		return nil, nil
+	}
+	return list, nil
 }
 
 // makeExcerpt dissects an excerpt into the cache.

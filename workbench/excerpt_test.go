@@ -227,6 +227,26 @@ func TestExcerptOfATime(t *testing.T) {
 	}
 }
 
+// TestExcerptOfAWiderTimeReadsNoMore: where what is read around the new parts of a wider time is more
+// than all that is asked for, that is dissected as one.
+func TestExcerptOfAWiderTimeReadsNoMore(t *testing.T) {
+	t.Parallel()
+	w := newBench(t, func(c *Config) { c.Partial = PartialAlways })
+	e := open(t, w, town(t, w))
+	first, last, _ := e.stated()
+	span := last.Sub(first)
+	for i, around := range []time.Duration{span / 10, span / 5} {
+		q := Query{KFL: "http", From: When{At: first.Add(span/2 - around)}, To: When{At: first.Add(span/2 + around)}}
+		parts, _, err := e.ask(t.Context(), q, needCalls)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(parts) != 1 || len(e.excerpts) != i+1 {
+			t.Errorf("a time of %v is in %d parts of %d excerpts", 2*around, len(parts), len(e.excerpts))
+		}
+	}
+}
+
 // compareTimed returns how many entries are the same, and how many are not because their
 // connection began before what was read, or because their answer came after it.
 func compareTimed(t *testing.T, parts asked, got, want []line, began map[string]int64) (same, old, late int) {
