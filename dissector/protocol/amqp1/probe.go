@@ -9,11 +9,12 @@ import (
 // probe walks over protocol headers and whole frames that are good to their last octet
 // up to one that only one side sends: of the security layer, or a begin, which names
 // the session that it answers (part 2, 2.5.1 and 5.3.2). Behind a header that asks
-// for TLS it is the side of the handshake that tells. Until then more is asked for:
+// for TLS it is the side of the handshake that tells. Until then both may send them:
 // the two sides' frames look alike.
 func probe(head []byte) dissector.Guess {
 	var m dissector.Message
 	var p performative
+	more := dissector.More
 	for off := 0; off < len(head); {
 		b := head[off:]
 		if b[0] == headerStart[0] {
@@ -38,7 +39,7 @@ func probe(head []byte) dissector.Guess {
 		}
 		f, err := readFrame(head, off, &m)
 		if err == dissector.ErrShort {
-			return dissector.More
+			return more
 		}
 		if err != nil || f.end-off > dissector.MaxProbe {
 			return dissector.No
@@ -51,7 +52,7 @@ func probe(head []byte) dissector.Guess {
 			return dissector.No
 		}
 		if _, err = f.perform(head, &p, &m); err == dissector.ErrShort {
-			return dissector.More
+			return more
 		}
 		if err != nil {
 			return dissector.No
@@ -59,9 +60,9 @@ func probe(head []byte) dissector.Guess {
 		if guess := teller(&p); guess != dissector.More {
 			return guess
 		}
-		off = f.end
+		off, more = f.end, dissector.Either
 	}
-	return dissector.More
+	return more
 }
 
 // plausible tells whether a frame that a probe can read may begin with b.

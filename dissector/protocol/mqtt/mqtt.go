@@ -25,6 +25,7 @@ const (
 	maxSummary = 256      // bytes of the summary, but in detail
 	maxDetail  = 8 << 10  // bytes of the summary in detail
 	maxAliases = 1024     // topic aliases kept of a side; a higher one is not resolved
+	maxBehind  = 1024     // publications behind a loss of which it is known, when they are released, that nothing is missing
 	maxProbe   = 8 << 10  // bytes of a side that a probe asks for
 )
 

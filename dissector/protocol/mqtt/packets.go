@@ -101,6 +101,9 @@ func (p *parser) publish(k *packet) bool {
 		if k.from == dissector.Client {
 			k.SetKey(p.key(publish, id))
 			k.Role, k.Open = dissector.BySide, qos == 2
+			if k.Open && p.losses > 0 && len(p.behind) < maxBehind {
+				p.behind[id] = true
+			}
 		}
 	}
 	if k.short || !topicName(topic) {
@@ -167,6 +170,8 @@ func (p *parser) acknowledge(k *packet) bool {
 	k.SetKey(p.key(publish, id))
 	switch {
 	case k.kind == pubrel: // it ends a PUBLISH, or is a call when that was on another connection
+		k.Resumed = p.losses > 0 && !p.behind[id]
+		delete(p.behind, id)
 		return true
 	case k.kind == pubrec && code < 0x80:
 		k.Role = dissector.Interim

@@ -13,6 +13,9 @@ type parser struct {
 	// losses counts them: packet identifiers are used again, so that one from before
 	// a loss must not be taken for one behind it.
 	losses uint64
+	// behind holds the identifiers of what the client published behind the last loss and has
+	// not released yet, up to maxBehind.
+	behind map[int]bool
 }
 
 // packet is one of them, as far as it is looked at.
@@ -29,6 +32,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if m.Gap > 0 {
 		p.losses++
 		p.aliases[from] = nil
+		p.behind = make(map[int]bool)
 	}
 	kind, flags, rest, n, need, ok := header(buf)
 	switch {

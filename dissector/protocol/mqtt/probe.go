@@ -5,10 +5,10 @@ import (
 )
 
 // probe knows a CONNECT by its protocol name. Other packets are believed in as a chain
-// that ends where the bytes do or goes on with the beginning of one more, and only when
-// one of them is of a kind that just one side sends: anybody may publish.
+// that ends where the bytes do or goes on with the beginning of one more. Who sends them is
+// told by one of a kind that just one side sends: anybody may publish.
 func probe(head []byte) dissector.Guess {
-	guess, published := dissector.No, false
+	guess, published, packets := dissector.No, false, 0
 	for b := head; ; {
 		kind, flags, rest, n, need, ok := header(b)
 		if !ok {
@@ -23,6 +23,9 @@ func probe(head []byte) dissector.Guess {
 			return dissector.No
 		}
 		published = published || kind == publish && whole
+		if whole {
+			packets++
+		}
 		if g := judge(kind, body, whole); g != dissector.No {
 			guess = g
 		}
@@ -31,6 +34,8 @@ func probe(head []byte) dissector.Guess {
 		}
 	}
 	switch {
+	case guess == dissector.No && (published || packets > 1):
+		return dissector.Either
 	case guess == dissector.No && len(head) < maxProbe:
 		return dissector.More
 	case guess == dissector.MaybeRequest && published:

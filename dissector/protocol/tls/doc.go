@@ -11,6 +11,7 @@
 // suites with AES or ChaCha20 and of 3DES, from TLS 1.0 to 1.3. What a record says is given only
 // if its own check holds. The next key (of a TLS 1.3 handshake's end, or of a key update) is known
 // by the first record that opens with it. Where bytes are missing, a place is proven by a record
-// that opens with one of the next numbers. What TLS 1.3 says encrypted of its handshake, such as
+// that opens with one of the next numbers; behind a handshake of which bytes are missing nothing
+// can be read. What TLS 1.3 says encrypted of its handshake, such as
 // the certificate, goes into the handshake's entry.
 package tls
