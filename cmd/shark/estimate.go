@@ -35,8 +35,13 @@ func (a *app) printEstimate(x *workbench.Estimate, err error) error {
 		fmt.Fprintf(a.out, ", and %s in the cache", byteText(x.Cached))
 	}
 	fmt.Fprintln(a.out)
-	if x.Latency > 0 {
+	switch {
+	case x.Latency > 0:
 		fmt.Fprintf(a.out, "requests  %s, of %s each (measured)\n", workbench.Grouped(x.Requests), x.Latency.Round(time.Millisecond))
+	case x.AllBlocks > 0:
+		fmt.Fprintf(a.out, "requests  %s, which wait for nothing: the snapshot is in a folder\n", workbench.Grouped(x.Requests))
+	default:
+		fmt.Fprintln(a.out, "requests  none: capture files are read in order")
 	}
 	_, err = fmt.Fprintf(a.out, "time      about %s (%s)\n", x.Time.Round(10*time.Millisecond), x.Assumed)
 	return err

@@ -31,7 +31,8 @@ fewer. --name is for which snapshots the rules are: others are neither counted n
 
 What is held (shark snapshot hold) is never deleted, nor is what cannot be read; the exit
 code is then 3. What was left behind is deleted once nothing has touched it for a day, as
-somebody may still be writing it; --rubbish-older-than says otherwise. Index databases that
+somebody may still be writing it; --rubbish-older-than says otherwise, with 0s that all of it is
+deleted at once, which is for a store that nobody writes to meanwhile. Index databases that
 were published with snapshots (shark dissect --publish) stay, also those of other versions of
 the program, unless --indexes-older-than says how old they may be: they can be made again.`,
 		Example: `  shark snapshot prune --keep-within 30d --dry-run
@@ -47,8 +48,8 @@ the program, unless --indexes-older-than says how old they may be: they can be m
 	f.Var((*atLeastOne)(&o.Rules.Weekly), "keep-weekly", "keep the newest of each of `n` weeks")
 	f.Var((*atLeastOne)(&o.Rules.Monthly), "keep-monthly", "keep the newest of each of `n` months")
 	f.StringVar(&o.Name, "name", "", "the rules are for snapshots whose name is like `pattern`, such as 'nightly-*'")
-	f.Var((*days)(&o.Age), "rubbish-older-than", "delete what was left behind so long ago: 6h, 2d (default 1d)")
-	f.Var((*days)(&o.Indexes), "indexes-older-than", "delete index databases that were published so long ago: 30d, 8w (default: none)")
+	f.Var((*age)(&o.Age), "rubbish-older-than", "delete what was left behind so long ago: 6h, 2d, 0s for all (default 1d)")
+	f.Var((*age)(&o.Indexes), "indexes-older-than", "delete index databases that were published so long ago: 30d, 8w, 0s for all (default: none)")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "delete nothing, show what would be")
 	outputFlag(cmd, &form)
 	return cmd
@@ -98,6 +99,25 @@ func (d *days) Set(text string) error {
 	}
 	*d = days(v)
 	return nil
+}
+
+// age is a flag of how old something is, which may be nothing at all: then it is the least
+// there is, since none given is 0.
+type age time.Duration
+
+// String implements pflag.Value. The flag is not shown with a default.
+func (d *age) String() string { return "" }
+
+// Type implements pflag.Value.
+func (d *age) Type() string { return "duration" }
+
+// Set implements pflag.Value.
+func (d *age) Set(text string) error {
+	if v, err := time.ParseDuration(strings.TrimRight(text, "dw")); err == nil && v == 0 {
+		*d = age(time.Nanosecond)
+		return nil
+	}
+	return (*days)(d).Set(text)
 }
 
 func runSnapshotPrune(ctx context.Context, a *app, o snapshot.PruneOptions, form string) error {

@@ -108,7 +108,8 @@ func (t *tableWriter) flush() {
 }
 
 // csvWriter writes RFC 4180. A cell that a spreadsheet would take for a formula
-// gets an apostrophe in front.
+// gets an apostrophe in front. What a terminal acts upon is made visible, into a file
+// too, which somebody will look at; there line ends and tabs stay. JSON has the exact text.
 type csvWriter struct {
 	out      *bufio.Writer
 	terminal bool
@@ -124,10 +125,7 @@ func (c *csvWriter) row(cells []string) error {
 		if i > 0 {
 			c.out.WriteByte(',')
 		}
-		if c.terminal {
-			s = sanitize(s, false)
-		}
-		c.out.WriteString(csvCell(s))
+		c.out.WriteString(csvCell(sanitize(s, !c.terminal)))
 	}
 	_, err := c.out.WriteString("\n")
 	return err
