@@ -25,6 +25,9 @@ func (t *talk) Gap(d int, n int64) {
 		if body := min(p.bodyTo, p.pos+k) - max(p.bodyFrom, p.pos); body > 0 {
 			p.m.BodySize += body
 		}
+		if p.watch != nil {
+			p.watch.Miss(k)
+		}
 		p.pos += k
 		n -= k
 		if p.pos == p.span {

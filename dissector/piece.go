@@ -14,6 +14,7 @@ type piece struct {
 	bodyTo    int64
 	open      bool // the message goes on after it
 	cancel    bool
+	watch     Watcher // nil if nobody does
 }
 
 // pass takes the next bytes of the piece, at most what is left of it.
@@ -36,6 +37,9 @@ func (p *piece) pass(b []byte, at stream.At) {
 		if m.Detail {
 			m.Body = appendUpTo(m.Body, chunk, MaxDetail)
 		}
+	}
+	if p.watch != nil {
+		p.watch.Pass(b)
 	}
 	if m.Detail {
 		m.Raw = appendUpTo(m.Raw, b, MaxDetail)
@@ -62,7 +66,8 @@ func (t *talk) pass(d int, b []byte, at stream.At) int {
 // the side's open one.
 func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 	s := &t.side[d]
-	s.piece = piece{active: true, m: m, span: span, bodyFrom: m.bodyFrom, bodyTo: m.bodyFrom + m.bodyLen, open: m.Open, cancel: m.Cancel}
+	s.piece = piece{active: true, m: m, span: span, bodyFrom: m.bodyFrom, bodyTo: m.bodyFrom + m.bodyLen, open: m.Open, cancel: m.Cancel, watch: m.Watch}
+	m.Watch = nil
 	if m.Skip {
 		return
 	}
@@ -107,7 +112,10 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 func (t *talk) endPiece(d int) {
 	s := &t.side[d]
 	m := s.piece.m
-	s.piece.active, s.piece.m = false, nil
+	if s.piece.watch != nil {
+		s.piece.watch.Passed(m)
+	}
+	s.piece.active, s.piece.m, s.piece.watch = false, nil, nil
 	switch {
 	case m.Skip:
 		s.cur = nil

@@ -70,6 +70,14 @@ type Rider struct {
 	Done  func(m *Message)               // the message is complete, or as complete as it gets
 }
 
+// Watcher sees a piece of a stream's message pass by, for a parser that has a use for bytes
+// which it need not wait for: missing ones do its message no harm.
+type Watcher interface {
+	Pass(b []byte)     // the next bytes of the piece, from its first one on; nothing of b is kept
+	Miss(n int64)      // the next n bytes were never captured
+	Passed(m *Message) // the piece is over, which one that is cut off never is; fields may be set
+}
+
 // Transport says over what a protocol runs, as a set.
 type Transport uint8
 
@@ -198,7 +206,8 @@ type Message struct {
 	Again bool
 	// Unpaired says that its other half may exist but will not be told, for a limit.
 	Unpaired bool
-	Need     int // with ErrShort: length of buf from which on another try is worth it
+	Need     int     // with ErrShort: length of buf from which on another try is worth it
+	Watch    Watcher // sees the piece pass, if set; not of a datagram
 	// Next names the protocol that both sides speak after this message, or is
 	// Opaque or Unknown. In a request it is a wish: the client's bytes behind it
 	// wait for the answer, which grants it by its own Next. In a one-way message it
