@@ -2,7 +2,7 @@
 # Records the captures kafka_of_* of this folder anew: record.sh FOLDER
 # Needs go, tcpdump, tshark, editcap and unshare, and the rights to make a network namespace.
 # Broker and client are those of franz-go. Beside each capture, .truth holds what the client
-# was told, a line a call.
+# was told, a line a call; .batches, of some, what records the calls had.
 set -eu
 out=$(realpath "${1:?folder to write to}")
 here=$(realpath "$(dirname "$0")")
@@ -20,13 +20,14 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
 fi
 ip link set lo up
 log=${WORK:?}/log
-for scenario in group transactions failures large pipelined concurrent login; do
+for scenario in group transactions failures large pipelined concurrent compressed login; do
 	name=kafka_of_$scenario
 	: >"$log"
 	tcpdump -Z root --immediate-mode -B 65536 -i lo -U -w "$out/$name.pcap" -s 0 port 9092 2>"$log" &
 	dump=$!
 	until grep -q listening "$log"; do sleep 0.1; done
-	"$WORK/client" $scenario >"$out/$name.truth" || { kill $dump; exit 1; }
+	"$WORK/client" $scenario >"$out/$name.truth" 2>"$out/$name.batches" || { kill $dump; cat "$out/$name.batches" >&2; exit 1; }
+	[ -s "$out/$name.batches" ] || rm "$out/$name.batches"
 	sleep 0.7
 	kill $dump
 	wait $dump || true

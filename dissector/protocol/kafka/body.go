@@ -3,6 +3,7 @@ package kafka
 import (
 	"encoding/binary"
 	"encoding/hex"
+	"strconv"
 
 	"shark/dissector"
 )
@@ -19,25 +20,50 @@ type body struct {
 	bad     bool
 	short   bool  // since more is needed than is at hand
 	ahead   int   // of what is passed over at off, bytes that are not at hand
+	scan    bool  // and these are records
 	holes   []int // offsets at which bytes were passed over that b does not have
 	hole    int   // of these, the next
 
 	m              *dissector.Message
-	topics         int
-	told           int // topics that earlier pieces gave
+	topics         listed
+	partitions     listed
+	at             []byte // the topic that was read last
+	id             [36]byte
+	item           []byte
 	text           []byte
-	seen           bool // an error code was read
+	carries        bool    // messages of its kind have records
+	found          tally   // in those that are at hand
+	records        batches // of these, of the partition at hand
+	tree           *tree   // what is read is written there; mostly nil
+	seen           bool    // an error code was read
 	code           int16
 	unacknowledged bool
 }
 
+// listed counts the items of a list.
+type listed struct{ n, told int }
+
+// more tells whether one more is to be added: not those that earlier pieces gave.
+func (l *listed) more(most int) bool {
+	if l.n >= most {
+		return false
+	}
+	l.n++
+	return l.n > l.told
+}
+
+func (l listed) again() listed { return listed{told: max(l.told, l.n)} }
+
 func (r *body) begin(b []byte, off, version int, flex bool, m *dissector.Message) {
-	*r = body{b: b, from: off, off: off, version: version, flex: flex, m: m, text: r.text[:0], holes: r.holes[:0]}
+	*r = body{b: b, from: off, off: off, version: version, flex: flex, m: m, item: r.item, text: r.text[:0], holes: r.holes[:0]}
 }
 
 // again begins anew with more of the message. What was given stays.
 func (r *body) again(b []byte, m *dissector.Message) {
-	*r = body{b: b, from: r.from, off: r.from, version: r.version, flex: r.flex, m: m, told: max(r.told, r.topics), text: r.text, holes: r.holes}
+	*r = body{
+		b: b, from: r.from, off: r.from, version: r.version, flex: r.flex, holes: r.holes,
+		m: m, topics: r.topics.again(), partitions: r.partitions.again(), item: r.item, text: r.text,
+	}
 }
 
 func (r *body) take(n int) []byte {
@@ -75,6 +101,13 @@ func (r *body) i32() int {
 // i64 passes over a number of 8 bytes: offsets and times, which nobody asks for.
 func (r *body) i64() { r.take(8) }
 
+// offset reads one that somebody asks for who looks at the message.
+func (r *body) offset() {
+	if b := r.take(8); b != nil {
+		r.tree.note("offset", int64(binary.BigEndian.Uint64(b)))
+	}
+}
+
 // uvarint reads an unsigned number of at most 32 bits.
 func (r *body) uvarint() int {
 	n, k := binary.Uvarint(r.b[min(r.off, len(r.b)):])
@@ -108,6 +141,24 @@ func (r *body) blob() {
 	r.pass(max(0, r.count()))
 }
 
+// recordsOf passes over the records of a partition, which may be null, and counts them. Of
+// those that are not all at hand that is left to those who see them pass.
+func (r *body) recordsOf(partial bool) {
+	n, off := max(0, r.count()), r.off
+	r.pass(n)
+	switch {
+	case r.bad:
+		r.scan = r.ahead > 0
+		r.records.partial = partial
+	case r.off > off || n == 0:
+		r.records.begin(int64(n), partial)
+		r.records.pass(r.b[off:r.off])
+		r.records.end()
+		r.found.add(&r.records.tally)
+		r.tree.recordsOf(n, &r.records.tally)
+	}
+}
+
 // pass passes over n bytes, whether they are at hand or not.
 func (r *body) pass(n int) {
 	switch {
@@ -135,6 +186,7 @@ func (r *body) tags() {
 // array calls f for each element of an array, which may be null, as long as all
 // goes well. An element has at least one byte, so that the count cannot lie by much.
 func (r *body) array(f func(r *body)) {
+	r.tree.list()
 	for n := r.count(); n > 0 && !r.bad; n-- {
 		from := r.off
 		f(r)
@@ -146,6 +198,9 @@ func (r *body) array(f func(r *body)) {
 
 func (r *body) ints() { r.array(func(r *body) { r.i32() }) }
 
+// partitionsOf reads the numbers of partitions.
+func (r *body) partitionsOf() { r.array(func(r *body) { r.partition() }) }
+
 // since reads with f from a version on.
 func (r *body) since(version int, f func()) {
 	if r.version >= version {
@@ -155,10 +210,11 @@ func (r *body) since(version int, f func()) {
 
 // topic adds the name of a topic.
 func (r *body) topic(name []byte) {
-	if r.bad || len(name) == 0 || r.topics >= maxTopics {
+	if r.at = name; r.bad || len(name) == 0 {
 		return
 	}
-	if r.topics++; r.topics <= r.told {
+	r.tree.name("", name)
+	if !r.topics.more(maxTopics) {
 		return
 	}
 	Topics.Add(&r.m.Values, name)
@@ -168,6 +224,20 @@ func (r *body) topic(name []byte) {
 		}
 		r.text = append(r.text, name...)
 	}
+}
+
+// partition reads the number of a partition of the topic at hand and adds it.
+func (r *body) partition() {
+	n := r.i32()
+	if r.bad || n < 0 {
+		return
+	}
+	r.tree.partition(n)
+	if len(r.at) == 0 || !r.partitions.more(maxPartitions) {
+		return
+	}
+	r.item = strconv.AppendInt(append(append(r.item[:0], r.at...), '-'), int64(n), 10)
+	Partitions.Add(&r.m.Values, r.item)
 }
 
 // topicOrID reads a topic's name, or its id from a version on.
@@ -182,11 +252,11 @@ func (r *body) topicOrID(idSince int) {
 // uuid adds the id of a topic, in the form of RFC 9562; the zero id is none.
 func (r *body) uuid() {
 	id := r.take(16)
+	r.at = nil
 	if id == nil || [16]byte(id) == ([16]byte{}) {
 		return
 	}
-	var text [36]byte
-	b := text[:0]
+	b := r.id[:0]
 	for i, n := range [...]int{4, 2, 2, 2, 6} {
 		if i > 0 {
 			b = append(b, '-')
@@ -198,9 +268,18 @@ func (r *body) uuid() {
 }
 
 func (r *body) group() {
-	if g := r.str(); !r.bad {
+	if g := r.key(); !r.bad {
 		Group.Set(&r.m.Values, g)
 	}
+}
+
+// key reads what is shown as a group, or as what else is asked for by its name.
+func (r *body) key() []byte {
+	k := r.str()
+	if !r.bad {
+		r.tree.name("group ", k)
+	}
+	return k
 }
 
 // summarise says what the request is about: topics, or group, or client.
@@ -224,6 +303,7 @@ func (r *body) err() {
 		return
 	}
 	r.seen = true
+	r.tree.err(int16(code))
 	if r.code == 0 {
 		r.code = int16(code)
 	}

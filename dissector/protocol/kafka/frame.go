@@ -15,8 +15,12 @@ type parser struct {
 	bare   bool // such tokens may come
 }
 
-// What a request's Notes hold for its response: known, API key, version.
+// What a request's Notes hold for its response, and then that one's: known, API key, version.
 const known = 1 << 32
+
+func noted(m *dissector.Message) (key, version int) {
+	return int(m.Notes >> 16 & 0xffff), int(m.Notes & 0xffff)
+}
 
 const (
 	keyProduce       = 0
@@ -32,20 +36,20 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if w.active {
 		return w.goOn(from, buf, m)
 	}
-	if len(buf) < 4 {
-		m.Need = 4
+	if len(buf) < prefix {
+		m.Need = prefix
 		return 0, dissector.ErrShort
 	}
 	size := int64(binary.BigEndian.Uint32(buf))
 	if size > maxSize || size < 4 && !p.bare {
 		return 0, errMalformed
 	}
-	span := 4 + size
+	span := prefix + size
 	if head := min(span, maxHead); int64(len(buf)) < head {
 		m.Need = int(head)
 		return 0, dissector.ErrShort
 	}
-	frame := buf[4:min(span, maxHead)]
+	frame := buf[prefix:min(span, maxHead)]
 	read := p.response
 	if from == dissector.Client {
 		read = p.request
@@ -55,7 +59,9 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 		return span, err
 	}
 	w.begin(frame, off, m)
-	return 4 + w.read(from, len(frame), size, m), nil
+	span = prefix + w.read(from, len(frame), size, m)
+	w.before += prefix
+	return span, nil
 }
 
 // header is a request's header.
@@ -159,7 +165,9 @@ func (p *parser) response(w *walk, frame []byte, size int64, m *dissector.Messag
 	if peer == nil || peer.Notes&known == 0 {
 		return 0, nil
 	}
-	w.correlation, w.key, w.version = correlation, int(peer.Notes>>16&0xffff), int(peer.Notes&0xffff)
+	m.Notes = peer.Notes
+	w.correlation = correlation
+	w.key, w.version = noted(m)
 	if w.version > int(apis[w.key].max) {
 		return 0, nil
 	}

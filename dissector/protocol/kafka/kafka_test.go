@@ -204,6 +204,8 @@ func TestTableOfAPIs(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(produce(1, 1, "orders", 4))
+	f.Add(append([]byte{0, 3, 100}, produceWith(1, batch(2, 1, 10), nil, batch(3, 0, 30))[21:]...))
+	f.Add(append([]byte{1, 4, 100}, answerWith(1, 0, batch(2, 1, 10), batch(3, 0, 30), message(0, 0, 4))[8:]...))
 	for key, a := range apis {
 		f.Add(frame(int16(key), a.max, int32(1), "c", make([]byte, 60)))
 	}
@@ -212,27 +214,51 @@ func FuzzParse(f *testing.F) {
 		probe(b)
 		for _, from := range []dissector.Side{dissector.Client, dissector.Server} {
 			dissectortest.Feed(t, Protocol.New(dissector.TCP), from, bytes.Clone(b), 1+len(b)/3, func() *dissector.Message { return new(dissector.Message) })
-			if len(b) > 4 {
-				readAll(t, from, int(b[0])%len(apis), int(b[1]), int(b[2]), b[3:])
+			if len(b) <= 4 {
+				continue
+			}
+			key, version, rest := int(b[0])%len(apis), int(b[1]), b[3:]
+			whole, pieces := readAll(t, from, key, version, len(rest), rest), readAll(t, from, key, version, len(rest)*int(b[2])/256, rest)
+			if whole != pieces {
+				t.Fatalf("read at once: %s, in pieces: %s", whole, pieces)
+			}
+			m := &dissector.Message{From: from, Notes: known | uint64(key)<<16 | uint64(version%(int(apis[key].max)+1)), Raw: b}
+			if got, _ := content(m, nil, 1000); len(got) > 1000 {
+				t.Fatalf("%d bytes are shown", len(got))
 			}
 		}
 	})
 }
 
-// readAll reads a body piece by piece, of which the first is about a 256th times half.
-func readAll(t *testing.T, from dissector.Side, key, version, half int, b []byte) {
+// readAll reads a body piece by piece, of which the first has so many bytes, and returns what
+// records it holds.
+func readAll(t *testing.T, from dissector.Side, key, version, first int, b []byte) string {
+	t.Helper()
 	w := walk{key: key, version: version % (int(apis[key].max) + 1)}
-	first := len(b) * half / 256
-	w.begin(b[:first], 0, new(dissector.Message))
-	at := w.read(from, first, int64(len(b)), new(dissector.Message))
+	m := new(dissector.Message)
+	w.begin(b[:first], 0, m)
+	at := w.read(from, first, int64(len(b)), m)
+	watch(m, b[:at])
 	for w.active {
-		span, err := w.goOn(from, b[at:], new(dissector.Message))
-		if at += span; err != nil || span <= 0 {
+		m = new(dissector.Message)
+		span, err := w.goOn(from, b[at:], m)
+		if err != nil || span <= 0 || span > int64(len(b))-at {
 			t.Fatalf("span %d, %v", span, err)
 		}
+		watch(m, b[at:at+span])
+		at += span
 	}
 	if at != int64(len(b)) {
 		t.Fatalf("%d of %d bytes", at, len(b))
+	}
+	return held(m)
+}
+
+// watch shows a piece to who watches it, as the engine does.
+func watch(m *dissector.Message, piece []byte) {
+	if w := m.Watch; w != nil {
+		w.Pass(piece)
+		w.Passed(m)
 	}
 }
 

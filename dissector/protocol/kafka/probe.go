@@ -67,7 +67,7 @@ func believable(head []byte, size int64, h header) bool {
 		if api.request(&b); b.bad && (size < maxHead || !named) {
 			return false
 		}
-		if h.key == keyProduce && b.topics == 0 {
+		if h.key == keyProduce && b.topics.n == 0 {
 			return false // nobody produces nothing, but a ZooKeeper session begins so
 		}
 	}

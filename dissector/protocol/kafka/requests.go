@@ -4,6 +4,7 @@ package kafka
 // those of Kafka's message definitions (clients/src/main/resources/common/message).
 
 func produceRequest(r *body) {
+	r.carries = true
 	r.since(3, func() { r.str() }) // transactional id
 	acks := r.i16()
 	r.unacknowledged = acks == 0 && !r.bad
@@ -11,8 +12,8 @@ func produceRequest(r *body) {
 	r.array(func(r *body) {
 		r.topicOrID(13)
 		r.array(func(r *body) {
-			r.i32()
-			r.blob() // records
+			r.partition()
+			r.recordsOf(false)
 			r.tags()
 		})
 		r.tags()
@@ -31,9 +32,9 @@ func fetchRequest(r *body) {
 	r.array(func(r *body) {
 		r.topicOrID(13)
 		r.array(func(r *body) {
-			r.i32()
+			r.partition()
 			r.since(9, func() { r.i32() })
-			r.i64()
+			r.offset()
 			r.since(12, func() { r.i32() })
 			r.since(5, r.i64)
 			r.i32()
@@ -49,7 +50,7 @@ func listOffsetsRequest(r *body) {
 	r.array(func(r *body) {
 		r.topic(r.str())
 		r.array(func(r *body) {
-			r.i32()
+			r.partition()
 			r.since(4, func() { r.i32() })
 			r.i64()
 			if r.version == 0 {
@@ -63,9 +64,9 @@ func listOffsetsRequest(r *body) {
 
 func metadataRequest(r *body) {
 	r.array(func(r *body) {
-		from := r.topics
+		r.at = nil
 		r.since(10, r.uuid)
-		if name := r.str(); r.topics == from {
+		if name := r.str(); len(r.at) == 0 {
 			r.topic(name)
 		}
 		r.tags()
@@ -82,8 +83,8 @@ func offsetCommitRequest(r *body) {
 	r.array(func(r *body) {
 		r.topicOrID(10)
 		r.array(func(r *body) {
-			r.i32()
-			r.i64()
+			r.partition()
+			r.offset()
 			r.since(6, func() { r.i32() })
 			if r.version == 1 {
 				r.i64()
@@ -98,7 +99,7 @@ func offsetCommitRequest(r *body) {
 func offsetFetchRequest(r *body) {
 	topics := func(r *body) {
 		r.topicOrID(10)
-		r.ints()
+		r.partitionsOf()
 		r.tags()
 	}
 	if r.version < 8 {
@@ -126,7 +127,9 @@ func findCoordinatorRequest(r *body) {
 	}
 	group := r.i8() == 0
 	r.array(func(r *body) {
-		if key := r.str(); !r.bad && group && !r.m.Has(Group) {
+		key := r.str()
+		r.tree.name("key ", key)
+		if !r.bad && group && !r.m.Has(Group) {
 			Group.Set(&r.m.Values, key)
 		}
 	})
@@ -137,7 +140,7 @@ func groupRequest(r *body) { r.group() }
 // groupsRequest keeps the first of several groups.
 func groupsRequest(r *body) {
 	r.array(func(r *body) {
-		if g := r.str(); !r.bad && !r.m.Has(Group) {
+		if g := r.key(); !r.bad && !r.m.Has(Group) {
 			Group.Set(&r.m.Values, g)
 		}
 	})
@@ -146,9 +149,9 @@ func groupsRequest(r *body) {
 func createTopicsRequest(r *body) {
 	r.array(func(r *body) {
 		r.topic(r.str())
-		r.i32()
+		r.tree.note("partitions", int64(r.i32()))
 		r.i16()
-		r.array(func(r *body) { r.i32(); r.ints(); r.tags() })
+		r.array(func(r *body) { r.partition(); r.ints(); r.tags() })
 		r.array(func(r *body) { r.str(); r.str(); r.tags() })
 		r.tags()
 	})
@@ -164,7 +167,7 @@ func deleteTopicsRequest(r *body) {
 func deleteRecordsRequest(r *body) {
 	r.array(func(r *body) {
 		r.topic(r.str())
-		r.array(func(r *body) { r.i32(); r.i64(); r.tags() })
+		r.array(func(r *body) { r.partition(); r.offset(); r.tags() })
 		r.tags()
 	})
 }
@@ -174,7 +177,7 @@ func leaderEpochRequest(r *body) {
 	r.array(func(r *body) {
 		r.topic(r.str())
 		r.array(func(r *body) {
-			r.i32()
+			r.partition()
 			r.since(2, func() { r.i32() })
 			r.i32()
 			r.tags()
@@ -189,7 +192,7 @@ func addPartitionsRequest(r *body) {
 	}
 	r.str()
 	r.take(10) // producer id and epoch
-	r.array(func(r *body) { r.topic(r.str()); r.ints(); r.tags() })
+	r.array(func(r *body) { r.topic(r.str()); r.partitionsOf(); r.tags() })
 }
 
 func addOffsetsRequest(r *body) {
@@ -206,8 +209,8 @@ func txnOffsetCommitRequest(r *body) {
 	r.array(func(r *body) {
 		r.topicOrID(6)
 		r.array(func(r *body) {
-			r.i32()
-			r.i64()
+			r.partition()
+			r.offset()
 			r.since(2, func() { r.i32() })
 			r.str()
 			r.tags()
@@ -219,7 +222,7 @@ func txnOffsetCommitRequest(r *body) {
 func createPartitionsRequest(r *body) {
 	r.array(func(r *body) {
 		r.topic(r.str())
-		r.i32()
+		r.tree.note("partitions", int64(r.i32()))
 		r.array(func(r *body) { r.ints(); r.tags() })
 		r.tags()
 	})
@@ -227,7 +230,7 @@ func createPartitionsRequest(r *body) {
 
 func offsetDeleteRequest(r *body) {
 	r.group()
-	r.array(func(r *body) { r.topic(r.str()); r.ints() })
+	r.array(func(r *body) { r.topic(r.str()); r.partitionsOf() })
 }
 
 func topicPartitionsRequest(r *body) {

@@ -9,7 +9,7 @@ func perPartition(r *body, idSince int, rest func(r *body)) {
 	r.array(func(r *body) {
 		r.topicOrID(idSince)
 		r.array(func(r *body) {
-			r.i32()
+			r.partition()
 			r.err()
 			if rest != nil {
 				rest(r)
@@ -24,7 +24,7 @@ const never = 1<<15 - 1 // a version that no API reaches
 
 func produceResponse(r *body) {
 	perPartition(r, 13, func(r *body) {
-		r.i64()
+		r.offset()
 		r.since(2, r.i64)
 		r.since(5, r.i64)
 		r.since(8, func() {
@@ -35,6 +35,7 @@ func produceResponse(r *body) {
 }
 
 func fetchResponse(r *body) {
+	r.carries = true
 	r.since(7, func() { r.err(); r.i32() })
 	r.seen = true // a session's response without news has no partitions
 	perPartition(r, 13, func(r *body) {
@@ -43,17 +44,18 @@ func fetchResponse(r *body) {
 		r.since(5, r.i64)
 		r.since(4, func() { r.array(func(r *body) { r.take(16); r.tags() }) })
 		r.since(11, func() { r.i32() })
-		r.blob()
+		r.recordsOf(true)
 	})
 }
 
 func listOffsetsResponse(r *body) {
 	perPartition(r, never, func(r *body) {
 		if r.version == 0 {
-			r.array(func(r *body) { r.i64() })
+			r.array(func(r *body) { r.offset() })
 			return
 		}
-		r.take(16)
+		r.i64()
+		r.offset()
 		r.since(4, func() { r.i32() })
 	})
 }
@@ -64,9 +66,9 @@ func leaderEpochResponse(r *body) {
 		r.topic(r.str())
 		r.array(func(r *body) {
 			r.err()
-			r.i32()
+			r.partition()
 			r.since(1, func() { r.i32() })
-			r.i64()
+			r.offset()
 			r.tags()
 		})
 		r.tags()
@@ -86,8 +88,8 @@ func metadataResponse(r *body) {
 	r.since(1, func() { r.i32() })
 	r.array(func(r *body) {
 		r.err()
-		from := r.topics
-		if r.topic(r.str()); r.topics > from {
+		name := r.str()
+		if r.topic(name); len(name) > 0 {
 			r.since(10, func() { r.take(16) })
 		} else {
 			r.since(10, r.uuid)
@@ -95,7 +97,7 @@ func metadataResponse(r *body) {
 		r.since(1, func() { r.i8() })
 		r.array(func(r *body) {
 			r.err()
-			r.i32()
+			r.partition()
 			r.i32()
 			r.since(7, func() { r.i32() })
 			r.ints()
@@ -118,8 +120,8 @@ func offsetFetchResponse(r *body) {
 	topics := func(r *body) {
 		r.topicOrID(10)
 		r.array(func(r *body) {
-			r.i32()
-			r.i64()
+			r.partition()
+			r.offset()
 			r.since(5, func() { r.i32() })
 			r.str()
 			r.err()
@@ -133,7 +135,7 @@ func offsetFetchResponse(r *body) {
 		return
 	}
 	r.array(func(r *body) {
-		r.str()
+		r.key()
 		r.array(topics)
 		r.err()
 		r.tags()
@@ -146,7 +148,7 @@ func findCoordinatorResponse(r *body) {
 		return
 	}
 	r.array(func(r *body) {
-		r.str()
+		r.tree.name("key ", r.str())
 		r.i32()
 		r.str()
 		r.i32()
@@ -184,21 +186,21 @@ func deleteTopicsResponse(r *body) {
 func deleteRecordsResponse(r *body) {
 	r.array(func(r *body) {
 		r.topic(r.str())
-		r.array(func(r *body) { r.i32(); r.i64(); r.err(); r.tags() })
+		r.array(func(r *body) { r.partition(); r.offset(); r.err(); r.tags() })
 		r.tags()
 	})
 }
 
 // perGroup reads the groups of DELETE_GROUPS.
 func perGroup(r *body) {
-	r.array(func(r *body) { r.str(); r.err(); r.tags() })
+	r.array(func(r *body) { r.key(); r.err(); r.tags() })
 }
 
 func describeGroupsResponse(r *body) {
 	r.array(func(r *body) {
 		r.err()
 		r.since(6, func() { r.str() })
-		r.str()
+		r.key()
 		r.str()
 		r.str()
 		r.str()
@@ -292,7 +294,7 @@ func addPartitionsResponse(r *body) {
 	}
 	r.array(func(r *body) {
 		r.topic(r.str())
-		r.array(func(r *body) { r.i32(); r.err(); r.tags() })
+		r.array(func(r *body) { r.partition(); r.err(); r.tags() })
 		r.tags()
 	})
 }

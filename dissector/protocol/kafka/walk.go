@@ -13,10 +13,19 @@ type walk struct {
 	client       []byte // of a request, its own memory
 	body         body
 	kept         []byte // of the message, what was read
+
+	// Of records that are passed over, those of the piece at hand count themselves as they pass.
+	before  int64 // bytes of the piece before them
+	passing batches
+	passed  tally // of those of earlier pieces
 }
+
+// prefix is the length of what stands before a message: its size.
+const prefix = 4
 
 // begin begins with the frame at hand, whose body is at off.
 func (w *walk) begin(frame []byte, off int, m *dissector.Message) {
+	w.passed = tally{}
 	w.body.begin(frame, off, w.version, apis[w.key].flexible(w.version), m)
 }
 
@@ -39,6 +48,12 @@ func (w *walk) read(from dissector.Side, n int, left int64, m *dissector.Message
 	w.run(from)
 	span := int64(n + b.ahead)
 	if b.ahead > 0 {
+		if b.scan {
+			here := len(b.b) - b.off
+			w.before = int64(n - here)
+			w.passing.begin(int64(here+b.ahead), b.records.partial)
+			m.Watch = w
+		}
 		b.b = b.b[:b.off]
 		b.holes = append(b.holes, b.off)
 		if span == left { // it ends with what is passed over
@@ -80,9 +95,39 @@ func (w *walk) finish(from dissector.Side, m *dissector.Message) {
 	case !w.active: // what is said once stays, so it waits for all topics
 		w.body.summarise(w.client)
 	}
+	if !w.active && m.Watch == nil {
+		w.count(m)
+	}
 	if w.body.unacknowledged {
 		m.Role = dissector.OneWay
 	} else {
 		m.SetKey(uint64(w.correlation))
+	}
+}
+
+// count says what records the message has.
+func (w *walk) count(m *dissector.Message) {
+	if w.body.carries {
+		w.passed.add(&w.body.found)
+		w.passed.set(m, !w.body.bad)
+	}
+}
+
+// Pass implements dissector.Watcher.
+func (w *walk) Pass(b []byte) {
+	n := min(w.before, int64(len(b)))
+	w.before -= n
+	w.passing.pass(b[n:])
+}
+
+// Miss implements dissector.Watcher. What stands before records was at hand.
+func (w *walk) Miss(n int64) { w.passing.miss(n) }
+
+// Passed implements dissector.Watcher.
+func (w *walk) Passed(m *dissector.Message) {
+	w.passing.end()
+	w.passed.add(&w.passing.tally)
+	if !w.active {
+		w.count(m)
 	}
 }
