@@ -28,14 +28,14 @@ type body struct {
 	topics         listed
 	partitions     listed
 	at             []byte // the topic that was read last
-	id             [36]byte
+	id             []byte // its memory, if it is an id
 	item           []byte
 	text           []byte
-	carries        bool    // messages of its kind have records
-	found          tally   // in those that are at hand
-	records        batches // of these, of the partition at hand
-	tree           *tree   // what is read is written there; mostly nil
-	seen           bool    // an error code was read
+	carries        bool  // messages of its kind have records
+	partial        bool  // the last batch of a partition may be cut
+	found          tally // in records that are at hand
+	tree           *tree // what is read is written there; mostly nil
+	seen           bool  // an error code was read
 	code           int16
 	unacknowledged bool
 }
@@ -55,14 +55,14 @@ func (l *listed) more(most int) bool {
 func (l listed) again() listed { return listed{told: max(l.told, l.n)} }
 
 func (r *body) begin(b []byte, off, version int, flex bool, m *dissector.Message) {
-	*r = body{b: b, from: off, off: off, version: version, flex: flex, m: m, item: r.item, text: r.text[:0], holes: r.holes[:0]}
+	*r = body{b: b, from: off, off: off, version: version, flex: flex, m: m, id: r.id, item: r.item, text: r.text[:0], holes: r.holes[:0]}
 }
 
 // again begins anew with more of the message. What was given stays.
 func (r *body) again(b []byte, m *dissector.Message) {
 	*r = body{
 		b: b, from: r.from, off: r.from, version: r.version, flex: r.flex, holes: r.holes,
-		m: m, topics: r.topics.again(), partitions: r.partitions.again(), item: r.item, text: r.text,
+		m: m, topics: r.topics.again(), partitions: r.partitions.again(), id: r.id, item: r.item, text: r.text,
 	}
 }
 
@@ -148,14 +148,13 @@ func (r *body) recordsOf(partial bool) {
 	r.pass(n)
 	switch {
 	case r.bad:
-		r.scan = r.ahead > 0
-		r.records.partial = partial
+		r.scan, r.partial = r.ahead > 0, partial
 	case r.off > off || n == 0:
-		r.records.begin(int64(n), partial)
-		r.records.pass(r.b[off:r.off])
-		r.records.end()
-		r.found.add(&r.records.tally)
-		r.tree.recordsOf(n, &r.records.tally)
+		s := batches{partial: partial, left: int64(n)}
+		s.pass(r.b[off:r.off])
+		s.end()
+		r.found.add(&s.tally)
+		r.tree.recordsOf(n, &s.tally)
 	}
 }
 
@@ -264,6 +263,7 @@ func (r *body) uuid() {
 		b = hex.AppendEncode(b, id[:n])
 		id = id[n:]
 	}
+	r.id = b
 	r.topic(b)
 }
 

@@ -66,16 +66,11 @@ func (t *tally) set(m *dissector.Message, whole bool) {
 type batches struct {
 	tally
 	partial bool  // the last one may be cut, and is none then: a broker sends as much as was asked for
-	left    int64 // bytes that are to come
+	left    int64 // bytes that are to come: at first, all
 	inside  int64 // of these, those of the batch at hand
 	have    int   // bytes of a head that are at hand
 	head    [batchHead]byte
 	lost    bool // where batches begin is not known any more
-}
-
-// begin begins with n bytes.
-func (s *batches) begin(n int64, partial bool) {
-	s.tally, s.partial, s.left, s.inside, s.have, s.lost = tally{}, partial, n, 0, 0, false
 }
 
 // pass takes the next bytes, of which those behind the partition's are not its own.

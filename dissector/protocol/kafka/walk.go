@@ -51,7 +51,7 @@ func (w *walk) read(from dissector.Side, n int, left int64, m *dissector.Message
 		if b.scan {
 			here := len(b.b) - b.off
 			w.before = int64(n - here)
-			w.passing.begin(int64(here+b.ahead), b.records.partial)
+			w.passing = batches{partial: b.partial, left: int64(here + b.ahead)}
 			m.Watch = w
 		}
 		b.b = b.b[:b.off]
