@@ -46,16 +46,18 @@ func dissect(t testing.TB, recs []packet.Record, opts dissector.Options) ([]call
 	return c.calls, report
 }
 
+// collector keeps calls, and of those of one protocol, if it is told of, what they set.
 type collector struct {
 	calls  []call
+	of     *dissector.Protocol
 	fields map[*field.Field]bool
+	common map[field.Common]bool // which of them tell something
 }
 
 func (c *collector) Entry(e *dissector.Entry) error {
-	if c.fields == nil {
-		c.fields = make(map[*field.Field]bool)
+	if c.of != nil {
+		c.note(e)
 	}
-	e.Each(func(f *field.Field, _ field.Value) { c.fields[f] = true })
 	if e.Protocol != dissector.ConnProtocol && e.Protocol != dissector.FlowProtocol {
 		c.calls = append(c.calls, newCall(e))
 	}

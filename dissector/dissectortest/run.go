@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"shark/dissector"
+	"shark/dissector/field"
 	"shark/packet"
 )
 
@@ -28,7 +29,7 @@ func Run(t *testing.T, p *dissector.Protocol, carriers ...*dissector.Protocol) {
 	if len(files) == 0 {
 		t.Fatalf("no captures in testdata/%s", p.Name)
 	}
-	var all collector
+	all := collector{of: p, fields: make(map[*field.Field]bool), common: make(map[field.Common]bool)}
 	var losses found
 	for _, file := range files {
 		recs := readCapture(t, file)
@@ -77,14 +78,7 @@ func captures(t testing.TB, dir string) []string {
 
 // golden compares the calls with the file beside the capture.
 func golden(t *testing.T, file string, recs []packet.Record, opts dissector.Options, all *collector) {
-	var c collector
-	run(t, recs, opts, &c)
-	if all.fields == nil {
-		all.fields = c.fields
-	}
-	for f := range c.fields {
-		all.fields[f] = true
-	}
+	run(t, recs, opts, all)
 	calls, _ := dissect(t, recs, opts)
 	got := texts(calls, true)
 	name := strings.TrimSuffix(file, filepath.Ext(file)) + ".golden"
