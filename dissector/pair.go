@@ -182,6 +182,26 @@ func (p *pairing) ending(m *Message) *Message {
 	return *half
 }
 
+// remark adds what m says of the exchange of its key to that, and is done with m.
+func (t *talk) remark(m *Message) {
+	m.Skip = true
+	ex := t.pairs.keyed.get(m.key)
+	if ex == nil {
+		return
+	}
+	half, other := ex.req, ex.resp
+	if m.From == Server {
+		half, other = other, half
+	}
+	if half == nil {
+		half = other
+	}
+	half.Update(&m.Values)
+	if m.Cancel {
+		t.cancel(half)
+	}
+}
+
 // finished is called when a message is complete: its exchange becomes an entry if
 // that is complete too.
 func (p *pairing) finished(t *talk, m *Message) {

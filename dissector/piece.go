@@ -68,6 +68,9 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 	s := &t.side[d]
 	s.piece = piece{active: true, m: m, span: span, bodyFrom: m.bodyFrom, bodyTo: m.bodyFrom + m.bodyLen, open: m.Open, cancel: m.Cancel, watch: m.Watch}
 	m.Watch = nil
+	if m.Remark {
+		t.remark(m)
+	}
 	if m.Skip {
 		return
 	}

@@ -201,6 +201,11 @@ type Message struct {
 	Open   bool // the message goes on with the next piece: with the next call, or, if keyed, with the next piece of that key
 	Skip   bool // the span holds no message and no piece of one, such as a keep-alive
 	Cancel bool // this piece ends the exchange of its key, whatever is still missing
+	// Remark says that this is no piece of a message, but says something of the exchange of
+	// its key while that goes on: its fields stand in what its sender said there, or in what
+	// was said so far, in place of what was remarked before. With Cancel it ends the exchange.
+	// Without such an exchange it is nothing.
+	Remark bool
 	// Again says that the bytes of this message, all of them at hand, say more: Parse is
 	// called for them once more. An acknowledgement of several is the answer to each.
 	Again bool

@@ -140,7 +140,7 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 		m = t.newMessage(d, begin)
 		m.offset = s.base + int64(used)
 	} else {
-		m.Role, m.Open, m.Skip, m.Cancel, m.Again, m.Need, m.bodyFrom, m.bodyLen = BySide, false, false, false, false, 0, 0, 0
+		m.Role, m.Open, m.Skip, m.Cancel, m.Remark, m.Again, m.Need, m.bodyFrom, m.bodyLen = BySide, false, false, false, false, false, 0, 0, 0
 	}
 	m.Gap = s.gap
 	span, err := t.parse(t.role[d], buf, m)

@@ -127,7 +127,7 @@ func Feed(t testing.TB, parse dissector.Parse, from dissector.Side, b []byte, pi
 			if !open {
 				m = blank()
 			}
-			m.Role, m.Open, m.Skip, m.Cancel, m.Again, m.Need = dissector.BySide, false, false, false, false, 0
+			m.Role, m.Open, m.Skip, m.Cancel, m.Remark, m.Again, m.Need = dissector.BySide, false, false, false, false, false, 0
 			span, err := parse(from, b[off:have], m)
 			if err == dissector.ErrShort {
 				break

@@ -286,6 +286,18 @@ func (v *Values) Merge(from *Values) {
 	}
 }
 
+// Update adds the values of from, single ones in place of those already set.
+func (v *Values) Update(from *Values) {
+	for _, s := range from.slots {
+		s.off, s.end = v.keep(from.arena[s.off:s.end])
+		if s.f.Kind == List || s.f.Kind == Map {
+			v.add(s)
+		} else {
+			v.put(s)
+		}
+	}
+}
+
 // has tells whether f is among the first n slots.
 func (v *Values) has(n int, f *Field) bool {
 	for i := range v.slots[:n] {

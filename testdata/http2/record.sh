@@ -1,18 +1,19 @@
 #!/bin/bash
-# Records late/long.pcap, late/site.pcap and the captures of calls anew: record.sh FOLDER
-# Needs go, nginx, tcpdump and unshare, and the rights to make a network namespace. Beside each
-# capture of calls, .truth holds what the client was told, a line a call.
+# Records late/long.pcap, late/site.pcap, slow.pcap, away.pcap, calm.pcap and the captures of
+# calls anew: record.sh FOLDER
+# Needs go, node, nginx, tcpdump and unshare, and the rights to make a network namespace. Beside
+# each capture but the late ones, .truth holds what the client was told, a line a call.
 set -eu
 out=$(realpath "${1:?folder to write to}")
 here=$(realpath "$(dirname "$0")")
 # shellcheck source=testdata/http/site.sh
 source "$here/../http/site.sh"
-for program in go nginx tcpdump unshare; do
+for program in go node nginx tcpdump unshare; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 if [ -z "${IN_NAMESPACE:-}" ]; then
 	work=$(mktemp -d)
-	for name in long site calls; do
+	for name in long site calls waits; do
 		mkdir "$work/src.$name"
 		cp "$here/$name.go.txt" "$work/src.$name/main.go"
 		(cd "$work/src.$name" && go mod init "$name" >/dev/null 2>&1 && CGO_ENABLED=0 go build -o "$work/$name" .)
@@ -39,6 +40,12 @@ mkdir -p "$out/late" "$out/calls"
 for name in long site; do
 	record "late/$name" 'port 8080' "${WORK:?}/$name"
 done
+told() { "${@:2}" >"$out/$1.truth"; }
+ports='port 8080 or port 8081 or port 8082'
+for scenario in slow away; do
+	record "$scenario" "$ports" told "$scenario" "$WORK/waits" "$scenario"
+done
+record calm "$ports" told calm node "$here/calm.cjs"
 site '
 	listen 127.0.0.1:8080 http2;
 	location = /closed { return 403 "closed\n"; }

@@ -2,9 +2,11 @@
 // after an upgrade from HTTP/1.1, or decrypted.
 //
 // Each stream is an exchange, its id the key. HEADERS with their CONTINUATIONs,
-// DATA and RST_STREAM are pieces of its messages; all other frames say nothing
-// about an exchange and are passed over. A pushed response is an entry without a
-// request: what PUSH_PROMISE promises stands in it.
+// DATA and RST_STREAM are pieces of its messages. GOAWAY is remarked on all that are
+// going on, and ends those that it refuses. SETTINGS and WINDOW_UPDATE tell when a side
+// could not go on with its DATA. All other frames say nothing about an exchange and are
+// passed over. A pushed response is an entry without a request: what PUSH_PROMISE promises
+// stands in it.
 //
 // Header compression makes every block depend on those before it. When some of
 // them are missing, what can no longer be known is left out and counted in
@@ -26,7 +28,7 @@ var Protocol = &dissector.Protocol{
 	Doc:       "HTTP/2 requests and responses (RFC 9113), also on connections whose beginning was not captured.",
 	Transport: dissector.TCP,
 	Ports:     []uint16{50051, 80, 8080},
-	Fields:    slices.Concat(http.Fields, field.Fields(StreamID, Reset, Unknown, Holed)),
+	Fields:    slices.Concat(http.Fields, field.Fields(StreamID, Reset, Unprocessed, GoAway, GoAwayDebug, RequestStall, ResponseStall, Exhausted, WindowsUnknown, Unknown, Holed)),
 	Implies:   []string{"http"},
 	Sync:      "\x00", // of the frame's length
 	Probe:     probe,
@@ -36,10 +38,17 @@ var Protocol = &dissector.Protocol{
 
 // The fields of HTTP/2 beyond those of HTTP.
 var (
-	StreamID = field.NewInt("http2_stream", "", "Id of the stream in its connection.", "http2 && http2_stream == 1")
-	Reset    = field.NewText("http2_reset", "Error code with which a side ended the stream early (RST_STREAM).", `http2 && http2_reset == "REFUSED_STREAM"`)
-	Unknown  = field.NewInt("http2_unknown_headers", "", "How many header fields could not be told, because earlier ones they refer to were not captured. One of which only the name could not be told is in the headers as ?.", "http2 && http2_unknown_headers > 0")
-	Holed    = field.NewBool("http2_holed", "Bytes of the connection are missing from the time of this exchange: frames of it may be among them.", "http2 && http2_holed")
+	StreamID       = field.NewInt("http2_stream", "", "Id of the stream in its connection.", "http2 && http2_stream == 1")
+	Reset          = field.NewText("http2_reset", "Error code with which a side ended the stream early (RST_STREAM).", `http2 && http2_reset == "REFUSED_STREAM"`)
+	Unprocessed    = field.NewBool("http2_unprocessed", "The server said that it did nothing for this request, so that it is safe to send it again: it refused the stream (RST_STREAM with REFUSED_STREAM), or did not take it any more when it went away (GOAWAY).", `http2 && http2_unprocessed`)
+	GoAway         = field.NewText("http2_goaway", "Error code with which a side announced the end of the connection (GOAWAY) while the call was going on, or refused the call for having done so. Of several the last one, but NO_ERROR takes no other's place.", `http2 && http2_goaway == "ENHANCE_YOUR_CALM"`)
+	GoAwayDebug    = field.NewText("http2_goaway_debug", "What the side that sent GOAWAY said besides, often why; at most 1024 bytes of it.", `http2_goaway_debug == "too_many_pings"`)
+	RequestStall   = field.NewInt("http2_request_stall", "µs", "How long the client could not go on with its body, for the server's flow-control window was used up, until the WINDOW_UPDATE that let it go on (or the RST_STREAM that ended the wait), seen from where it was captured. Not set when it never waited, when the body has no end, or with http2_windows_unknown.", "http2 && http2_request_stall > 100000")
+	ResponseStall  = field.NewInt("http2_response_stall", "µs", "The same of the server: the client, or whoever reads for it, took the response slowly.", "http2 && http2_response_stall > 1000000")
+	Exhausted      = field.NewText("http2_exhausted_window", "Flow-control window that was used up, the first time, before a side had ended its body: stream, or connection, which all calls of the connection share. Without a stall, the call may have waited until its connection ended.", `http2 && http2_exhausted_window == "connection"`)
+	WindowsUnknown = field.NewBool("http2_windows_unknown", "A side may have waited for a flow-control window without this being told: what the windows were is not known, for the connection's beginning or bytes of it were not captured, or it began as HTTP/1.1 (upgrade). Set only where there is a body.", "http2 && !http2_windows_unknown && http2_response_stall == 0")
+	Unknown        = field.NewInt("http2_unknown_headers", "", "How many header fields could not be told, because earlier ones they refer to were not captured. One of which only the name could not be told is in the headers as ?.", "http2 && http2_unknown_headers > 0")
+	Holed          = field.NewBool("http2_holed", "Bytes of the connection are missing from the time of this exchange: frames of it may be among them.", "http2 && http2_holed")
 )
 
 // version is the value of http_version.
@@ -52,5 +61,9 @@ const (
 	maxStreams       = 1024     // streams of a connection that are remembered at a time
 	maxUnknownFrame  = 16 << 10 // length of a frame of unknown type: the default SETTINGS_MAX_FRAME_SIZE
 	maxProbeFrames   = 32       // frames that a probe walks through
+	maxControl       = 16 << 10 // bytes of a frame of settings or GOAWAY; larger ones are passed over, and the windows unknown from then on
+	maxDebug         = 1 << 10  // bytes of the debug data of a GOAWAY
+	maxGoAways       = 8        // GOAWAYs of a side that calls are told of
+	maxSettings      = 8        // SETTINGS of a side that are not acknowledged; with more of them the windows are unknown
 	keepLines        = 8 << 10  // memory for header lines that is kept from list to list
 )

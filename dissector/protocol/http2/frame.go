@@ -128,6 +128,9 @@ func (f frame) block(payload []byte) ([]byte, error) {
 	return payload[skip:], nil
 }
 
+// refusedStream is the error code of what was not processed at all (section 8.7).
+const refusedStream = 7
+
 // errorName returns the name of an error code (section 7).
 func errorName(code uint32) string {
 	if code < uint32(len(errorNames)) {

@@ -24,6 +24,9 @@ func (p *parser) headers(from dissector.Side, f frame, buf []byte, m *dissector.
 		id = promised(f, buf)
 	}
 	st := p.streams.get(id)
+	if st.gone && from == dissector.Server { // it was processed all the same
+		*st = stream{id: id, kept: st.kept}
+	}
 	p.list.start(m, from, p.expect(from, f, st))
 	if err == nil {
 		err = p.sides[from].hpack.Decode(block, p.add)
@@ -43,6 +46,10 @@ func (p *parser) headers(from dissector.Side, f frame, buf []byte, m *dissector.
 	}
 	p.list.finish(span)
 	p.settle(from, f, st, m)
+	if from == dissector.Client && span <= len(buf) && p.sides[dissector.Server].away.refuses(st) {
+		p.refused = refusal{f.stream, span}
+		m.Again = true
+	}
 	return span, nil
 }
 
@@ -128,10 +135,11 @@ func (p *parser) settle(from dissector.Side, f frame, st *stream, m *dissector.M
 	default:
 		if l.kind == head && !mine.begun {
 			mine.headed, mine.holed = true, false
+			mine.mark = p.windows[from].blocked(m.Start)
 		}
 		mine.begun = true
 		m.Resumed = m.Resumed || !mine.headed
-		goOn(from, f, mine, m)
+		p.goOn(from, f, mine, m)
 	}
 	if from == dissector.Client {
 		p.sides[from].top = max(p.sides[from].top, st.id)

@@ -15,6 +15,11 @@ type parser struct {
 	list    list   // the header list that is being read
 	joined  []byte // a header block put together from several frames
 	add     func(*hpack.Field)
+	leaving []uint32 // streams that the GOAWAY at hand is still to be told of
+	refused refusal
+	failing bool      // a GOAWAY had an error code
+	windows [2]window // what each side may send
+	blind   bool      // the windows are unknown
 }
 
 // side is what one side has said so far.
@@ -23,11 +28,13 @@ type side struct {
 	begun bool   // a frame of it was seen
 	holed bool   // some of its frames were not
 	top   uint32 // highest id of a stream that it opened
+	away  away
 }
 
 func newParser() *parser {
 	p := new(parser)
 	p.sides[dissector.Client].holed, p.sides[dissector.Server].holed = true, true // until a beginning is seen
+	p.windows = [2]window{newWindow(), newWindow()}
 	p.add = p.list.add
 	return p
 }
@@ -38,14 +45,16 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	}
 	if n := min(len(buf), len(preface)); n >= 3 && buf[0] == preface[0] && string(buf[:n]) == preface[:n] {
 		if n < len(preface) {
-			return short(m, len(preface))
+			m.Need = len(preface)
+			return 0, dissector.ErrShort
 		}
 		p.begin(from)
 		m.Skip = true
 		return int64(n), nil
 	}
 	if len(buf) < headerLen {
-		return short(m, headerLen)
+		m.Need = headerLen
+		return 0, dissector.ErrShort
 	}
 	f := readFrame(buf)
 	if err := f.check(); err != nil {
@@ -55,6 +64,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if from == dissector.Server && f.kind == frameSettings && !f.has(flagAck) && !p.sides[from].begun {
 		p.begin(from)
 	}
+	p.blind = p.blind || p.sides[from].holed
 	span, err := p.frame(from, f, buf, m)
 	switch err {
 	case nil:
@@ -66,7 +76,8 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	return int64(span), err
 }
 
-func short(m *dissector.Message, need int) (int64, error) {
+// short asks for need bytes.
+func short(m *dissector.Message, need int) (int, error) {
 	m.Need = need
 	return 0, dissector.ErrShort
 }
@@ -83,6 +94,7 @@ func (p *parser) lose(from dissector.Side) {
 	s := &p.sides[from]
 	s.hpack.Lose()
 	s.begun, s.holed = true, true
+	p.blind = true
 	p.streams.lose(from)
 }
 
@@ -91,9 +103,18 @@ func (p *parser) frame(from dissector.Side, f frame, buf []byte, m *dissector.Me
 	case frameData:
 		return p.data(from, f, buf, m)
 	case frameHeaders, framePushPromise:
+		if p.refused.span > 0 {
+			return p.late(m)
+		}
 		return p.headers(from, f, buf, m)
 	case frameRSTStream:
 		return p.reset(from, f, buf, m)
+	case frameGoAway:
+		return p.goAway(from, f, buf, m)
+	case frameSettings:
+		return p.settings(from, f, buf, m)
+	case frameWindowUpdate:
+		return p.windowUpdate(from, f, buf, m)
 	case frameContinuation: // of a block whose beginning was not read
 		p.sides[from].hpack.Lose()
 	}
@@ -105,8 +126,7 @@ func (p *parser) data(from dissector.Side, f frame, buf []byte, m *dissector.Mes
 	off, n := headerLen, f.length
 	if f.has(flagPadded) {
 		if len(buf) <= headerLen {
-			m.Need = headerLen + 1
-			return 0, dissector.ErrShort
+			return short(m, headerLen+1)
 		}
 		pad := int(buf[headerLen])
 		if pad >= n {
@@ -115,6 +135,7 @@ func (p *parser) data(from dissector.Side, f frame, buf []byte, m *dissector.Mes
 		off, n = off+1, n-1-pad
 	}
 	st := p.streams.get(f.stream)
+	p.spend(from, f, st, m)
 	if st.reset {
 		m.Skip = true
 		return f.span(), nil
@@ -125,7 +146,7 @@ func (p *parser) data(from dissector.Side, f frame, buf []byte, m *dissector.Mes
 	piece(f.stream, half, m)
 	m.Resumed = m.Resumed || !half.headed
 	m.SetBody(off, int64(n))
-	goOn(from, f, half, m)
+	p.goOn(from, f, half, m)
 	p.streams.put(st)
 	return f.span(), nil
 }
@@ -141,16 +162,17 @@ func piece(id uint32, h *half, m *dissector.Message) {
 }
 
 // goOn leaves the message of m open, or ends it with END_STREAM.
-func goOn(from dissector.Side, f frame, h *half, m *dissector.Message) {
+func (p *parser) goOn(from dissector.Side, f frame, h *half, m *dissector.Message) {
 	m.Open = !f.has(flagEndStream)
 	if !m.Open {
 		h.ended = true
-		setBodySize(from, h, m)
+		p.end(from, h, m)
 	}
 }
 
-// setBodySize sets how much body a side sent, where all of it was seen.
-func setBodySize(from dissector.Side, h *half, m *dissector.Message) {
+// end sets how much body a side sent, where all of it was seen, and how long it waited.
+func (p *parser) end(from dissector.Side, h *half, m *dissector.Message) {
+	p.setStall(from, h, m)
 	if !h.headed || h.holed {
 		return
 	}
@@ -165,8 +187,7 @@ func setBodySize(from dissector.Side, h *half, m *dissector.Message) {
 // side knew, and belongs to no exchange any more.
 func (p *parser) reset(from dissector.Side, f frame, buf []byte, m *dissector.Message) (int, error) {
 	if len(buf) < f.span() {
-		m.Need = f.span()
-		return 0, dissector.ErrShort
+		return short(m, f.span())
 	}
 	st := p.streams.get(f.stream)
 	if !st.kept || st.reset {
@@ -178,16 +199,24 @@ func (p *parser) reset(from dissector.Side, f frame, buf []byte, m *dissector.Me
 	m.Cancel = true
 	code := binary.BigEndian.Uint32(buf[headerLen:])
 	Reset.SetString(&m.Values, errorName(code))
+	if code == refusedStream && from == dissector.Server {
+		Unprocessed.Set(&m.Values, true)
+	}
 	if code != 0 {
 		dissector.Status.SetString(&m.Values, "RST_STREAM "+errorName(code))
 		dissector.Failed.Set(&m.Values, true)
 	}
-	if !half.ended {
-		setBodySize(from, half, m)
+	p.endStream(from, st, m)
+	return f.span(), nil
+}
+
+// endStream ends what both sides sent on a stream, the last word being m of from.
+func (p *parser) endStream(from dissector.Side, st *stream, m *dissector.Message) {
+	if half := &st.half[from]; !half.ended {
+		p.end(from, half, m)
 	}
 	if other := &st.half[from.Other()]; !other.ended && other.body > 0 { // what it sent ends here, too
-		setBodySize(from.Other(), other, m)
+		p.end(from.Other(), other, m)
 	}
 	*st = stream{id: st.id, kept: true, reset: true}
-	return f.span(), nil
 }

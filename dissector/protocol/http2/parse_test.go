@@ -40,7 +40,9 @@ func say(t testing.TB, parse dissector.Parse, from dissector.Side, gap int64, b 
 		if !m.Skip {
 			out = append(out, line(m))
 		}
-		b = b[min(int(span), len(b)):]
+		if !m.Again {
+			b = b[min(int(span), len(b)):]
+		}
 		gap = 0
 	}
 	return out
@@ -52,9 +54,9 @@ func line(m *dissector.Message) string {
 		switch f {
 		case StreamID.Field:
 			fmt.Fprintf(&s, "[%d] ", v.Int)
-		case Reset.Field, http.URL.Field, http.Method.Field, http.Host.Field:
+		case Reset.Field, GoAway.Field, GoAwayDebug.Field, Exhausted.Field, http.URL.Field, http.Method.Field, http.Host.Field:
 			fmt.Fprintf(&s, "%s=%s ", f.Name, v.Bytes)
-		case Unknown.Field, Holed.Field, dissector.StatusCode.Field, dissector.Failed.Field, http.RequestBodySize.Field, http.ResponseBodySize.Field:
+		case Unprocessed.Field, RequestStall.Field, ResponseStall.Field, Unknown.Field, Holed.Field, dissector.StatusCode.Field, dissector.Failed.Field, http.RequestBodySize.Field, http.ResponseBodySize.Field:
 			fmt.Fprintf(&s, "%s=%d ", f.Name, v.Int)
 		}
 		if f.Kind == field.Map {
@@ -64,7 +66,7 @@ func line(m *dissector.Message) string {
 	for _, x := range []struct {
 		on   bool
 		name string
-	}{{m.Open, "open"}, {m.Cancel, "cancel"}, {m.Role == dissector.Interim, "interim"}, {m.Resumed, "resumed"}} {
+	}{{m.Open, "open"}, {m.Remark, "remark"}, {m.Cancel, "cancel"}, {m.Role == dissector.Interim, "interim"}, {m.Resumed, "resumed"}} {
 		if x.on {
 			s.WriteString(x.name + " ")
 		}
@@ -106,7 +108,7 @@ func TestPieces(t *testing.T) {
 		}},
 		{"reset by the server, and what was under way", []turn{
 			{c, 0, preface + raw(frameHeaders, 4, 1, get), "method=GET url=/ [1] open"},
-			{s, 0, settings + raw(frameRSTStream, 0, 1, "\x00\x00\x00\x07"), "[1] http2_reset=REFUSED_STREAM failed=1 cancel"},
+			{s, 0, settings + raw(frameRSTStream, 0, 1, "\x00\x00\x00\x07"), "[1] http2_reset=REFUSED_STREAM http2_unprocessed=1 failed=1 cancel"},
 			{c, 0, raw(frameData, 1, 1, "late") + raw(frameRSTStream, 0, 1, "\x00\x00\x00\x08"), ""},
 		}},
 		{"reset of a stream that is over or unknown", []turn{
@@ -294,7 +296,9 @@ func FuzzParse(f *testing.F) {
 				if span <= 0 {
 					t.Fatalf("span %d", span)
 				}
-				b = b[min(span, int64(len(b))):]
+				if !m.Again {
+					b = b[min(span, int64(len(b))):]
+				}
 			}
 		}
 	})

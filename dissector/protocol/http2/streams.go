@@ -12,6 +12,7 @@ type stream struct {
 	id    uint32
 	kept  bool // by the table
 	reset bool
+	gone  bool // it was the server, going away, that said it would not process it
 	half  [2]half
 }
 
@@ -21,7 +22,11 @@ type half struct {
 	headed bool  // the head of its message was
 	ended  bool  // END_STREAM was
 	holed  bool  // frames of it may be missing
+	cut    bool  // its last DATA used up a window, and was not the end
 	body   int64 // bytes of DATA
+	credit int64 // bytes by which its stream's window is larger than a new one
+	mark   int64 // of the time that the connection's window was used up, what stall has
+	stall  *stall
 }
 
 // streams are the streams of a connection that are not closed, by id, and those
