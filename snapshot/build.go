@@ -40,7 +40,7 @@ type builder struct {
 	packets  uint64 // of the nodes before
 	read     int64  // bytes of them
 	total    int64
-	each     int64 // about how many of them a node has
+	each     int64 // about how many of them a node has, before they are packed
 }
 
 // build begins a snapshot of which m says what is known beforehand: of so many nodes, and

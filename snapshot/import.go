@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"shark/packet"
+	"shark/packet/packing"
 	"shark/packet/pcapng"
 )
 
@@ -39,7 +42,7 @@ type ImportOptions struct {
 // Damage of the files is no error: it stands in the manifest's coverage. Progress
 // may be nil.
 func (s *Store) Import(ctx context.Context, o ImportOptions, progress func(Progress)) (*Manifest, error) {
-	nodes, total, err := gather(o.Files)
+	nodes, total, raw, err := gather(o.Files)
 	if err != nil {
 		return nil, fmt.Errorf("import: %w", err)
 	}
@@ -47,7 +50,7 @@ func (s *Store) Import(ctx context.Context, o ImportOptions, progress func(Progr
 		o.Name = nodes[0].name
 	}
 	x := s.build(ctx, Manifest{Name: o.Name, Note: o.Note, Creator: o.Creator, Cluster: o.Cluster, Created: o.Created}, len(nodes), total, progress)
-	x.policy = o.Policy
+	x.policy, x.each = o.Policy, raw/int64(len(nodes))
 	err = x.imported(nodes, o.Identity)
 	return x.end("import", err)
 }
@@ -76,10 +79,30 @@ type nodeFiles struct {
 	paths []string
 }
 
-// gather sorts files by node, and tells how many bytes they have.
-func gather(files []string) (nodes []nodeFiles, total int64, err error) {
+// packedRatio is about how many times as large a capture is before it is packed.
+const packedRatio = 6
+
+// unpackedSize is about how many bytes a file has that may be packed.
+func unpackedSize(path string, info fs.FileInfo) int64 {
+	if !info.Mode().IsRegular() { // what it has can be read once
+		return info.Size()
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return info.Size() // whoever reads it says why not
+	}
+	defer f.Close()
+	if packing.Of(bufio.NewReader(f)) == packing.None {
+		return info.Size()
+	}
+	return info.Size() * packedRatio
+}
+
+// gather sorts files by node, and tells how many bytes they have, and about how many when they
+// are not packed.
+func gather(files []string) (nodes []nodeFiles, total, raw int64, err error) {
 	if len(files) == 0 {
-		return nil, 0, errors.New("no capture file is named")
+		return nil, 0, 0, errors.New("no capture file is named")
 	}
 	var unnamed []string
 	for _, f := range files {
@@ -88,16 +111,16 @@ func gather(files []string) (nodes []nodeFiles, total int64, err error) {
 		if n, p, ok := strings.Cut(f, "="); err != nil && ok {
 			name, path = n, p
 			if info, err = os.Stat(path); name == "" {
-				return nil, 0, fmt.Errorf("%s: no node is named before the =", f)
+				return nil, 0, 0, fmt.Errorf("%s: no node is named before the =", f)
 			}
 		}
 		switch {
 		case err != nil:
-			return nil, 0, err
+			return nil, 0, 0, err
 		case info.IsDir():
-			return nil, 0, fmt.Errorf("%s is a folder, not a capture file", path)
+			return nil, 0, 0, fmt.Errorf("%s is a folder, not a capture file", path)
 		}
-		total += info.Size()
+		total, raw = total+info.Size(), raw+unpackedSize(path, info)
 		if name == "" {
 			unnamed = append(unnamed, path)
 			continue
@@ -116,7 +139,7 @@ func gather(files []string) (nodes []nodeFiles, total int64, err error) {
 		}
 		nodes = append(nodes, nodeFiles{name, []string{path}})
 	}
-	return nodes, total, nil
+	return nodes, total, raw, nil
 }
 
 // stem is the name of a file without what says how it is written and packed.

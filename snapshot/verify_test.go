@@ -248,7 +248,7 @@ func TestVerifyLies(t *testing.T) {
 		"size":         {func(x *block.Index, _ *Object) { x.Blocks[0].Raw++ }, packets, "bytes unpacked"},
 		"first":        {func(x *block.Index, _ *Object) { x.Blocks[0].First++ }, packets, "of a time"},
 		"last":         {func(x *block.Index, _ *Object) { x.Blocks[0].Last-- }, packets, "of a time"},
-		"partition":    {func(x *block.Index, _ *Object) { x.Blocks[0].Partition = 10 }, packets, "a partition"},
+		"partition":    {func(x *block.Index, _ *Object) { x.Blocks[0].Partition = 0 }, packets, "a partition"},
 		"no partition": {func(x *block.Index, _ *Object) { x.Blocks[0].Partition = 3 }, index, "a partition that there is not"},
 		"groups":       {func(x *block.Index, _ *Object) { x.Groups = 10 }, index, "not the index of"},
 		"no groups":    {func(x *block.Index, o *Object) { x.Groups, o.Groups = 5, 5 }, index, "5 groups"},

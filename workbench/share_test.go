@@ -2,6 +2,7 @@ package workbench
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,12 +16,30 @@ import (
 	"shark/snapshot"
 )
 
+// room makes a capture without packets that is large enough for a snapshot of it and little else
+// to have several parts: blocks that readers pass over, which take no room on the disk.
+func room(t *testing.T) string {
+	t.Helper()
+	const blocks, each = 72, 1 << 20
+	path := filepath.Join(t.TempDir(), "room.pcapng")
+	f := must(os.Create(path))(t)
+	head := pcapng.AppendSection(nil, &pcapng.Options{})
+	must(f.Write(head))(t)
+	for i := range int64(blocks) {
+		at := int64(len(head)) + i*each
+		must(f.WriteAt(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, pcapng.BlockFiller), each), at))(t)
+		must(f.WriteAt(binary.LittleEndian.AppendUint32(nil, each), at+each-4))(t)
+	}
+	must(0, f.Close())(t)
+	return path
+}
+
 // seenByTwo imports what two nodes saw of the same and of other packets, with TLS and its secrets.
 func seenByTwo(t *testing.T, w *Workbench) *snapshot.Manifest {
 	t.Helper()
 	return importSnapshot(t, w, snapshot.ImportOptions{Name: "outage", Identity: "../testdata/shop/identity.jsonl", Files: []string{
 		"a=../testdata/shop/shop.pcapng.zst", "b=../testdata/shop/shop.pcapng.zst", "b=../testdata/http/server.pcap", "a=" + large(t, pcapng.Pcapng, 0),
-		"a=../testdata/tlsx/clear_of_suites.pcapng",
+		"a=../testdata/tlsx/clear_of_suites.pcapng", "a=" + room(t),
 	}})
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"io"
@@ -54,7 +55,7 @@ func TestScripts(t *testing.T) {
 			return os.MkdirAll(filepath.Join(e.WorkDir, "tmp"), 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "cut": cut, "patch": patch, "times": times, "empty": empty, "record": record, "serve": serve,
+			"exits": exits, "cut": cut, "patch": patch, "times": times, "empty": empty, "record": record, "serve": serve, "room": room,
 		},
 	})
 }
@@ -90,6 +91,25 @@ func cut(ts *testscript.TestScript, _ bool, args []string) {
 		n += info.Size()
 	}
 	ts.Check(os.Truncate(path, n))
+}
+
+// room FILE makes a capture without packets that is large enough for a snapshot of it and little
+// else to have several parts: blocks that readers pass over, which take no room on the disk.
+func room(ts *testscript.TestScript, _ bool, args []string) {
+	const blocks, each = 40, 1 << 20
+	b := pcapng.AppendSection(nil, &pcapng.Options{})
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer f.Close()
+	_, err = f.Write(b)
+	ts.Check(err)
+	for i := range int64(blocks) {
+		at := int64(len(b)) + i*each
+		_, err = f.WriteAt(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, pcapng.BlockFiller), each), at)
+		ts.Check(err)
+		_, err = f.WriteAt(binary.LittleEndian.AppendUint32(nil, each), at+each-4)
+		ts.Check(err)
+	}
 }
 
 // patch FILE OLD NEW puts other bytes of the same length, with Go's escapes, in the

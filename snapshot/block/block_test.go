@@ -25,9 +25,9 @@ func everyBlock(x *Index) []int { return x.Select(Selection{Extras: true}) }
 // TestRoundTrip: every packet comes back as it was, by one worker or several to the same
 // file, and the index that is stored is the one that was made.
 func TestRoundTrip(t *testing.T) {
-	for _, n := range []int{0, 1, 300, 30_000} {
+	for n, expected := range map[int]int64{0: 0, 1: 0, 300: 1, 3000: hardestBytes + 1, 29_999: oneBytes + 1, 30_000: hardBytes + 1} {
 		c := traffic(uint64(n), n)
-		c.expected = int64(n % 7) // little, or nobody knows
+		c.expected = expected
 		file, index := write(t, c, 1, Extras{Interfaces: c.interfaces, Names: names, Comments: []string{"a note"}})
 		again, _ := write(t, c, 3, Extras{Interfaces: c.interfaces, Names: names, Comments: []string{"a note"}})
 		if !bytes.Equal(file, again) {
@@ -129,7 +129,10 @@ func TestOrder(t *testing.T) {
 // tunnels too.
 func TestPartitions(t *testing.T) {
 	all := partitionsOf(t, 0)
-	few := partitionsOf(t, fewBytes)
+	few, one := partitionsOf(t, fewBytes), partitionsOf(t, oneBytes)
+	if more := partitionsOf(t, oneBytes+1); !reflect.DeepEqual(more, few) {
+		t.Error("more than very little has partitions of its own")
+	}
 	if n := partitionsOf(t, fewBytes+1); !reflect.DeepEqual(n, all) {
 		t.Error("more than little has partitions of its own")
 	}
@@ -137,6 +140,9 @@ func TestPartitions(t *testing.T) {
 	for pair, p := range all {
 		if at := (&Index{Groups: fewGroups}).Part(p); at != few[pair] {
 			t.Fatalf("%v are in partition %d of a file of little, and %d of another is part of %d", pair, few[pair], p, at)
+		}
+		if at := (&Index{Groups: oneGroup}).Part(p); at != one[pair] || at != (&Index{Groups: oneGroup}).Part(few[pair]) || at%otherPartition != 0 {
+			t.Fatalf("%v are in partition %d of a file of very little, and %d of another is part of %d", pair, one[pair], p, at)
 		}
 		if at := (&Index{Groups: groups}).Part(p); at != p {
 			t.Fatalf("partition %d is part of %d with as many groups", p, at)

@@ -273,8 +273,8 @@ func (r *indexReader) count(what string, limit uint64, each int) int {
 
 func (r *indexReader) index() *Index {
 	x := &Index{Groups: int(r.number("the number of groups", groups))}
-	if x.Groups != groups && x.Groups != fewGroups {
-		r.fail("it has %d groups of addresses, not %d or %d", x.Groups, groups, fewGroups)
+	if x.Groups != groups && x.Groups != fewGroups && x.Groups != oneGroup {
+		r.fail("it has %d groups of addresses, not %d, %d or %d", x.Groups, groups, fewGroups, oneGroup)
 	}
 	for range r.count("interfaces", maxInterfaces, leastInterface) {
 		x.Interfaces = append(x.Interfaces, packet.Interface{})

@@ -12,13 +12,17 @@ const groups = 10
 
 // A file of little has fewer groups, or its blocks would never be filled: 100 MB of the same
 // mix are 1.17 times as large with 10 groups as zstd -3 makes the capture, and 1.00 times
-// with 2; 200 MB are 1.05 and 0.99 times. Both numbers divide each other, so each of ten
-// groups is part of one of two.
+// with 2; 200 MB are 1.05 and 0.99 times. One of very little has a single group: 6 MB are 1.20
+// times as large with 2 groups, 1.06 times with one, and 0.99 times packed harder (efforts in
+// packer.go). Each of these numbers divides the next, so each of ten groups is part of one of two.
 const (
-	fewGroups = 2
+	fewGroups, oneGroup = 2, 1
 	// fewBytes is up to what size a file has so few, in bytes before it is packed: of 400 MB
 	// ten make no more than two.
 	fewBytes = 400e6
+	// oneBytes is up to what size it has one: of 32 MB what one pod says is in a tenth of the
+	// blocks at best, which is not worth a request.
+	oneBytes = 32e6
 )
 
 const (
@@ -30,10 +34,13 @@ const (
 
 // groupsFor returns how many groups a file of about so many bytes has; 0: nobody knows.
 func groupsFor(bytes int64) int {
-	if bytes > 0 && bytes <= fewBytes {
+	switch {
+	case bytes <= 0 || bytes > fewBytes:
+		return groups
+	case bytes > oneBytes:
 		return fewGroups
 	}
-	return groups
+	return oneGroup
 }
 
 // partition returns where a packet belongs in a file of n groups: by the innermost
@@ -55,22 +62,27 @@ func between(a, b int) int {
 	return a*groups - a*(a-1)/2 + b - a
 }
 
-// folded tells for each partition of ten groups what it is part of in a file of two.
-var folded = func() (list [Partitions]int) {
+// folded tells for each partition of ten groups what it is part of in a file of fewer.
+func folded(n int) (list [Partitions]int) {
 	for a := range groups {
 		for b := range groups {
-			list[between(a, b)] = between(a%fewGroups, b%fewGroups)
+			list[between(a, b)] = between(a%n, b%n)
 		}
 	}
 	list[otherPartition] = otherPartition
 	return list
-}()
+}
+
+var foldedToFew, foldedToOne = folded(fewGroups), folded(oneGroup)
 
 // Part returns the partition in which a file of x.Groups has what another file has in
 // partition p, if that has at least as many groups.
 func (x *Index) Part(p int) int {
-	if x.Groups == fewGroups {
-		return folded[p]
+	switch x.Groups {
+	case fewGroups:
+		return foldedToFew[p]
+	case oneGroup:
+		return foldedToOne[p]
 	}
 	return p
 }

@@ -57,14 +57,14 @@ func TestRebuild(t *testing.T) {
 		rotated.add(int64(i*1000), uint32(i/3001), udp4(fmt.Sprintf("10.0.%d.1", i%50), "10.1.1.1", 1, 2, make([]byte, 900)))
 		rotated.add(int64(i*1000+1), 3, udp4("10.2.2.2", "10.1.1.1", 1, 2, nil))
 	}
-	little := *plain
-	little.expected = 1
+	little, least := *plain, *plain
+	little.expected, least.expected = oneBytes+1, 1
 	for name, c := range map[string]struct {
 		*capture
 		extras Extras
 	}{
 		"empty": {&capture{interfaces: []packet.Interface{{Link: 1, Name: "eth0"}}}, Extras{}},
-		"plain": {plain, Extras{}}, "little": {&little, Extras{}}, "counted": {counted, Extras{Names: names, Comments: []string{"hello"}}},
+		"plain": {plain, Extras{}}, "little": {&little, Extras{}}, "very little": {&least, Extras{}}, "counted": {counted, Extras{Names: names, Comments: []string{"hello"}}},
 		"fragments": {fragments, Extras{}}, "many addresses": {many, Extras{}}, "rotated": {rotated, Extras{}},
 	} {
 		file, x := write(t, c.capture, 2, c.extras)

@@ -65,7 +65,7 @@ func NewWriter(ctx context.Context, out io.Writer, o Options) (*Writer, error) {
 		addrs: directory{numbers: make(map[packet.Addr]uint32)}, waiting: waiting{records: make(map[uint64]*waiter)},
 	}
 	var err error
-	w.pack, err = newPacker(ctx, out, max(o.Workers, 1), w.chunks)
+	w.pack, err = newPacker(ctx, out, max(o.Workers, 1), efforts(o.Bytes), w.chunks)
 	return w, err
 }
 
