@@ -146,10 +146,13 @@ func (c *Coverage) nodes(names []string) {
 	}
 }
 
+// damage adds places, each once.
 func (c *Coverage) damage(list []packet.Damage) {
-	c.Damage = list
 	for _, d := range list {
-		c.note(damageText(d))
+		if !slices.Contains(c.Damage, d) {
+			c.Damage = append(c.Damage, d)
+			c.note(damageText(d))
+		}
 	}
 	c.Partial = c.Partial || len(list) > 0
 }
@@ -158,6 +161,13 @@ func (c *Coverage) damage(list []packet.Damage) {
 func (c *Coverage) recorded(notes []string, partial bool) {
 	c.Notes = append(c.Notes, notes...)
 	c.Partial = c.Partial || partial
+}
+
+// met adds the damage that was met when packets were read again for an index, which may be older
+// than that.
+func (e *Evidence) met(c *Coverage, damage []packet.Damage) {
+	c.damage(e.damage(damage))
+	c.Unsound = c.Unsound || e.unsound(damage)
 }
 
 // damageText is one damage as a sentence without its full stop.

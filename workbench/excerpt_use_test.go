@@ -72,7 +72,7 @@ func TestExcerptShows(t *testing.T) {
 func followed(t *testing.T, e *Evidence, id int64) string {
 	t.Helper()
 	var b bytes.Buffer
-	err := e.Follow(t.Context(), id, func(f Followed) error { b.WriteString(f.Client + f.Server); return nil }, func(c Chunk) error {
+	_, err := e.Follow(t.Context(), id, func(f Followed) error { b.WriteString(f.Client + f.Server); return nil }, func(c Chunk) error {
 		b.Write(c.Data)
 		return nil
 	})

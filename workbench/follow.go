@@ -27,58 +27,65 @@ type Chunk struct {
 // Followed says whose connection Follow went through.
 type Followed struct {
 	Client, Server string // addresses and ports
-	Coverage       Coverage
 }
 
 // Follow calls begin and then visit with what the two sides of an entry's
 // connection sent, in order: of TLS that could be read with secrets, what was said in it. The first error of either ends it.
-func (e *Evidence) Follow(ctx context.Context, id int64, begin func(Followed) error, visit func(Chunk) error) error {
+func (e *Evidence) Follow(ctx context.Context, id int64, begin func(Followed) error, visit func(Chunk) error) (c Coverage, err error) {
 	x, err := e.indexOfEntry(ctx, id)
 	if err != nil {
-		return err
+		return c, err
 	}
+	c = e.coverage(x)
+	damage, err := e.follow(ctx, x, id, begin, visit)
+	e.met(&c, damage)
+	return c, err
+}
+
+// follow is Follow with the index that has the entry. It returns the damage among the packets.
+func (e *Evidence) follow(ctx context.Context, x *opened, id int64, begin func(Followed) error, visit func(Chunk) error) ([]packet.Damage, error) {
 	p, err := x.entry(ctx, e.w, id, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	conns, err := e.conns(ctx, x, p)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(conns) != 1 {
-		return usage("entry %d is a flow of %s: follow one of those that 'conn && flow_id == %d' lists", id, Count(int64(len(conns)), "connections"), p.flow)
+		return nil, usage("entry %d is a flow of %s: follow one of those that 'conn && flow_id == %d' lists", id, Count(int64(len(conns)), "connections"), p.flow)
 	}
 	numbers, err := x.db.Packets(ctx, conns[0])
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	f := &follower{conn: conns[0], visit: visit, cancel: cancel}
 	ends, err := f.ends(ctx, e, x, numbers)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	src, err := e.selection(ctx, x, numbers, false)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { src.Close() }() // only read from
 	if err := begin(ends); err != nil {
-		return err
+		return nil, err
 	}
 	opts := dissector.Options{Memory: e.w.cfg.Memory, Tap: f}
 	if f.clear {
 		opts.Protocols, opts.TapClear = e.w.choice.list, true
 		if opts.Secrets, err = e.allKeys(ctx, x); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	_, err = dissector.Run(ctx, e.inOrder(x, src), opts, func(int) dissector.Sink { return nothing{} })
 	if f.err != nil {
-		return f.err
+		return src.Damage(), f.err
 	}
-	return err
+	return src.Damage(), err
 }
 
 // nothing is a sink that wants nothing.
@@ -99,7 +106,7 @@ type follower struct {
 // ends finds out who the client is, and in which direction it sends: direction 0
 // is that of the connection's first packet.
 func (f *follower) ends(ctx context.Context, e *Evidence, x *opened, numbers []uint64) (Followed, error) {
-	out := Followed{Coverage: e.coverage(x)}
+	var out Followed
 	plan, err := e.w.compile("conn && conn_id == " + strconv.FormatUint(f.conn, 10))
 	if err != nil {
 		return out, err

@@ -19,6 +19,7 @@ import (
 // heard is what two sides said.
 type heard struct {
 	Followed
+	coverage       Coverage
 	client, server []byte
 	gaps           [2]int64 // client, server
 	turns          string   // who spoke when: c, s, and C, S for gaps
@@ -26,7 +27,7 @@ type heard struct {
 
 func follow(t testing.TB, e *Evidence, id int64) (h heard) {
 	t.Helper()
-	err := e.Follow(t.Context(), id, func(f Followed) error {
+	coverage, err := e.Follow(t.Context(), id, func(f Followed) error {
 		h.Followed = f
 		return nil
 	}, func(c Chunk) error {
@@ -47,6 +48,7 @@ func follow(t testing.TB, e *Evidence, id int64) (h heard) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.coverage = coverage
 	return h
 }
 
@@ -142,7 +144,7 @@ func TestFollowGaps(t *testing.T) {
 		if string(h.client) != get || h.gaps != [2]int64{0, 1000} || h.turns != "csSs" || string(h.server) != resp[:2000]+resp[3000:] && len(h.server) != len(resp)-1000 {
 			t.Errorf("%s: %d and %d bytes, gaps %v, turns %s", kfl, len(h.client), len(h.server), h.gaps, h.turns)
 		}
-		if h.Client != "10.0.0.1:40000" || h.Server != "10.0.0.2:80" || h.Coverage.Packets == 0 {
+		if h.Client != "10.0.0.1:40000" || h.Server != "10.0.0.2:80" || h.coverage.Packets == 0 {
 			t.Errorf("%s: ends %+v", kfl, h.Followed)
 		}
 	}
@@ -171,22 +173,22 @@ func TestFollowEnds(t *testing.T) {
 	id := ids(t, e, "http")[0]
 	enough := errors.New("enough")
 	n := 0
-	err := e.Follow(t.Context(), id, func(Followed) error { return nil }, func(Chunk) error {
+	_, err := e.Follow(t.Context(), id, func(Followed) error { return nil }, func(Chunk) error {
 		n++
 		return enough
 	})
 	if !errors.Is(err, enough) || n != 1 {
 		t.Errorf("%v after %d chunks", err, n)
 	}
-	if err := e.Follow(t.Context(), id, func(Followed) error { return enough }, nil); !errors.Is(err, enough) {
+	if _, err := e.Follow(t.Context(), id, func(Followed) error { return enough }, nil); !errors.Is(err, enough) {
 		t.Errorf("begin: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := e.Follow(ctx, id, func(Followed) error { return nil }, func(Chunk) error { return nil }); !errors.Is(err, context.Canceled) {
+	if _, err := e.Follow(ctx, id, func(Followed) error { return nil }, func(Chunk) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	if err := e.Follow(t.Context(), 1<<40, nil, nil); !errors.Is(err, ErrNotFound) {
+	if _, err := e.Follow(t.Context(), 1<<40, nil, nil); !errors.Is(err, ErrNotFound) {
 		t.Errorf("an entry that is not there: %v", err)
 	}
 	var many int64
@@ -195,7 +197,7 @@ func TestFollowEnds(t *testing.T) {
 			many = r.ID()
 		}
 	})
-	if err := e.Follow(t.Context(), many, nil, nil); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "flow_id ==") {
+	if _, err := e.Follow(t.Context(), many, nil, nil); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "flow_id ==") {
 		t.Errorf("a flow of several connections: %v", err)
 	}
 }

@@ -289,6 +289,7 @@ func (x *exporter) account(s *sheet) {
 func (x *exporter) coverage(src *selection) Coverage {
 	if x.index != nil {
 		c := x.e.coverage(x.index)
+		x.e.met(&c, src.src.Damage())
 		c.recorded(x.hints, false)
 		return c
 	}

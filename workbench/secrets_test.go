@@ -114,7 +114,7 @@ func secretCalls(t *testing.T, cache, keyLog, path string) (out []string) {
 	}
 	if len(calls) > 0 {
 		var text []byte
-		err := e.Follow(t.Context(), calls[0], func(Followed) error { return nil }, func(c Chunk) error {
+		_, err := e.Follow(t.Context(), calls[0], func(Followed) error { return nil }, func(c Chunk) error {
 			text = append(text, c.Data...)
 			return nil
 		})

@@ -9,6 +9,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/protocol/http"
+	"shark/snapshot"
 	"shark/workbench/index"
 )
 
@@ -97,11 +98,14 @@ func (e *Evidence) fill(ctx context.Context, x *opened, d *Detail, p place, body
 	}
 	opts := dissector.Options{Protocols: e.w.choice.list, Memory: e.w.cfg.Memory, Detail: true, Secrets: keys}
 	_, err = dissector.Run(ctx, e.inOrder(x, src), opts, func(int) dissector.Sink { return want })
+	e.met(&d.Coverage, src.Damage())
 	switch {
 	case want.found:
 		return nil
 	case err != nil:
 		return err
+	case d.Coverage.Unsound:
+		return fmt.Errorf("%w: the entry's packets, or some of them, are lost", snapshot.ErrIntegrity)
 	}
 	return errors.New("the packets do not hold the entry that the index names: was the index made from other files?")
 }

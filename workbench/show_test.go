@@ -273,7 +273,7 @@ func TestShowWithoutPackets(t *testing.T) {
 	if _, err := e.Export(t.Context(), Export{}, new(bytes.Buffer)); !errors.Is(err, ErrNoPackets) {
 		t.Errorf("export: %v", err)
 	}
-	if err := e.Follow(t.Context(), id, func(Followed) error { return nil }, func(Chunk) error { return nil }); !errors.Is(err, ErrNoPackets) {
+	if _, err := e.Follow(t.Context(), id, func(Followed) error { return nil }, func(Chunk) error { return nil }); !errors.Is(err, ErrNoPackets) {
 		t.Errorf("follow: %v", err)
 	}
 	if _, err := e.Dissect(t.Context(), DissectOptions{}); !errors.Is(err, ErrUsage) {

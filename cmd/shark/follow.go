@@ -69,7 +69,7 @@ func runFollow(ctx context.Context, a *app, args []string, o followOptions) erro
 	defer e.Close()
 	t := talk{out: bufio.NewWriter(a.out), form: o.form, fresh: true}
 	var ends workbench.Followed
-	err = e.Follow(ctx, id, func(f workbench.Followed) error {
+	coverage, err := e.Follow(ctx, id, func(f workbench.Followed) error {
 		ends = f
 		a.bar.clear()
 		return nil
@@ -89,7 +89,7 @@ func runFollow(ctx context.Context, a *app, args []string, o followOptions) erro
 	if t.lost > 0 {
 		what += fmt.Sprintf(", %s never captured", byteCount(t.lost))
 	}
-	return a.footer(what, ends.Coverage, nil)
+	return a.footer(what, coverage, nil)
 }
 
 // talk writes what two sides say.
