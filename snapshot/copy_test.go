@@ -220,7 +220,7 @@ func TestCopyRefusesDamage(t *testing.T) {
 	}
 	try := func(t *testing.T, opened *Snapshot, path string) {
 		t.Helper()
-		for _, late := range []bool{false, true} {
+		for _, late := range []bool{false, true}[:some(2)] { // in clouds, only what was there when it was opened
 			to := openStore(t)
 			var err error
 			if late {

@@ -128,6 +128,9 @@ func equal(t *testing.T, got, want []string) {
 // and all take a while. Without it they have a folder.
 const storeKind = "SHARK_TEST_STORE"
 
+// openedBy is what a test of the suite says, before its name, when it opens a store.
+const openedBy = "store opened by"
+
 // some is how many of n rounds a test takes: in clouds, where each takes long, a fifth.
 func some(n int) int {
 	if os.Getenv(storeKind) != "" {
@@ -139,7 +142,11 @@ func some(n int) int {
 // openStore opens an empty store.
 func openStore(t testing.TB) *Store {
 	t.Helper()
-	switch kind := os.Getenv(storeKind); kind {
+	kind := os.Getenv(storeKind)
+	if kind != "" {
+		fmt.Println("\n"+openedBy, t.Name()) // after what another test has said without an end
+	}
+	switch kind {
 	case "":
 		return openFolder(t)
 	case "faulty":

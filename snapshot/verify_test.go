@@ -75,12 +75,22 @@ func (m memory) Folders(context.Context) iter.Seq2[string, error] {
 // inMemory is a snapshot of some nodes, signed with the key of the vectors.
 func inMemory(t testing.TB, nodes, packets int) (objects, string) {
 	t.Helper()
-	store := openStore(t)
+	store := openFolder(t)
 	var o ImportOptions
 	for i := range nodes {
 		o.Files = append(o.Files, fmt.Sprintf("n%d=%s", i, capture(t, "a.pcapng", packets+i, 60, 0)))
 	}
 	return signedObjects(t, store, mustImport(t, store, o))
+}
+
+// filled is a store that has the objects of a snapshot.
+func filled(t *testing.T, whole objects, id string) *Store {
+	t.Helper()
+	store := openStore(t)
+	for path, data := range whole {
+		put(t, store, id+"/"+path, string(data))
+	}
+	return store
 }
 
 // signedObjects signs a snapshot and returns its objects.
@@ -382,7 +392,7 @@ func TestVerifyCaptures(t *testing.T) {
 // TestSubset: a subset is as large as it was asked for, and its parts are together all.
 func TestSubset(t *testing.T) {
 	whole, id := inMemory(t, 20, 300)
-	store := &Store{memory{nil, whole}}
+	store := filled(t, whole, id)
 	verify := func(s Subset) *Verification {
 		t.Helper()
 		done, total := int64(0), int64(0)
@@ -417,13 +427,15 @@ func TestSubset(t *testing.T) {
 func TestSubsetDamage(t *testing.T) {
 	whole, id := inMemory(t, 10, 100)
 	const path = "nodes/n3/packets.pcapng.zst"
+	store := filled(t, whole, id)
 	count := func(change func(data []byte) []byte) (found int) {
-		bad := maps.Clone(whole)
-		if bad[path] = change(bytes.Clone(bad[path])); bad[path] == nil {
-			delete(bad, path)
+		if bad := change(bytes.Clone(whole[path])); bad != nil {
+			put(t, store, id+"/"+path, string(bad))
+		} else if err := store.files.Remove(t.Context(), id+"/"+path); err != nil {
+			t.Fatal(err)
 		}
 		for part := range 5 {
-			v, err := (&Store{memory{nil, bad}}).verify(t.Context(), id, VerifyOptions{Subset: Subset{Part: part + 1, Of: 5}})
+			v, err := store.verify(t.Context(), id, VerifyOptions{Subset: Subset{Part: part + 1, Of: 5}})
 			if err != nil {
 				found++
 				if !errors.Is(err, ErrIntegrity) || len(v.Problems) != 1 || v.Problems[0].Path != path {

@@ -250,10 +250,10 @@ func gateAzure(t *testing.T, g *gate, location *url.URL) string {
 		}
 		return map[string]string{"access_token": g.issue(""), "token_type": "Bearer", "resource": "https://storage.azure.com/", "expires_on": fmt.Sprint(ends.Unix())}, nil
 	}))
-	signed := sharedAccess(t, account, key)
-	server := httptest.NewTLSServer(g.proxy(q.Get("domain"), "Authorization", func(r *http.Request) {
+	signed, domain := sharedAccess(t, account, key), q.Get("domain")
+	server := httptest.NewTLSServer(g.proxy(domain, "Authorization", func(r *http.Request) {
 		r.Header.Del("Authorization")
-		r.Host = q.Get("domain")
+		r.Host = domain
 		r.URL.RawQuery += "&" + signed
 	}, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("WWW-Authenticate", "Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize resource_id=https://storage.azure.com")
