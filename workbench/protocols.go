@@ -81,12 +81,14 @@ func (c *choice) describe(names []string) {
 }
 
 // lacks returns the protocols that some fields are of, and that are not looked for. A field that
-// one of those looked for has, too, lacks nothing.
+// one of those looked for has, too, lacks nothing, and neither does one of entries that are always
+// there.
 func (c *choice) lacks(catalogue *field.Catalogue, fields []*field.Field) (names []string) {
+	there := ProtocolNames()
 	for _, f := range fields {
 		var of []string
 		for _, g := range catalogue.GroupsOf(f) {
-			if !g.Flag || slices.ContainsFunc(c.list, func(p *dissector.Protocol) bool { return p.Name == g.Name || slices.Contains(p.Implies, g.Name) }) {
+			if !g.Flag || !slices.Contains(there, g.Name) || slices.ContainsFunc(c.list, func(p *dissector.Protocol) bool { return p.Name == g.Name || slices.Contains(p.Implies, g.Name) }) {
 				of = nil
 				break
 			}
