@@ -327,14 +327,7 @@ func (e *Evidence) dissectWith(ctx context.Context, o DissectOptions, sum *diges
 	if err != nil {
 		return err
 	}
-	todo := work{parts: ^shared.parts, sink: func(int) dissector.Sink { return e.tee(src, out.Shard()) }, options: dissector.Options{
-		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory, Secrets: keys,
-		Progress: func(packets, bytes int64) {
-			progress.Packets, progress.Bytes = packets, bytes
-			e.early.progress(progress)
-			e.w.cfg.Progress(progress)
-		},
-	}}
+	todo := work{parts: ^shared.parts, sink: func(int) dissector.Sink { return e.tee(src, out.Shard()) }, options: e.telling(keys, &progress)}
 	if kept != nil {
 		progress.Total -= kept.bytes
 		kept.into(run, &todo, o.KeepParts)
@@ -364,6 +357,18 @@ func (e *Evidence) dissectWith(ctx context.Context, o DissectOptions, sum *diges
 	progress.Done = true
 	e.w.cfg.Progress(progress)
 	return nil
+}
+
+// telling returns the options of a run that tells how far it is.
+func (e *Evidence) telling(keys *keylog.Table, progress *Progress) dissector.Options {
+	return dissector.Options{
+		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory, Secrets: keys,
+		Progress: func(packets, bytes int64) {
+			progress.Packets, progress.Bytes = packets, bytes
+			e.early.progress(*progress)
+			e.w.cfg.Progress(*progress)
+		},
+	}
 }
 
 // settle returns where the index belongs, once all is read. What was read may not be what the

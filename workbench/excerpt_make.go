@@ -233,14 +233,7 @@ func (e *Evidence) makeWith(ctx context.Context, m *making, keys *keylog.Table) 
 	}()
 	progress := Progress{Task: "dissecting", Total: m.total}
 	sink := func(int) dissector.Sink { return m.sink(e.tee(src, out.Shard())) }
-	found, err := e.run(ctx, src, work{making: m, parts: math.MaxUint64, sink: sink, options: dissector.Options{
-		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory, Secrets: keys,
-		Progress: func(packets, bytes int64) {
-			progress.Packets, progress.Bytes = packets, bytes
-			e.early.progress(progress)
-			e.w.cfg.Progress(progress)
-		},
-	}})
+	found, err := e.run(ctx, src, work{making: m, parts: math.MaxUint64, sink: sink, options: e.telling(keys, &progress)})
 	if err != nil {
 		return err
 	}

@@ -135,13 +135,7 @@ func (e *Evidence) dissectShare(ctx context.Context, name string, parts uint64, 
 	defer func() { err = errors.Join(err, out.Abort()) }()
 	keys := e.w.keys()
 	progress := Progress{Task: "dissecting", Total: e.size()}
-	found, err := e.run(ctx, src, work{parts: parts, sink: func(int) dissector.Sink { return out.Shard() }, options: dissector.Options{
-		Protocols: e.w.choice.list, Workers: e.w.cfg.Workers, Memory: e.w.cfg.Memory, Secrets: keys,
-		Progress: func(packets, bytes int64) {
-			progress.Packets, progress.Bytes = packets, bytes
-			e.w.cfg.Progress(progress)
-		},
-	}})
+	found, err := e.run(ctx, src, work{parts: parts, sink: func(int) dissector.Sink { return out.Shard() }, options: e.telling(keys, &progress)})
 	if err != nil {
 		return err
 	}

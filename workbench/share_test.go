@@ -2,7 +2,6 @@ package workbench
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,24 +12,15 @@ import (
 	"zombiezen.com/go/sqlite/sqlitex"
 
 	"shark/packet/pcapng"
+	"shark/packet/pcapng/every"
 	"shark/snapshot"
 )
 
-// room makes a capture without packets that is large enough for a snapshot of it and little else
-// to have several parts: blocks that readers pass over, which take no room on the disk.
+// room is a capture without packets, with which a snapshot has several parts.
 func room(t *testing.T) string {
 	t.Helper()
-	const blocks, each = 72, 1 << 20
 	path := filepath.Join(t.TempDir(), "room.pcapng")
-	f := must(os.Create(path))(t)
-	head := pcapng.AppendSection(nil, &pcapng.Options{})
-	must(f.Write(head))(t)
-	for i := range int64(blocks) {
-		at := int64(len(head)) + i*each
-		must(f.WriteAt(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, pcapng.BlockFiller), each), at))(t)
-		must(f.WriteAt(binary.LittleEndian.AppendUint32(nil, each), at+each-4))(t)
-	}
-	must(0, f.Close())(t)
+	must(0, every.Room(path, 72))(t)
 	return path
 }
 

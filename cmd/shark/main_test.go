@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"flag"
 	"io"
@@ -18,6 +17,7 @@ import (
 
 	"shark/packet"
 	"shark/packet/pcapng"
+	"shark/packet/pcapng/every"
 	"shark/recorder/freeze"
 	"shark/recorder/ring"
 )
@@ -93,23 +93,11 @@ func cut(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.Truncate(path, n))
 }
 
-// room FILE makes a capture without packets that is large enough for a snapshot of it and little
-// else to have several parts: blocks that readers pass over, which take no room on the disk.
+// room FILE MEGABYTES makes a capture without packets, with which a snapshot has several parts.
 func room(ts *testscript.TestScript, _ bool, args []string) {
-	const blocks, each = 40, 1 << 20
-	b := pcapng.AppendSection(nil, &pcapng.Options{})
-	f, err := os.Create(ts.MkAbs(args[0]))
+	megabytes, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
-	defer f.Close()
-	_, err = f.Write(b)
-	ts.Check(err)
-	for i := range int64(blocks) {
-		at := int64(len(b)) + i*each
-		_, err = f.WriteAt(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, pcapng.BlockFiller), each), at)
-		ts.Check(err)
-		_, err = f.WriteAt(binary.LittleEndian.AppendUint32(nil, each), at+each-4)
-		ts.Check(err)
-	}
+	ts.Check(every.Room(ts.MkAbs(args[0]), megabytes))
 }
 
 // patch FILE OLD NEW puts other bytes of the same length, with Go's escapes, in the
