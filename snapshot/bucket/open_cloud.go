@@ -171,7 +171,7 @@ func openAzure(ctx context.Context, u *url.URL, o Options) (*provider, error) {
 			}
 		}
 	}
-	opener := &azureblob.URLOpener{MakeClient: azureblob.NewDefaultClient, ServiceURLOptions: *azureblob.NewDefaultServiceURLOptions()}
+	opener := &azureblob.URLOpener{MakeClient: azureClient, ServiceURLOptions: *azureblob.NewDefaultServiceURLOptions()}
 	if opener.ServiceURLOptions.AccountName == "" && q.Get("storage_account") == "" {
 		return nil, errors.New("no storage account: " + hints["azblob"])
 	}

@@ -4,15 +4,21 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/runtime"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/container"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"gocloud.dev/blob/azureblob"
 	"golang.org/x/oauth2"
 )
 
@@ -108,10 +114,30 @@ func (t *tokens) renew(refused string) bool {
 	return true
 }
 
+// azureClient makes a client with the credentials of the environment. Tokens are added here: where
+// the library does it, it writes unguarded, whenever one is refused, what other requests read.
+func azureClient(service azureblob.ServiceURL, name azureblob.ContainerName) (*container.Client, error) {
+	for _, given := range []string{"AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGEBLOB_CONNECTIONSTRING"} {
+		if os.Getenv(given) != "" {
+			return azureblob.NewDefaultClient(service, name)
+		}
+	}
+	identity, err := azidentity.NewDefaultAzureCredential(nil)
+	if err != nil {
+		return nil, err
+	}
+	location, err := url.JoinPath(string(service), string(name))
+	if err != nil {
+		return nil, err
+	}
+	tokens := runtime.NewBearerTokenPolicy(identity, []string{"https://storage.azure.com/.default"}, nil)
+	return container.NewClientWithNoCredential(location, &container.ClientOptions{ClientOptions: policy.ClientOptions{PerRetryPolicies: []policy.Policy{tokens}}})
+}
+
 // quietAzure makes a context under which the library for Azure asks once, and again with
-// another token when it is told that the one it has is none.
+// another token when it is told that the one it has is none. It takes no delay for a minute's.
 func quietAzure(ctx context.Context) context.Context {
-	return policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: 1, RetryDelay: -1, ShouldRetry: expiredAzure})
+	return policy.WithRetryOptions(ctx, policy.RetryOptions{MaxRetries: 1, RetryDelay: time.Nanosecond, ShouldRetry: expiredAzure})
 }
 
 // writesAzure makes a context under which the library for Azure tries again what may pass, too.
