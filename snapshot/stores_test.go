@@ -61,8 +61,9 @@ var elsewhere = map[string][]string{
 // it: TestFaultyStore, TestCopyFaults, TestDeleteFaults, TestPublishIsWholeOrNot.
 var withFaults = []string{"TestCopyOverGarbage", "TestImportConcurrently", "TestPublished", "TestRepair"}
 
-// suite returns the tests that run on a kind of store: all but those that are elsewhere.
-func suite(t *testing.T, kind string) []string {
+// suite returns the tests that run on a kind of store: all but those that are elsewhere, or, of
+// those, each part-th.
+func suite(t *testing.T, kind string) (tests []string) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), os.Args[0], "-test.list=^Test").Output()
 	if err != nil {
@@ -81,7 +82,11 @@ func suite(t *testing.T, kind string) []string {
 		}
 		left = append(left, names...)
 	}
-	return slices.DeleteFunc(all, func(name string) bool { return slices.Contains(left, name) })
+	all = slices.DeleteFunc(all, func(name string) bool { return slices.Contains(left, name) })
+	for i := 0; i < len(all); i += part {
+		tests = append(tests, all[i])
+	}
+	return tests
 }
 
 // TestSuiteOnEveryStore: what holds for a folder holds for S3, GCS, Azure and a store whose requests fail.
