@@ -38,6 +38,7 @@ type conn struct {
 	index  uint32 // entries so far
 	mem    int    // bytes accounted to the partition
 	stray  strays
+	trails []trailKey // that it left, oldest first
 	closed bool
 	tls    *secured // nil: nothing is encrypted, as far as is known
 	veiled *veil    // of what was taken from a TLS library, once that on the wire was seen
@@ -222,7 +223,7 @@ func (c *conn) footprint() int {
 	if c.sctp != nil {
 		n += 1300 + c.sctp.Held()
 	}
-	n += 2000 * len(c.stray.waiting)
+	n += 2000*len(c.stray.waiting) + trailSize*len(c.trails)
 	if t := c.talk; t != nil {
 		n += t.footprint()
 	}

@@ -54,6 +54,9 @@ func (t *talk) hear(d int, b []byte) bool {
 		}
 		return true
 	}
+	if t.follow(d, b) {
+		return true
+	}
 	p, role, _ := t.c.p.detect(t.c, b, nil)
 	if p == nil {
 		if t.probes[d]++; t.probes[d] >= MaxProbes {
@@ -71,6 +74,9 @@ func (t *talk) letter(d int, l *letter) bool {
 	m := t.newMessage(d, l.last)
 	m.Whole, m.Start, m.First = true, l.first.Time, l.first.Number
 	_, err := t.parse(t.role[d], l.data, m)
+	if m.Trail != nil {
+		t.leave(m.Trail)
+	}
 	if err != nil {
 		t.c.p.report.ParseErrors++
 		t.c.skipped[d] += int64(len(l.data))

@@ -23,6 +23,13 @@ const (
 	// MaxStrays is how many packets of a connection wait to be told whether a protocol
 	// has a use for them.
 	MaxStrays = 64
+	// MinTrail is how many bytes the name of a Trail has at least. A shorter one could stand
+	// in any datagram.
+	MinTrail = 4
+	// MaxTrail is how many it has at most.
+	MaxTrail = 20
+	// MaxTrails is how many trails of a conversation are known: the latest.
+	MaxTrails = 8
 	// MaxNested is how many encrypted streams may be one in another.
 	MaxNested = 2
 	// MaxDetail is how many bytes of a message or of its body Detail keeps.

@@ -23,6 +23,7 @@ type partition struct {
 	*registry
 
 	conns    table[conn] // by hash
+	trails   trails
 	lru      conn        // ring; lru.next is the least recently used
 	lingerer []lingering // by when they are due
 	flows    map[packet.Flow]*flowGroup
@@ -203,6 +204,7 @@ func (p *partition) remove(c *conn, evicted bool) {
 	c.unlink()
 	p.mem -= c.mem
 	p.drop(c)
+	p.trails.forgetAll(c)
 	c.close(evicted)
 	p.recycleConn(c)
 }

@@ -50,6 +50,11 @@ type Protocol struct {
 	// sides say long after their handshake.
 	Middle func(head []byte) bool
 
+	// Trail, of a protocol of datagrams whose client may go on from another port, returns the
+	// bytes of a datagram that begin with the name that Message.Trail gave, if a client sent
+	// it that goes on; nil if nothing of it can be a name.
+	Trail func(datagram []byte) []byte
+
 	// Content returns the body of a message as its application sees it, such as
 	// without HTTP's content coding, at most limit bytes of it. raw is the body
 	// as it was sent. Nil: the body is shown as it was sent.
@@ -212,6 +217,7 @@ type Message struct {
 	// Unpaired says that its other half may exist but will not be told, for a limit.
 	Unpaired bool
 	Need     int     // with ErrShort: length of buf from which on another try is worth it
+	Trail    *Trail  // of a datagram, also with Skip or an error: what its conversation is known by from now on
 	Watch    Watcher // sees the piece pass, if set; not of a datagram
 	// Next names the protocol that both sides speak after this message, or is
 	// Opaque or Unknown. In a request it is a wish: the client's bytes behind it

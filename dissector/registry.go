@@ -9,6 +9,8 @@ type registry struct {
 	probed map[Transport][]*Protocol
 	riders map[*Protocol][]*Protocol
 	strays map[Transport]*Protocol // what packets of no protocol belong to
+
+	trailing map[Transport][]*Protocol // those that leave trails
 }
 
 type portKey struct {
@@ -20,6 +22,7 @@ func newRegistry(protocols []*Protocol) *registry {
 	r := &registry{
 		byName: make(map[string]*Protocol), byPort: make(map[portKey][]*Protocol),
 		probed: make(map[Transport][]*Protocol), riders: make(map[*Protocol][]*Protocol), strays: make(map[Transport]*Protocol),
+		trailing: make(map[Transport][]*Protocol),
 	}
 	for _, p := range protocols {
 		r.byName[p.Name] = p
@@ -31,6 +34,9 @@ func newRegistry(protocols []*Protocol) *registry {
 				continue
 			}
 			r.probed[t] = append(r.probed[t], p)
+			if p.Trail != nil {
+				r.trailing[t] = append(r.trailing[t], p)
+			}
 			for _, port := range p.Ports {
 				k := portKey{t, port}
 				r.byPort[k] = append(r.byPort[k], p)

@@ -81,12 +81,28 @@ func (e *Evidence) Show(ctx context.Context, id int64, body int) (*Detail, error
 		d.Coverage.note("the packets are not at hand: heads and bodies cannot be shown")
 		return d, nil
 	}
-	return d, e.fill(ctx, x, d, p, min(body, MaxBody))
+	err = e.fill(ctx, x, d, d.Packets, p, min(body, MaxBody))
+	if !errors.Is(err, errNotFound) {
+		return d, err
+	}
+	// A conversation may go on with another one of its flow, and say nothing without that.
+	if conns, err = e.connsOf(ctx, x, map[int64]bool{p.flow: true}); err != nil {
+		return nil, err
+	}
+	packets, err := x.db.Packets(ctx, conns...)
+	if err != nil {
+		return nil, err
+	}
+	return d, e.fill(ctx, x, d, packets, p, min(body, MaxBody))
 }
 
-// fill dissects the entry's connection once more, this time keeping its bytes.
-func (e *Evidence) fill(ctx context.Context, x *opened, d *Detail, p place, body int) error {
-	src, err := e.selection(ctx, x, d.Packets, false)
+// errNotFound says that an entry is not where the index says that it is.
+var errNotFound = errors.New("the packets do not hold the entry that the index names: was the index made from other files?")
+
+// fill dissects packets with those of the entry's connection once more, this time keeping
+// their bytes.
+func (e *Evidence) fill(ctx context.Context, x *opened, d *Detail, packets []uint64, p place, body int) error {
+	src, err := e.selection(ctx, x, packets, false)
 	if err != nil {
 		return err
 	}
@@ -107,7 +123,7 @@ func (e *Evidence) fill(ctx context.Context, x *opened, d *Detail, p place, body
 	case d.Coverage.Unsound:
 		return fmt.Errorf("%w: the entry's packets, or some of them, are lost", snapshot.ErrIntegrity)
 	}
-	return errors.New("the packets do not hold the entry that the index names: was the index made from other files?")
+	return errNotFound
 }
 
 // wanted is a sink that looks for one entry.

@@ -291,3 +291,19 @@ func TestShowOfChangedPackets(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 }
+
+// TestShowOfWhatGoesOn: what says nothing without another conversation of its flow is shown with
+// that one's help, and its packets are its own.
+func TestShowOfWhatGoesOn(t *testing.T) {
+	e := open(t, newBench(t), "../testdata/quic/quic_of_rebinding.pcap")
+	moved := ids(t, e, `quic_migrated_from != ""`)
+	if len(moved) != 2 {
+		t.Fatalf("%d entries", len(moved))
+	}
+	for i, size := range []int{30, 36} {
+		d := must(e.Show(t.Context(), moved[i], 0))(t)
+		if d.Request == nil || len(d.Request.Head) != size || d.Response != nil || d.Packets[0] != []uint64{10, 23}[i] {
+			t.Errorf("%+v of packets %v", d.Request, d.Packets)
+		}
+	}
+}

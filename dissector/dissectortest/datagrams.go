@@ -72,6 +72,7 @@ func datagrams(t *testing.T, p *dissector.Protocol, recs []packet.Record, opts d
 	}
 	calls, _ := dissect(t, records(segs), opts)
 	known := trafficOf(segs, slices.Contains(joined, p.Name))
+	known.follow(t, segs, calls, opts)
 	rng := rand.New(rand.NewPCG(5, 5))
 	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	for round := range max(len(mishaps), roundsFor(segs)) {
@@ -95,6 +96,22 @@ type traffic struct {
 	alike map[uint64]uint64
 	// opening is the first datagram of a connection: it may be all that names the protocol.
 	opening map[packet.Flow]uint64
+	// follows are the connections that say nothing without another one, which they go on with.
+	follows map[packet.Flow]bool
+}
+
+// follow finds the connections that go on with another one.
+func (w *traffic) follow(t *testing.T, segs []segment, calls []call, opts dissector.Options) {
+	w.follows = make(map[packet.Flow]bool)
+	for i := range calls {
+		conn := oneWay(calls[i].flow)
+		if _, done := w.follows[conn]; done {
+			continue
+		}
+		alone := slices.DeleteFunc(slices.Clone(segs), func(s segment) bool { return oneWay(s.Flow()) != conn })
+		got, _ := dissect(t, records(alone), opts)
+		w.follows[conn] = len(got) == 0
+	}
 }
 
 func trafficOf(segs []segment, joined bool) *traffic {
@@ -174,5 +191,5 @@ func (w *traffic) has(c *call, touched map[uint64]bool) bool {
 			}
 		}
 	}
-	return touched[w.alike[w.opening[oneWay(c.flow)]]]
+	return touched[w.alike[w.opening[oneWay(c.flow)]]] || w.follows[oneWay(c.flow)]
 }

@@ -26,7 +26,7 @@ ip link set lo up
 record() {
 	name=quic_of_$1
 	log=$(mktemp)
-	tcpdump --immediate-mode -B 65536 -i lo -U -w "$out/$name.pcap" -s 0 udp 2>"$log" &
+	tcpdump --immediate-mode -B 65536 -i lo -U -w "$out/$name.pcap" -s 0 udp port 4433 2>"$log" &
 	dump=$!
 	trap 'kill "$dump"' EXIT
 	until grep -q listening "$log"; do sleep 0.1; done
@@ -38,7 +38,7 @@ record() {
 	grep -q '^0 packets dropped' "$log" || { echo "$name: packets were dropped" >&2; exit 1; }
 	rm "$log"
 }
-for scenario in http3 retry negotiation errors again hrr migration unanswered late concurrent doq other; do
+for scenario in http3 retry negotiation errors again hrr migration rebinding unanswered late concurrent doq other; do
 	record $scenario
 done
 # A capture from its middle: behind the first connection's first packets.

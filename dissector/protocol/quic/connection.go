@@ -18,6 +18,9 @@ type connection struct {
 	keys    [2]*keys
 	hello   [2]stream
 
+	used connectionID // of the server's: the last one that the client is known by
+	name []byte       // that the client's hello asks for
+
 	token      int      // bytes of the token that came with origin
 	negotiated uint32   // version of the server's handshake
 	asked      bool     // the request was told

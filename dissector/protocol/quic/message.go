@@ -50,6 +50,7 @@ func (s *parser) request(d *said, m *dissector.Message) error {
 		return errMalformed
 	}
 	h.Set(m, 'q')
+	c.name = bytes.Clone(h.ServerName[:min(len(h.ServerName), maxText)])
 	c.describe(m)
 	setOffers(&h, c.version, m)
 	if c.early != nil {

@@ -2,6 +2,7 @@ package quic
 
 import (
 	"encoding/binary"
+	"net/netip"
 
 	"shark/dissector"
 )
@@ -11,8 +12,9 @@ type parser struct {
 	connections []*connection // oldest first
 	begun       uint64        // connections so far
 	opener      opener
-	reason      []byte // of a CONNECTION_CLOSE
-	record      []byte // of TLS
+	reason      []byte         // of a CONNECTION_CLOSE
+	record      []byte         // of TLS
+	before      netip.AddrPort // where the client of the one connection was, until its first packet here
 }
 
 // said is what a datagram says that is of interest here.
@@ -33,8 +35,13 @@ func (s *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if err := s.packets(from, buf, &d); err != nil {
 		return 0, err
 	}
+	if d.c != nil && d.c.known && from == dissector.Server {
+		d.c.leave(d.c.server, m)
+	}
 	var err error
 	switch {
+	case d.c == nil && from == dissector.Client:
+		s.short(buf, m)
 	case d.c == nil:
 		m.Skip = true
 	case d.retry:

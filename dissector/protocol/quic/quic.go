@@ -8,8 +8,14 @@
 // connection itself, makes no entry. A CONNECTION_CLOSE that answers nothing is one-way.
 //
 // A conversation of two ports may hold several connections, which their connection
-// IDs tell apart. A connection that goes on from another address is not followed there:
-// the connection IDs that it uses there were exchanged encrypted (RFC 9000 section 9.5).
+// IDs tell apart. Where a client goes on from another port of its address (RFC 9000 section
+// 9), such as behind a NAT that forgot the first one, its packets there are a conversation
+// of their own, which a one-way entry ties to the handshake. It is known by a connection ID
+// that was seen before: the one that the server gave in the handshake, or another one of
+// the same length that the client used since. New ones are exchanged encrypted, and a client
+// that moves of its own accord takes one of those (section 9.5): it is not known again,
+// nor is one whose address is another, one whose server gave an ID of less than 4 bytes
+// (dissector.MinTrail), or one of several connections of a port with an ID given later.
 //
 // Google's QUIC, versions Q0xx and T0xx, is another protocol.
 package quic
@@ -43,7 +49,8 @@ var (
 	Offered         = field.NewList("quic_versions", "Versions that the server offers in a Version Negotiation, by their names; at most 32.", `"v1" in quic_versions`)
 	Destination     = field.NewText("quic_dcid", "Destination connection ID of the client's first packet, hexadecimal: the connection's name in logs.", `size(quic_dcid) > 16`)
 	ClientID        = field.NewText("quic_client_cid", "Connection ID of the client, hexadecimal; empty when it has none.", `size(quic_client_cid) == 8`)
-	ServerID        = field.NewText("quic_server_cid", "Connection ID of the server, hexadecimal.", `size(quic_server_cid) > 8`)
+	ServerID        = field.NewText("quic_server_cid", "Connection ID of the server, hexadecimal; of a migration the one that the client goes on with.", `size(quic_server_cid) > 8`)
+	MigratedFrom    = field.NewText("quic_migrated_from", "Address and port from which the client spoke before it went on from here; quic_dcid is that of its handshake.", `quic_migrated_from != ""`)
 	Token           = field.NewInt("quic_token", "bytes", "Length of the token in the client's first packet: it was there before.", `quic && quic_token > 0`)
 	Retry           = field.NewBool("quic_retry", "The server made the client prove its address first (Retry).", `quic && quic_retry`)
 	ZeroRTT         = field.NewBool("quic_zero_rtt", "The client sent data before the server's answer (0-RTT).", `quic && quic_zero_rtt`)
@@ -69,10 +76,11 @@ var Protocol = &dissector.Protocol{
 	Ports:     []uint16{443, 853, 8443, 4433, 784, 8853},
 	Implies:   []string{"tlsx"},
 	Fields: slices.Concat(field.Fields(
-		Version, VersionName, Negotiated, Offered, Destination, ClientID, ServerID, Token, Retry, ZeroRTT, Retransmissions,
+		Version, VersionName, Negotiated, Offered, Destination, ClientID, ServerID, MigratedFrom, Token, Retry, ZeroRTT, Retransmissions,
 		Application, IdleTimeout, MaxPayload, MaxData, Parameters, ErrorCode, ErrorName, Reason,
 	), handshake),
 	Probe: probe,
+	Trail: shortID,
 	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },
 }
 
@@ -85,10 +93,11 @@ var handshake = shared(
 	"tls_summary", "tls_info", "tls_request_size", "tls_response_size", "tls_total_size",
 )
 
-// Two of them are looked at here.
+// Some of them are looked at or set here.
 var (
 	tlsVersion = field.IntField{Field: shared("tlsx_version")[0]}
 	helloRetry = field.BoolField{Field: shared("tlsx_hello_retry")[0]}
+	serverName = field.TextField{Field: shared("tlsx_sni")[0]}
 )
 
 // shared returns the fields of TLS that have one of the names.

@@ -41,7 +41,13 @@ type told struct {
 }
 
 func (c *told) Entry(e *dissector.Entry) error {
-	if e.Protocol != quic.Protocol || e.OneWay {
+	switch {
+	case e.Protocol != quic.Protocol:
+		return nil
+	case texts(e.Request, "quic_migrated_from") != "":
+		c.lines = append(c.lines, "moved "+texts(e.Request, "tlsx_sni"))
+		return nil
+	case e.OneWay:
 		return nil
 	}
 	offered := strings.Split(texts(e.Request, "tlsx_alpn_offered"), ",")
