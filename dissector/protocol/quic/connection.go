@@ -61,7 +61,7 @@ func (c *connection) isTo(p *packet) bool {
 // the packet. Both are nil when no keys open it.
 func (s *parser) fromClient(p *packet) (*connection, []byte) {
 	for _, c := range slices.Backward(s.connections) {
-		if !c.isTo(p) {
+		if p.src != c.client || !c.known && !c.isTo(p) { // a server may have given another ID since: the keys tell
 			continue
 		}
 		id := c.derive

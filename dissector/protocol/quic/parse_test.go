@@ -140,6 +140,7 @@ func TestConnections(t *testing.T) {
 			{c, fromClient(crypto(0, hello)), asked},
 			{s, fromServer(crypto(0, answer)), answered},
 			{c, fromClient([]byte{frameAck, 0, 0, 0, 0}), "skip"},
+			{c, seal(c, numberV1, numberV1, origin, id([]byte("given later")), clientID, nil, []byte{frameAck, 0, 0, 0, 0}), "skip"},
 			{s, append([]byte{0x40}, "encrypted"...), "skip"},
 			{s, fromServer(crypto(0, answer)), "skip"},
 		}},

@@ -85,6 +85,22 @@ func (c *told) outcome(head string, req, resp *dissector.Message) string {
 	return line
 }
 
+// TestEveryPacketParses: clients go on with IDs that servers gave them encrypted, and their packets
+// are still read.
+func TestEveryPacketParses(t *testing.T) {
+	files, err := filepath.Glob("../../../testdata/quic/*.pcap")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		opts := dissector.Options{Protocols: []*dissector.Protocol{quic.Protocol}}
+		report, err := dissector.Run(t.Context(), dissectortest.Open(t, file), opts, func(int) dissector.Sink { return new(told) })
+		if err != nil || report.ParseErrors > 0 {
+			t.Errorf("%s: %d packets did not parse, %v", filepath.Base(file), report.ParseErrors, err)
+		}
+	}
+}
+
 // TestAgainstClients compares every connection with what the client that made it was
 // told.
 func TestAgainstClients(t *testing.T) {
