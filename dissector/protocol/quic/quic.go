@@ -79,9 +79,10 @@ var Protocol = &dissector.Protocol{
 		Version, VersionName, Negotiated, Offered, Destination, ClientID, ServerID, MigratedFrom, Token, Retry, ZeroRTT, Retransmissions,
 		Application, IdleTimeout, MaxPayload, MaxData, Parameters, ErrorCode, ErrorName, Reason,
 	), handshake),
-	Probe: probe,
-	Trail: shortID,
-	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },
+	Probe:   probe,
+	Trail:   shortID,
+	Outline: outlined,
+	New:     func(dissector.Transport) dissector.Parse { return new(parser).parse },
 }
 
 // handshake are the fields of TLS that QUIC shares: those of the hellos and of alerts.
