@@ -93,9 +93,10 @@ var Protocol = &dissector.Protocol{
 		Channel, Container, Hostname, Product, Mechanism, Link, Handle, Role, Address, Source, Target, Credit, DeliveryID, DeliveryLast, Settled, Outcome,
 		DeliveryFailed, Condition, Description, MessageID, To, Subject, ReplyTo, CorrelationID, ContentType, Durable, AppProperties, BodySize,
 	),
-	Sync:  "\x00", // the first octet of the size of a frame below 16 MiB
-	Probe: probe,
-	New:   func(dissector.Transport) dissector.Parse { return new(parser).parse },
+	Sync:    "\x00", // the first octet of the size of a frame below 16 MiB
+	Probe:   probe,
+	Outline: outlined,
+	New:     func(dissector.Transport) dissector.Parse { return new(parser).parse },
 }
 
 var errMalformed = errors.New("malformed amqp 1.0 frame")
