@@ -40,7 +40,7 @@ func (t tally) lump(kind string) {
 var kinds = []string{
 	kindTCP, kindUDP, kindHTTP, kindHTTP2, kindTLS, kindDNS, kindMDNS, kindLLMNR, kindRedis, kindKafka, kindICMP,
 	kindMySQL, kindPostgreSQL, kindLDAP, kindRADIUS, kindMongo, kindAMQP, kindDiameter, kindQUIC,
-	"memcache", "mqtt", "nats", "cql", "tds", "thrift", "smtp", "ftp", "sip", "snmp", "syslog", "ntp", "dhcp", "dhcpv6", "websocket", "grpc",
+	"memcache", "mqtt", "nats", kindCQL, "tds", "thrift", "smtp", "ftp", "sip", "snmp", "syslog", "ntp", "dhcp", "dhcpv6", "websocket", "grpc",
 	kindPackets, kindFrames, kindTopic, kindApp,
 }
 

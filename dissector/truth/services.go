@@ -15,6 +15,7 @@ const (
 	kindMongo      = "mongo"
 	kindDiameter   = "diameter"
 	kindQUIC       = "quic" // hellos of clients
+	kindCQL        = "cql"  // queries, beside the numbers of each opcode
 )
 
 const (
@@ -26,6 +27,7 @@ const (
 	formatMongo      = "id %d @%d..%d"
 	formatDiameter   = "%s of %s hop %d -> %s @%d..%d" // codes of command, application and result
 	formatQUIC       = "client %s alpn %s"             // name
+	formatCQL        = "stream %d %s @%d"              // query
 )
 
 // serviceTables turns rows into items of these kinds, as tables does.
@@ -47,6 +49,9 @@ var serviceTables = map[string]func(tally, row){
 	},
 	"mongo_calls": func(t tally, r row) {
 		t.add(kindMongo, formatMongo, r.number("request_id"), r.number("frame"), r.number("resp_frame"))
+	},
+	"cql_queries": func(t tally, r row) {
+		t.add(kindCQL, formatCQL, r.number("stream_id"), statement(r.text("query")), r.number("frame"))
 	},
 	"amqp_methods": func(t tally, r row) {
 		if m := strings.ToLower(r.text("method")); asksAMQP(m) {
@@ -86,6 +91,10 @@ func (s sightings) service(protocol string, req, resp *half) {
 	case "mongodb":
 		if req.seen {
 			s.add(kindMongo, formatMongo, req.ints["mongodb_request_id"], req.last, resp.last)
+		}
+	case "cassandra":
+		if req.text("cassandra_opcode") == "QUERY" {
+			s.add(kindCQL, formatCQL, req.ints["cassandra_stream"], statement(req.text("cassandra_query")), req.last)
 		}
 	case "amqp":
 		if m := req.text("operation"); asksAMQP(m) {

@@ -122,6 +122,7 @@ func TestOracleItems(t *testing.T) {
 			"client_hellos": [{"frame": 3, "transport": "tls", "sni": "a.example", "alpn": ["h2", "http/1.1"], "ja3": "abc"}, {"frame": 4, "transport": "quic", "sni": "b", "ja3": "abc"}],
 			"server_hellos": [{"transport": "tls", "cipher": "TLS_X (0x1301)", "ja3s": "def"}, {"transport": "tls"}],
 			"mdns_calls": [{"frame": 5, "id": "0x0000", "name": "x.local", "type": "PTR (domain name PoinTeR) (12)", "rcode": "No error (0)", "resp_frame": 6}],
+			"cql_queries": [{"frame": 7, "stream_id": "92", "query": "CREATE INDEX\n ON users (lname);"}],
 			"redis_calls": [{"frame": 1, "cmd": "GET", "arg": "k", "reply": "bulk_string", "resp_frame": 2}]},
 		"tables_truncated_at_400": ["redis_calls"],
 		"app_truth": {"h2c GET": 2, "kafka records produced": 50}}`)
@@ -146,6 +147,7 @@ func TestOracleItems(t *testing.T) {
 		{"http1", "GET / - @8..0", 1},
 		{"dns", "ANY . id 48159 code 3 @1..2", 1},
 		{"kafka", "1 v4 id 7 by - @1..0", 1},
+		{"cql", "stream 92 CREATE?INDEX?ON?users?(lname); @7", 1},
 		{"tls", "client a.example ja3 abc alpn h2,http/1.1 @3", 1},
 		{"tls", "server 4865 ja3s def alpn -", 1},
 		{"quic", "client b alpn -", 1},
