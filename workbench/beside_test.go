@@ -5,11 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"shark/packet/pcapng"
+	"shark/packet"
 	"shark/packet/pcapng/every"
 	"shark/snapshot"
 )
@@ -61,18 +62,12 @@ func TestRichHasEverything(t *testing.T) {
 	}
 }
 
-// TestRichProcesses: the first packet of a connection names the processes of both ends, with their
-// numbers.
-func TestRichProcesses(t *testing.T) {
-	w := newBench(t)
-	path := "../testdata/http/server.pcap"
-	p := packetsOf(t, path)[0]
-	at := time.Unix(0, p.Time).UTC().Add(-time.Minute).Format(time.RFC3339Nano)
-	e := open(t, w, path)
-	row := must(e.Query(t.Context(), Query{KFL: "conn", Limit: 1}))(t)
+// knownProcesses writes the identity log of both ends of the first connection of a capture: its
+// client is process 4321 on node n, its server process 80 on node m.
+func knownProcesses(t *testing.T, w *Workbench, path string) (file string, ports [2]int64) {
+	at := time.Unix(0, packetsOf(t, path)[0].Time).UTC().Add(-time.Minute).Format(time.RFC3339Nano)
 	var ends [2]string
-	var ports [2]int64
-	for r, err := range row.Rows {
+	for r, err := range must(open(t, w, path).Query(t.Context(), Query{KFL: "conn", Limit: 1}))(t).Rows {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,21 +78,86 @@ func TestRichProcesses(t *testing.T) {
 	}
 	log := fmt.Sprintf(`{"time":%q,"op":"upsert","kind":"process","uid":"1","name":"curl","node":"n","pid":4321}
 {"time":%[1]q,"op":"upsert","kind":"socket","uid":"s1","name":"s1","node":"n","owner":"1","protocol":"tcp","port":%d,"addresses":[%q],"pid":4321}
-{"time":%[1]q,"op":"upsert","kind":"process","uid":"2","name":"nginx","node":"n","pid":80}
-{"time":%[1]q,"op":"upsert","kind":"socket","uid":"s2","name":"s2","node":"n","owner":"2","protocol":"tcp","port":%[4]d,"addresses":[%[5]q]}
+{"time":%[1]q,"op":"upsert","kind":"process","uid":"2","name":"nginx","node":"m","pid":80}
+{"time":%[1]q,"op":"upsert","kind":"socket","uid":"s2","name":"s2","node":"m","owner":"2","protocol":"tcp","port":%[4]d,"addresses":[%[5]q]}
 `, at, ports[0], ends[0], ports[1], ends[1])
-	file := filepath.Join(t.TempDir(), "identity.jsonl")
+	file = filepath.Join(t.TempDir(), "identity.jsonl")
 	if err := os.WriteFile(file, []byte(log), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	known := must(w.Open(t.Context(), []string{path}, OpenOptions{Identity: file}))(t)
-	defer known.Close()
-	out, _ := export(t, known, Export{Profile: Rich})
-	first := strings.TrimSpace(command(t, "tshark", "-n", "-r", out, "-T", "fields", "-e", "frame.comment", "-c", "1"))
-	if !strings.Contains(first, "curl") || !strings.Contains(first, "pid 4321)") || !strings.Contains(first, "nginx") || !strings.Contains(first, "pid 80)") {
-		t.Errorf("the first packet says %q, by\n%s", first, log)
+	return file, ports
+}
+
+// TestRichProcesses: the first packet of a connection names the processes of both ends, with their
+// numbers, and each packet has the number of the process that sent it, as far as that ran on
+// the node which captured it.
+func TestRichProcesses(t *testing.T) {
+	w := newBench(t)
+	const path = "../testdata/http/server.pcap"
+	log, ports := knownProcesses(t, w, path)
+	importSnapshot(t, w, snapshot.ImportOptions{Name: "two", Files: []string{"n=" + path, "m=" + path}, Identity: log})
+	file := must(w.Open(t.Context(), []string{path}, OpenOptions{Identity: log}))(t)
+	defer file.Close()
+	for name, c := range map[string]struct {
+		e    *Evidence
+		node string
+		want [2]string // of client and server
+	}{
+		"file":        {file, "", [2]string{"\xe1\x10\x00\x00", "\x50\x00\x00\x00"}},
+		"client node": {open(t, w, "two"), "n", [2]string{"\xe1\x10\x00\x00", ""}},
+		"server node": {open(t, w, "two"), "m", [2]string{"", "\x50\x00\x00\x00"}},
+	} {
+		out, _ := export(t, c.e, Export{Profile: Rich, Node: c.node})
+		first := strings.TrimSpace(command(t, "tshark", "-n", "-r", out, "-T", "fields", "-e", "frame.comment", "-c", "1"))
+		if !strings.Contains(first, "curl") || !strings.Contains(first, "pid 4321)") || !strings.Contains(first, "nginx") || !strings.Contains(first, "pid 80)") {
+			t.Errorf("%s: the first packet says %q", name, first)
+		}
+		senders := tshark(t, out, "", "tcp.srcport")
+		options := processOptions(t, out)
+		if len(options) != len(senders) || len(senders) == 0 {
+			t.Fatalf("%s: %d packets, %d by tshark", name, len(options), len(senders))
+		}
+		for i, row := range senders {
+			want := "" // other clients are not in the log
+			if side := slices.Index(ports[:], must(strconv.ParseInt(row[0], 10, 64))(t)); side >= 0 {
+				want = c.want[side]
+			}
+			if want != "" {
+				want += "\x00\x00\x00\x00" // no thread
+			}
+			if options[i] != want {
+				t.Fatalf("%s: packet %d, sent from port %s, has the process %q, not %q", name, i+1, row[0], options[i], want)
+			}
+		}
 	}
-	m := must(pcapng.OpenFiles(out))(t)
-	defer m.Close()
-	readToEnd(t, m)
+}
+
+// processOptions lists the values of the option epb_processid_threadid of each packet: empty
+// where a packet has none.
+func processOptions(t *testing.T, path string) (list []string) {
+	t.Helper()
+	for _, line := range must(every.Lines(must(os.ReadFile(path))(t)))(t) {
+		if v, is := strings.CutPrefix(line, "block 0x6 option 8 "); is {
+			list[len(list)-1] += must(strconv.Unquote(v))(t)
+		} else if strings.HasPrefix(line, "block 0x6 ") && !strings.HasPrefix(line, "block 0x6 option") {
+			list = append(list, "")
+		}
+	}
+	return list
+}
+
+// TestProcessOfCapture: what a capture itself says of a packet's process stays.
+func TestProcessOfCapture(t *testing.T) {
+	theirs := "\x08\x00\x08\x00\x07\x00\x00\x00\x09\x00\x00\x00"
+	for name, c := range map[string]struct{ have, want string }{
+		"none":          {"", "\x08\x00\x08\x00\x05\x00\x00\x00\x00\x00\x00\x00"},
+		"its own":       {theirs, theirs},
+		"with its end":  {theirs + "\x00\x00\x00\x00", theirs + "\x00\x00\x00\x00"},
+		"another's end": {"\x00\x00\x00\x00", "\x08\x00\x08\x00\x05\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"},
+	} {
+		id := "\x05\x00\x08\x00\x02\x00\x00\x00\x00\x00\x00\x00"
+		if got := identified(&packet.Record{Options: []byte(c.have)}, 2, 5); string(got) != id+c.want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
 }

@@ -22,7 +22,8 @@ const (
 	// each node. Where the packets have several link types they become Ethernet.
 	Portable Profile = iota
 	// Rich is for Wireshark: an interface for each that captured and each pod, names of
-	// addresses, a comment on the first packet of each connection.
+	// addresses, a comment on the first packet of each connection, the processes that sent
+	// packets.
 	Rich
 )
 

@@ -1,6 +1,8 @@
 package workbench
 
 import (
+	"math"
+
 	"shark/packet"
 	"shark/snapshot/identity"
 )
@@ -49,4 +51,18 @@ func (f *podFinder) owner(a packet.Addr) identity.Owner {
 		return identity.Owner{}
 	}
 	return f.log.Lookup(a, f.p.Time)
+}
+
+// process returns the number of the process that sent the packet which was decoded last, if
+// that ran on a node: elsewhere the number means another process. Where the node is not
+// known, any counts. 0: nobody knows.
+func (f *podFinder) process(node string) uint32 {
+	if f.p.Kind != packet.Transport {
+		return 0
+	}
+	o := f.log.Owner(sender(f.p.Flow()), f.p.Time)
+	if o.PID <= 0 || o.PID > math.MaxUint32 || node != "" && o.Node != node {
+		return 0
+	}
+	return uint32(o.PID)
 }

@@ -225,8 +225,12 @@ func (t *talks) pid(row *index.Row, side int, at time.Time) int64 {
 	if f.Src != packet.AddrFrom(ip) || f.SrcPort != port {
 		f = f.Reverse()
 	}
-	end := identity.End{Protocol: f.Proto, Local: f.Src, Port: f.SrcPort, Peer: f.Dst, PeerPort: f.DstPort}
-	return t.log.Owner(&end, at.UnixNano()).PID
+	return t.log.Owner(sender(f), at.UnixNano()).PID
+}
+
+// sender is the end of a flow that sends.
+func sender(f packet.Flow) *identity.End {
+	return &identity.End{Protocol: f.Proto, Local: f.Src, Port: f.SrcPort, Peer: f.Dst, PeerPort: f.DstPort}
 }
 
 // end writes who one end of a connection is, and which process.
@@ -293,12 +297,13 @@ func (r *richness) begin(x *extras) {
 }
 
 // mark puts a packet that came by interface in under that of its pod, the id of its
-// sightings on it, and the comment of its connection, if no packet had that yet.
+// sightings and the process that sent it on it, and the comment of its connection, if no
+// packet had that yet.
 func (r *richness) mark(rec *packet.Record, in uint32, id uint64, f *faces) {
 	if space, name := r.finder.here(rec, f.nodes[in]); name != "" && !f.plain[in] {
 		rec.Interface = r.face(podFace{f.same[in], space, name}, f)
 	}
-	rec.Options = identified(rec, id)
+	rec.Options = identified(rec, id, r.finder.process(f.nodes[in]))
 	p := &r.finder.p
 	if p.Kind != packet.Transport {
 		return
@@ -347,6 +352,7 @@ func (k *talk) text() string {
 const (
 	optionComment  = 1
 	optionPacketID = 5
+	optionProcess  = 8 // two 32-bit numbers: the process that sent the packet, and its thread
 )
 
 // optionOrder is the byte order of a packet's options, and of those put before them.
@@ -371,7 +377,9 @@ func commented(rec *packet.Record, text string) []byte {
 
 // identified returns the options of a packet with an id before them, in the place of one that
 // they have: what it tied to others in its own capture file, ids of several files would not.
-func identified(rec *packet.Record, id uint64) []byte {
+// The process that sent the packet is added behind them, unless it is 0 or the capture says
+// one itself; of its threads nobody knows (0).
+func identified(rec *packet.Record, id uint64, process uint32) []byte {
 	order := optionOrder(rec)
 	read := binary.ByteOrder(binary.LittleEndian)
 	if rec.OptionsBigEndian {
@@ -382,10 +390,18 @@ func identified(rec *packet.Record, id uint64) []byte {
 	rest := rec.Options
 	for len(rest) >= 4 && read.Uint16(rest) != 0 {
 		n := min(4+(int(read.Uint16(rest[2:]))+3)&^3, len(rest))
-		if read.Uint16(rest) != optionPacketID {
-			out = append(out, rest[:n]...)
+		switch read.Uint16(rest) {
+		case optionPacketID:
+			rest = rest[n:]
+			continue
+		case optionProcess:
+			process = 0
 		}
-		rest = rest[n:]
+		out, rest = append(out, rest[:n]...), rest[n:]
+	}
+	if process != 0 {
+		out = order.AppendUint16(order.AppendUint16(out, optionProcess), 8)
+		out = order.AppendUint32(order.AppendUint32(out, process), 0)
 	}
 	return append(out, rest...)
 }

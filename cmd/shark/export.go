@@ -72,8 +72,9 @@ behind it stays as it is. What cannot be Ethernet is left out, and said.
 
 A rich file (--profile rich) is for Wireshark: all link types, an interface for each
 pod, names of the addresses that one pod, service or node had all the time, on the
-first packet of each connection a comment with its ends and entries, and packet ids that
-all sightings of one packet have in common.
+first packet of each connection a comment with its ends and entries, packet ids that
+all sightings of one packet have in common, and the id of the process that sent a packet,
+where it ran on the node that captured it and is known.
 
 What opens TLS is left out unless it is asked for: --secrets puts session secrets
 ahead of the packets, --plaintext what TLS libraries sent and received beside them, on
