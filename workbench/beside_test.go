@@ -146,6 +146,54 @@ func processOptions(t *testing.T, path string) (list []string) {
 	return list
 }
 
+// TestRichWithoutPods: a rich export says of which nodes it has no interfaces of pods, and why.
+func TestRichWithoutPods(t *testing.T) {
+	w := newBench(t)
+	const path, log = "../testdata/http/server.pcap", "../testdata/shop/identity.jsonl"
+	known, _ := knownProcesses(t, w, path)
+	const none, noneThere = "no pod has an interface of its own", "has an interface of its own: the identity log knows none there"
+	for name, c := range map[string]struct {
+		nodes    []string
+		identity string
+		want     string
+	}{
+		"no log":         {[]string{"node-a"}, "", none + " and no address a name: there is no identity log"},
+		"processes only": {[]string{"node-a"}, known, none + ": the identity log knows none"},
+		"all known":      {[]string{"node-a", "node-b"}, log, ""},
+		"one unknown":    {[]string{"node-a", "node-x"}, log, "no pod of node-x " + noneThere},
+		"many unknown":   {strings.Fields("k0 k1 k2 k3 k4 k5 k6 k7 k8 k9"), log, "no pod of k0, k1, k2, k3, k4, k5, k6, k7 and 2 more " + noneThere},
+		"damaged":        {[]string{"node-a"}, "damaged", none + " and no address a name: the identity log cannot be read"},
+	} {
+		o := snapshot.ImportOptions{Identity: c.identity}
+		if c.identity == "damaged" {
+			o.Identity = log
+		}
+		for _, node := range c.nodes {
+			o.Files = append(o.Files, node+"="+path)
+		}
+		m := importSnapshot(t, w, o)
+		if c.identity == "damaged" {
+			i := slices.IndexFunc(m.Objects, func(o snapshot.Object) bool { return o.Kind == snapshot.KindIdentity })
+			if err := os.Remove(filepath.Join(w.cfg.Store, m.ID, filepath.FromSlash(m.Objects[i].Path))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, kfl := range []string{"", "http"} {
+			if kfl != "" && len(c.nodes) > 1 {
+				continue // entries of what several nodes captured have the packets of one
+			}
+			_, x := export(t, open(t, w, m.ID), Export{Profile: Rich, KFL: kfl})
+			said := slices.DeleteFunc(slices.Clone(x.Coverage.Notes), func(s string) bool { return !strings.Contains(s, "has an interface of its own") })
+			if got := strings.Join(said, "\n"); got != c.want {
+				t.Errorf("%s, KFL %q: the notes say %q", name, kfl, got)
+			}
+			if damaged := c.identity == "damaged"; damaged != strings.Contains(strings.Join(x.Coverage.Notes, "\n"), "who had which address is not known") || x.Coverage.Partial != damaged {
+				t.Errorf("%s, KFL %q: of the log %q, partial %v", name, kfl, x.Coverage.Notes, x.Coverage.Partial)
+			}
+		}
+	}
+}
+
 // TestProcessOfCapture: what a capture itself says of a packet's process stays.
 func TestProcessOfCapture(t *testing.T) {
 	theirs := "\x08\x00\x08\x00\x07\x00\x00\x00\x09\x00\x00\x00"

@@ -301,6 +301,10 @@ func (x *exporter) coverage(src *selection) Coverage {
 	if x.q.Dedupe {
 		c.sightings(x.dedupe.seen(x.e))
 	}
+	if x.rich != nil {
+		notes := x.e.identityDamage()
+		c.recorded(notes, len(notes) > 0)
+	}
 	return c
 }
 
@@ -327,7 +331,7 @@ func (x *exporter) notes() []string {
 		notes = append(notes, x.unclear()...)
 	}
 	if x.rich != nil {
-		notes = append(notes, x.rich.notes()...)
+		notes = append(notes, x.rich.notes(&x.faces)...)
 	}
 	return notes
 }

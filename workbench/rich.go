@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -26,6 +27,8 @@ const (
 	maxTalkEntries = 8
 	// maxPodFaces is how many interfaces are made for pods.
 	maxPodFaces = 64 << 10
+	// maxPodless is how many nodes without pods a note names.
+	maxPodless = 8
 	// maxTalkName is how many bytes of a name go into a comment.
 	maxTalkName = 256
 )
@@ -34,9 +37,11 @@ const (
 type richness struct {
 	names  []pcapng.Name
 	finder *podFinder
+	why    string // there are no names, where that is so
 	faces  map[podFace]uint32
 	talks  map[packet.Flow][]*talk // by the flow, the lesser end first
 	known  map[uint64]*talk        // by connection
+	used   []bool                  // interfaces of the input that packets came by
 	mute   int64                   // connections beyond maxTalks
 	alike  int64                   // packets of pods beyond maxPodFaces
 }
@@ -65,6 +70,9 @@ func (e *Evidence) richness(ctx context.Context, window [2]time.Time) (*richness
 	r := &richness{
 		finder: newPodFinder(e.identity), faces: make(map[podFace]uint32),
 		talks: make(map[packet.Flow][]*talk), known: make(map[uint64]*talk),
+	}
+	if r.why = "there is no identity log"; e.unnamed != nil {
+		r.why = "the identity log cannot be read"
 	}
 	var err error
 	if r.names, err = names(e.identity, window); err != nil {
@@ -300,6 +308,10 @@ func (r *richness) begin(x *extras) {
 // sightings and the process that sent it on it, and the comment of its connection, if no
 // packet had that yet.
 func (r *richness) mark(rec *packet.Record, in uint32, id uint64, f *faces) {
+	if int(in) >= len(r.used) {
+		r.used = append(r.used, make([]bool, int(in)+1-len(r.used))...)
+	}
+	r.used[in] = true
 	if space, name := r.finder.here(rec, f.nodes[in]); name != "" && !f.plain[in] {
 		rec.Interface = r.face(podFace{f.same[in], space, name}, f)
 	}
@@ -406,13 +418,38 @@ func identified(rec *packet.Record, id uint64, process uint32) []byte {
 	return append(out, rest...)
 }
 
-// notes says where a limit bit.
-func (r *richness) notes() (out []string) {
+// notes says where a limit bit, and where pods have no interfaces since nobody knows them.
+func (r *richness) notes(f *faces) (out []string) {
 	if r.mute > 0 {
 		out = append(out, fmt.Sprintf("%s without a comment: the first %s have one", Count(r.mute, "connections"), Grouped(maxTalks)))
 	}
 	if r.alike > 0 {
 		out = append(out, fmt.Sprintf("%s of pods without an interface of their own: the first %s have one", Count(r.alike, "packets"), Grouped(maxPodFaces)))
 	}
+	hosts := r.finder.log.PodNodes()
+	switch {
+	case r.finder.log == nil:
+		return append(out, "no pod has an interface of its own and no address a name: "+r.why)
+	case len(hosts) == 0:
+		return append(out, "no pod has an interface of its own: the identity log knows none")
+	}
+	if list := r.podless(hosts, f); len(list) > 0 {
+		text := strings.Join(list[:min(len(list), maxPodless)], ", ")
+		if n := len(list) - maxPodless; n > 0 {
+			text += fmt.Sprintf(" and %s more", Grouped(int64(n)))
+		}
+		out = append(out, "no pod of "+text+" has an interface of its own: the identity log knows none there")
+	}
 	return out
+}
+
+// podless lists the nodes that packets came from and which are not among those with pods.
+func (r *richness) podless(hosts []string, f *faces) (list []string) {
+	for i, used := range r.used {
+		node := f.nodes[i]
+		if used && node != "" && !f.plain[i] && !slices.Contains(hosts, node) && !slices.Contains(list, node) {
+			list = append(list, node)
+		}
+	}
+	return list
 }

@@ -132,6 +132,23 @@ func (l *Log) Nodes() (names []string) {
 	return names
 }
 
+// PodNodes returns the names of the nodes that pods ran on at any time, in order. Of pods
+// whose node no record names there is an empty one.
+func (l *Log) PodNodes() (names []string) {
+	if l == nil {
+		return nil
+	}
+	for i := range l.objects {
+		for _, v := range l.objects[i].versions {
+			if l.objects[i].kind == Pod && v.state != nil {
+				names = append(names, l.names[v.state.node][1])
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
 // Damage lists what could not be read of the log.
 func (l *Log) Damage() []Damage {
 	if l == nil {

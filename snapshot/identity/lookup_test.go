@@ -275,6 +275,18 @@ func TestLookupAgainstModel(t *testing.T) {
 	}
 }
 
+// TestPodNodes: a node counts if a pod ever ran there, wherever that is now.
+func TestPodNodes(t *testing.T) {
+	moved := pod(3, "moved", "n2", "10.0.0.1")
+	l := logOf(t, node(0, "empty", "10.1.0.1"), pod(1, "moved", "n1", "10.0.0.1"), moved, gone(4, moved), pod(1, "nowhere", "", "10.0.0.2"))
+	if got, want := l.PodNodes(), []string{"", "n1", "n2"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := (*Log)(nil).PodNodes(); len(got) > 0 {
+		t.Errorf("no log knows pods on %q", got)
+	}
+}
+
 // TestOwners: they are those that Lookup names at some time, no others and none left out.
 func TestOwners(t *testing.T) {
 	web, cart := pod(10, "web-1", "n1", "10.0.0.1"), pod(30, "cart-1", "n2", "10.0.0.1")
