@@ -92,7 +92,7 @@ func ordered(p *packet.Packet) bool {
 
 func newPartition(opts *Options, known *registry, number int) *partition {
 	p := &partition{
-		number: number, opts: opts, tap: opts.Tap, limit: int(opts.Memory / Partitions),
+		number: number, opts: opts, tap: opts.Tap, limit: int(opts.Memory / int64(cmp.Or(opts.Split, Partitions))),
 		registry: known, flows: make(map[packet.Flow]*flowGroup),
 	}
 	p.lru.prev, p.lru.next = &p.lru, &p.lru

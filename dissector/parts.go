@@ -24,7 +24,7 @@ type Selector interface {
 // reads a part to its end before it takes the next, so that no more connections are kept
 // than those of one part for each. Of a part that is a Selector it dissects what that wants; the
 // report counts all packets that were read. Else it is like Run. The report is the same for any
-// number of workers.
+// number of workers, and so is what of Memory a part has: of few parts each has more.
 func RunParts(ctx context.Context, parts int, open func(ctx context.Context, part int) (packet.Source, error), opts Options, sink func(worker int) Sink) (*Report, error) {
 	if parts > Partitions {
 		return nil, fmt.Errorf("%d parts are more than %d", parts, Partitions)

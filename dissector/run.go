@@ -17,6 +17,7 @@ type Options struct {
 	Protocols []*Protocol
 	Workers   int           // goroutines that dissect, 1 to Partitions; 0 means 1
 	Memory    int64         // bytes that all connections together may keep; 0 means DefaultMemory
+	Split     int           // of RunParts: how many parts have connections, which Memory is divided among; 0 means Partitions
 	Detail    bool          // messages keep their bytes and bodies, up to MaxDetail each
 	Secrets   *keylog.Table // of TLS sessions; nil: none
 	Tap       Tap           // listens to the bytes in order; wants Workers 1
@@ -114,6 +115,7 @@ func Run(ctx context.Context, src packet.Source, opts Options, sink func(worker 
 	if opts.Memory <= 0 {
 		opts.Memory = DefaultMemory
 	}
+	opts.Split = Partitions
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 

@@ -51,11 +51,11 @@ func (s *Snapshot) Addrs(ctx context.Context) (addrs map[packet.Addr]bool, all b
 
 // Parts returns what tells of a partition, whichever node's, in which part of the snapshot it
 // is: what belongs together is in one part of Partitions, though nodes of less packets have
-// fewer partitions.
-func (s *Snapshot) Parts(ctx context.Context) (func(partition int) int, error) {
+// fewer partitions. n is how many parts may have packets with IP; 0: there are no packets.
+func (s *Snapshot) Parts(ctx context.Context) (place func(partition int) int, n int, err error) {
 	files, err := s.indexes(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	coarsest := new(block.Index)
 	for _, f := range files {
@@ -63,22 +63,22 @@ func (s *Snapshot) Parts(ctx context.Context) (func(partition int) int, error) {
 			coarsest = f.Index
 		}
 	}
-	return coarsest.Part, nil
+	return coarsest.Part, coarsest.Parts(), nil
 }
 
 // Part is what is read of a part of the snapshot.
 type Part struct {
 	Packed int64 // bytes of its blocks
 	// Sum is a SHA-256 of all that decides what a reader of the part alone is given, packets,
-	// their numbers, interfaces, clocks and order: in another snapshot, too, that is the same
-	// where the sum is.
+	// their numbers, interfaces, clocks and order, and of how many parts there may be: in another
+	// snapshot, too, that is the same where the sum is.
 	Sum [sha256.Size]byte
 }
 
 // PartSums returns the parts that have packets, by their numbers of Parts. Nothing but the
 // indexes is read.
 func (s *Snapshot) PartSums(ctx context.Context) (map[int]Part, error) {
-	place, err := s.Parts(ctx)
+	place, n, err := s.Parts(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (s *Snapshot) PartSums(ctx context.Context) (map[int]Part, error) {
 			at := place(b.Partition)
 			if sums[at] == nil {
 				sums[at] = sha256.New()
-				fmt.Fprintf(sums[at], "part %d, one file %v\n", at, len(files) == 1) // of which batches are others
+				fmt.Fprintf(sums[at], "part %d of %d, one file %v\n", at, n, len(files) == 1) // of which batches are others
 			}
 			if !met[at] {
 				met[at] = true

@@ -46,10 +46,11 @@ func (e *Evidence) run(ctx context.Context, src source, w work) (*findings, erro
 		}
 	}
 	pcapng.AddSecrets(w.options.Secrets, src.Secrets())
-	place, err := e.snapshot.Parts(ctx)
+	place, n, err := e.snapshot.Parts(ctx)
 	if err != nil {
 		return nil, err
 	}
+	w.options.Split = n
 	parts := make([]*part, block.Partitions)
 	if w.done != nil {
 		w.options.Done = func(i int, r *dissector.Report, secrets *keylog.Table) error { return w.done(i, parts[i], r, secrets) }

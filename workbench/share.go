@@ -89,7 +89,7 @@ func (e *Evidence) deal(ctx context.Context, number, among int) (parts uint64, e
 	if err != nil {
 		return 0, err
 	}
-	place, err := e.snapshot.Parts(ctx)
+	place, _, err := e.snapshot.Parts(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"shark/packet"
 	"shark/packet/pcapng"
 	"shark/snapshot"
 )
@@ -189,5 +190,28 @@ func TestStore(t *testing.T) {
 	}
 	if err := w.DeleteSnapshot(t.Context(), "a"); !errors.Is(err, snapshot.ErrNotFound) {
 		t.Errorf("deleted twice: %v", err)
+	}
+}
+
+// TestSnapshotHasTheMemoryOfItsFiles: connections that a dissection of a capture keeps, one of its
+// snapshot keeps too, of few parts as well.
+func TestSnapshotHasTheMemoryOfItsFiles(t *testing.T) {
+	const n, each = 4000, 2048 // connections, and bytes for each with its flow: a connection counts 900
+	var list []packet.Record
+	for i := range n {
+		data := segment(uint16(20000+i%500), 9, 1, 0, 2, "")
+		copy(data[26:], []byte{10, 1, byte(i >> 8), byte(i)}) // from as many hosts
+		list = append(list, packet.Record{Time: 1e18 + int64(i)*1e6, Link: 1, Data: data})
+	}
+	path := write(t, "scan.pcap", pcapng.Options{}, []packet.Interface{{Link: 1}}, list, nil)
+	for memory, fits := range map[int64]bool{n * each * 4: true, n * each / 8: false} {
+		w := newBench(t, func(c *Config) { c.Memory = memory })
+		few := importSnapshot(t, w, snapshot.ImportOptions{Files: []string{path}})
+		more := importSnapshot(t, w, snapshot.ImportOptions{Files: []string{"a=" + path, "a=" + room(t)}})
+		for name, e := range map[string]*Evidence{"file": open(t, w, path), "few parts": open(t, w, few.ID), "three parts": open(t, w, more.ID)} {
+			if c := must(e.Dissect(t.Context(), DissectOptions{}))(t).Coverage; c.Partial == fits {
+				t.Errorf("%s, %d bytes: %q", name, memory, c.Notes)
+			}
+		}
 	}
 }

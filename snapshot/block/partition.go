@@ -75,6 +75,9 @@ func folded(n int) (list [Partitions]int) {
 
 var foldedToFew, foldedToOne = folded(fewGroups), folded(oneGroup)
 
+// Parts returns how many partitions may have packets with IP, of the groups that x has.
+func (x *Index) Parts() int { return x.Groups * (x.Groups + 1) / 2 }
+
 // Part returns the partition in which a file of x.Groups has what another file has in
 // partition p, if that has at least as many groups.
 func (x *Index) Part(p int) int {
