@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -190,6 +192,28 @@ func TestStore(t *testing.T) {
 	}
 	if err := w.DeleteSnapshot(t.Context(), "a"); !errors.Is(err, snapshot.ErrNotFound) {
 		t.Errorf("deleted twice: %v", err)
+	}
+}
+
+// TestSnapshotOfManyParts: entries of one moment may come in another order where the capture's
+// packets are in several parts; they are the same.
+func TestSnapshotOfManyParts(t *testing.T) {
+	var list []packet.Record
+	for i := range 600 {
+		data := segment(uint16(20000+i%500), 9, 1, 0, 2, "")
+		copy(data[26:], []byte{10, 1, byte(i >> 8), byte(i)})
+		list = append(list, packet.Record{Time: 1e18 + int64(i/200)*1e6, Link: 1, Data: data})
+	}
+	path := write(t, "moments.pcapng", pcapng.Options{}, []packet.Interface{{Link: 1}}, list, nil)
+	w := newBench(t)
+	m := importSnapshot(t, w, snapshot.ImportOptions{Files: []string{"a=" + path, "a=" + room(t)}})
+	sorted := func(e *Evidence) []string {
+		text := nodeless(t, must(entries(e, Query{}))(t))
+		lines := regexp.MustCompile(`"id":"?\d+"?,?`).ReplaceAllString(string(text), "")
+		return slices.Sorted(strings.Lines(lines))
+	}
+	if got, want := sorted(open(t, w, m.ID)), sorted(open(t, w, path)); !slices.Equal(got, want) || len(got) != 1200 {
+		t.Errorf("%d entries, other than the %d of the capture: %s", len(got), len(want), firstDifference([]byte(strings.Join(got, "")), []byte(strings.Join(want, ""))))
 	}
 }
 

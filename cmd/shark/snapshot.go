@@ -50,7 +50,11 @@ func newSnapshotImport(a *app) *cobra.Command {
 		Short: "Keep capture files, and who had which address, as a snapshot",
 		Long: `Keep capture files as a snapshot: packed, checksummed, with what is missing written
 down. NODE= says which node captured a file; files of one node are merged by time. Standard
-input is -, alone.`,
+input is -, alone.
+
+Questions have the answers that the capture gives. Numbers of packets, connections and
+flows may be others, since packets are kept by their addresses; so may the order and the
+ids of entries that begin at the same moment.`,
 		Example: `  shark snapshot import outage.pcap --name outage
   shark snapshot import node-a=a.pcapng node-b=b.pcapng --identity identity.jsonl --name outage --note 'payment fails'`,
 		Args: argsAtLeast(1),

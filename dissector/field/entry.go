@@ -31,7 +31,7 @@ var (
 
 	ConnID      = NewInt("conn_id", "", "Number of the connection that the entry belongs to: that of its first packet.", `conn_id == 17`)
 	FlowID      = NewInt("flow_id", "", "Number of the flow that the entry belongs to: that of one of its connections.", `flow_id == 17`)
-	FirstPacket = NewInt("first_packet", "", "Number of the first packet of the entry, from 1 in the order of the input.", `first_packet >= 1000`)
+	FirstPacket = NewInt("first_packet", "", "Number of the first packet of the entry, from 1: of capture files in the order of the input, of a snapshot its place there.", `first_packet >= 1000`)
 	LastPacket  = NewInt("last_packet", "", "Number of the last packet of the entry.", `last_packet < 2000`)
 )
 
