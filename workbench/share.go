@@ -258,6 +258,6 @@ func (t *taken) note() string {
 			last = head
 		}
 	}
-	return fmt.Sprintf("made of %s that were dissected elsewhere, the last by %s on %s, which no signature covers; --no-fetch dissects the packets",
+	return fmt.Sprintf("made of %s dissected elsewhere, the last by %s on %s, which no signature covers; --no-fetch dissects the packets",
 		Count(int64(len(t.heads)), "shares"), last.Creator, last.Created.UTC().Format(time.DateOnly))
 }

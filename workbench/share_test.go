@@ -34,12 +34,14 @@ func seenByTwo(t *testing.T, w *Workbench) *snapshot.Manifest {
 }
 
 // TestShares: what several machines dissected, each a share of the parts, makes the database
-// that one makes: all tables are the same, but for the note that tells of the shares.
+// that one makes: all tables are the same, but for the note that tells of the shares, and so are
+// all pages but those of the note and of the sum at the end.
 func TestShares(t *testing.T) {
 	t.Parallel()
 	w := newBench(t)
 	m := seenByTwo(t, w)
-	want := contents(t, must(open(t, w, m.ID).Dissect(t.Context(), DissectOptions{}))(t).Path)
+	whole := must(open(t, w, m.ID).Dissect(t.Context(), DissectOptions{}))(t).Path
+	want := contents(t, whole)
 	for _, among := range []int{1, 2, 5, 56} {
 		t.Run(fmt.Sprint(among), func(t *testing.T) {
 			store := w.cfg.Store
@@ -66,6 +68,9 @@ func TestShares(t *testing.T) {
 			if got := contents(t, d.Path); got != want {
 				t.Error(firstDifference([]byte(got), []byte(want)))
 			}
+			if pages := otherPages(t, d.Path, whole); pages > 3 {
+				t.Errorf("%d pages are others", pages)
+			}
 			if note := strings.Join(d.Coverage.Notes, "\n"); !strings.Contains(note, "made of "+Count(int64(made), "shares")) {
 				t.Errorf("of %d shares the coverage says:\n%s", made, note)
 			}
@@ -76,6 +81,21 @@ func TestShares(t *testing.T) {
 // shareFiles are the shares that lie beside a snapshot.
 func shareFiles(t *testing.T, w *Workbench, m *snapshot.Manifest) []string {
 	return must(filepath.Glob(filepath.Join(w.cfg.Store, m.ID, "dissections", "*", "shares", "*")))(t)
+}
+
+// otherPages counts the pages in which two databases of one size differ.
+func otherPages(t *testing.T, a, b string) (n int) {
+	const page = 4096
+	x, y := must(os.ReadFile(a))(t), must(os.ReadFile(b))(t)
+	if len(x) != len(y) {
+		t.Fatalf("%d bytes, not %d", len(x), len(y))
+	}
+	for at := 0; at < len(x); at += page {
+		if !bytes.Equal(x[at:min(at+page, len(x))], y[at:min(at+page, len(y))]) {
+			n++
+		}
+	}
+	return n
 }
 
 // contents is all that the tables of an index hold, without what tells of shares.
