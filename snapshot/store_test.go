@@ -37,7 +37,7 @@ func TestOpenStore(t *testing.T) {
 			t.Errorf("%s: %v, want %q", c.location, err, c.want)
 		}
 	}
-	if _, err := OpenStore(t.Context(), "ftp://bucket"); !errors.Is(err, errors.ErrUnsupported) {
+	if _, err := OpenStore(t.Context(), "ftp://bucket"); !errors.Is(err, bucket.ErrLocation) {
 		t.Errorf("ftp: %v", err)
 	}
 }

@@ -173,6 +173,18 @@ func newSnapshotList(a *app) *cobra.Command {
 	return cmd
 }
 
+// storeThere refuses a store that is a folder which is not there. Where it was named by hand, its
+// name is likely wrong, and nothing found there would read as if all were well.
+func (a *app) storeThere() error {
+	if strings.Contains(a.store, "://") {
+		return nil
+	}
+	if _, err := os.Stat(a.store); errors.Is(err, fs.ErrNotExist) {
+		return missingError{"store " + a.store}
+	}
+	return nil
+}
+
 // runSnapshotList lists the store. One that was named by hand has to be there.
 func runSnapshotList(ctx context.Context, a *app, form string, named bool) error {
 	if err := checkOutput(form); err != nil {
@@ -186,9 +198,9 @@ func runSnapshotList(ctx context.Context, a *app, form string, named bool) error
 	if err != nil {
 		return err
 	}
-	if len(list) == 0 && named && !strings.Contains(a.store, "://") {
-		if _, err := os.Stat(a.store); errors.Is(err, fs.ErrNotExist) {
-			return missingError{"store " + a.store}
+	if len(list) == 0 && named {
+		if err := a.storeThere(); err != nil {
+			return err
 		}
 	}
 	var good []keptSnapshot

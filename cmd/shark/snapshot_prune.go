@@ -29,8 +29,8 @@ keeps the newest; --keep-daily, --keep-weekly and --keep-monthly the newest of e
 days, weeks and months that have one, in UTC, and the oldest snapshot as long as these are
 fewer. --name is for which snapshots the rules are: others are neither counted nor deleted.
 
-What is held (shark snapshot hold) is never deleted, nor is what cannot be read; the exit
-code is then 3. What was left behind is deleted once nothing has touched it for a day, as
+What is held (shark snapshot hold) is never deleted. What cannot be read stays too, and
+the exit code is then 3. What was left behind is deleted once nothing has touched it for a day, as
 somebody may still be writing it; --rubbish-older-than says otherwise, with 0s that all of it is
 deleted at once, which is for a store that nobody writes to meanwhile. Index databases that
 were published with snapshots (shark dissect --publish) stay, also those of other versions of
@@ -39,7 +39,9 @@ the program, unless --indexes-older-than says how old they may be: they can be m
   shark snapshot prune --name 'nightly-*' --keep-daily 7 --keep-weekly 5 --keep-monthly 12
   shark snapshot prune`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runSnapshotPrune(cmd.Context(), a, o, form) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runSnapshotPrune(cmd.Context(), a, o, form, cmd.Flags().Changed("store"))
+		},
 	}
 	f := cmd.Flags()
 	f.Var((*atLeastOne)(&o.Rules.Last), "keep-last", "keep the `n` newest")
@@ -120,7 +122,7 @@ func (d *age) Set(text string) error {
 	return (*days)(d).Set(text)
 }
 
-func runSnapshotPrune(ctx context.Context, a *app, o snapshot.PruneOptions, form string) error {
+func runSnapshotPrune(ctx context.Context, a *app, o snapshot.PruneOptions, form string, named bool) error {
 	if err := checkOutput(form); err != nil {
 		return err
 	}
@@ -128,6 +130,9 @@ func runSnapshotPrune(ctx context.Context, a *app, o snapshot.PruneOptions, form
 		return usagef("--name says for which snapshots the rules are: add one, such as --keep-last 3")
 	}
 	w, err := a.workbench()
+	if err == nil && named {
+		err = a.storeThere()
+	}
 	if err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func folderOf(location string) (string, error) {
 func openCloud(ctx context.Context, scheme, location string, o Options) (Bucket, error) {
 	open := kinds[scheme]
 	if open == nil {
-		return nil, badLocation("%s: there is no %s:// here, but a folder's path, file://, s3://, gs:// and azblob://: %w", redacted(location), scheme, errors.ErrUnsupported)
+		return nil, badLocation("%s: there is no %s:// here, but a folder's path, file://, s3://, gs:// and azblob://", redacted(location), scheme)
 	}
 	u, err := url.Parse(location)
 	switch {
