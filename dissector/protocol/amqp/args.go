@@ -2,7 +2,8 @@ package amqp
 
 import (
 	"bytes"
-	"encoding/binary"
+
+	"shark/dissector/wire"
 )
 
 // args are the arguments of a method that somebody wants to know. They point into
@@ -18,58 +19,23 @@ type args struct {
 	multiple, nowait, noAck, requeue  bool
 }
 
-// reader reads what a frame holds. A read past its end sets bad.
-type reader struct {
-	b   []byte
-	bad bool
-}
+// reader reads what a frame holds (specification, 4.2.5).
+type reader struct{ wire.Reader }
 
-func (r *reader) take(n int) []byte {
-	if r.bad || n < 0 || n > len(r.b) {
-		r.bad = true
-		return nil
-	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
-}
+func newReader(b []byte) reader { return reader{wire.Reader{B: b}} }
 
-func (r *reader) octet() int {
-	if b := r.take(1); b != nil {
-		return int(b[0])
-	}
-	return 0
-}
+func (r *reader) octet() int { return int(r.Byte()) }
+func (r *reader) short() int { return int(r.Big16()) }
+func (r *reader) long() int  { return int(r.Big32()) }
 
-func (r *reader) short() int {
-	if b := r.take(2); b != nil {
-		return int(binary.BigEndian.Uint16(b))
-	}
-	return 0
-}
-
-func (r *reader) long() int {
-	if b := r.take(4); b != nil {
-		return int(binary.BigEndian.Uint32(b))
-	}
-	return 0
-}
-
-func (r *reader) longlong() uint64 {
-	if b := r.take(8); b != nil {
-		return binary.BigEndian.Uint64(b)
-	}
-	return 0
-}
-
-func (r *reader) shortstr() []byte { return r.take(r.octet()) }
-func (r *reader) longstr() []byte  { return r.take(r.long()) }
+func (r *reader) shortstr() []byte { return r.Take(r.octet()) }
+func (r *reader) longstr() []byte  { return r.Take(r.long()) }
 
 // read reads the arguments of a method, which must fill b. Bits that follow each
 // other share an octet (specification, 4.2.5.2).
 func (a *args) read(list []arg, b []byte) bool {
 	*a = args{}
-	r := reader{b: b}
+	r := newReader(b)
 	bits, left := 0, 0
 	for _, f := range list {
 		if f.kind == bit {
@@ -89,14 +55,14 @@ func (a *args) read(list []arg, b []byte) bool {
 		case long:
 			r.long()
 		case longlong:
-			a.tag = r.longlong()
+			a.tag = r.Big64()
 		case shortstr:
 			a.name(f.what, r.shortstr())
 		case longstr, table:
 			a.name(f.what, r.longstr())
 		}
 	}
-	return !r.bad && len(r.b) == 0
+	return !r.Bad && len(r.B) == 0
 }
 
 func (a *args) flag(what byte, on bool) {
@@ -151,21 +117,21 @@ func (a *args) name(what byte, b []byte) {
 // properties looks for the product and its version in a table. The types of
 // values are those that RabbitMQ has: https://www.rabbitmq.com/amqp-0-9-1-errata#section_3.
 func (a *args) properties(b []byte) {
-	r := reader{b: b}
-	for len(r.b) > 0 && !r.bad {
+	r := newReader(b)
+	for len(r.B) > 0 && !r.Bad {
 		key, kind := r.shortstr(), r.octet()
 		var value []byte
 		switch kind {
 		case 't', 'b', 'B':
-			r.take(1)
+			r.Take(1)
 		case 's', 'u':
-			r.take(2)
+			r.Take(2)
 		case 'I', 'i', 'f':
-			r.take(4)
+			r.Take(4)
 		case 'L', 'l', 'd', 'T':
-			r.take(8)
+			r.Take(8)
 		case 'D':
-			r.take(5)
+			r.Take(5)
 		case 'S', 'x', 'A', 'F':
 			value = r.longstr()
 		case 'V':
@@ -201,9 +167,9 @@ var propertySizes = [...]int{0, 0, -1, 1, 1, 0, 0, 0, 0, 8, 0, 0, 0, 0}
 
 // readProperties reads the payload of a header frame.
 func readProperties(b []byte) (p properties, ok bool) {
-	r := reader{b: b}
-	class, weight, size, flags := r.short(), r.short(), r.longlong(), r.short()
-	if r.bad || class != classBasic || weight != 0 || size > maxBody || flags&3 != 0 {
+	r := newReader(b)
+	class, weight, size, flags := r.short(), r.short(), r.Big64(), r.short()
+	if r.Bad || class != classBasic || weight != 0 || size > maxBody || flags&3 != 0 {
 		return p, false
 	}
 	p.size = int64(size)
@@ -219,10 +185,10 @@ func readProperties(b []byte) (p properties, ok bool) {
 		case -1:
 			value = r.longstr()
 		default:
-			value = r.take(n)
+			value = r.Take(n)
 		}
 		switch {
-		case r.bad:
+		case r.Bad:
 			return p, false
 		case flag == flagContentType:
 			p.contentType = value
@@ -230,7 +196,7 @@ func readProperties(b []byte) (p properties, ok bool) {
 			p.deliveryMode = int(value[0])
 		}
 	}
-	return p, len(r.b) == 0
+	return p, len(r.B) == 0
 }
 
 // about says in one line what a method is about.

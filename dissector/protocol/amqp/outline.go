@@ -73,9 +73,9 @@ func outlined(m, _ *dissector.Message, limit int) []byte {
 }
 
 func outlineMethod(o *outline.Writer, f frame, b []byte) {
-	r := reader{b: b}
+	r := newReader(b)
 	md := methods[newID(r.short(), r.short())]
-	if md == nil || r.bad {
+	if md == nil || r.Bad {
 		return
 	}
 	o.Group(md.name, func() {
@@ -97,14 +97,14 @@ func outlineArgs(o *outline.Writer, md *method, r *reader) {
 				bits, left = r.octet(), 8
 			}
 			on := bits&1 != 0
-			if bits, left = bits>>1, left-1; name != "-" && !r.bad {
+			if bits, left = bits>>1, left-1; name != "-" && !r.Bad {
 				o.Flag(name, on)
 			}
 			continue
 		}
 		left = 0
 		value := argValue(a.kind, r)
-		if r.bad {
+		if r.Bad {
 			return
 		}
 		switch {
@@ -127,7 +127,7 @@ func argValue(kind byte, r *reader) func(o *outline.Writer, name string) {
 	case long:
 		n = uint64(r.long())
 	case longlong:
-		n = r.longlong()
+		n = r.Big64()
 	case shortstr:
 		b := r.shortstr()
 		return func(o *outline.Writer, name string) { o.Text(name, b) }
@@ -143,11 +143,11 @@ func argValue(kind byte, r *reader) func(o *outline.Writer, name string) {
 
 // outlineHeader writes the properties of a message (specification, 4.2.6.1).
 func outlineHeader(o *outline.Writer, b []byte) {
-	r := reader{b: b}
+	r := newReader(b)
 	r.short() // class
 	r.short() // weight
-	size, flags := r.longlong(), r.short()
-	if r.bad {
+	size, flags := r.Big64(), r.short()
+	if r.Bad {
 		return
 	}
 	o.Group("properties", func() {
@@ -158,19 +158,19 @@ func outlineHeader(o *outline.Writer, b []byte) {
 			}
 			switch propertySizes[i] {
 			case 0:
-				if b := r.shortstr(); !r.bad {
+				if b := r.shortstr(); !r.Bad {
 					o.Text(name, b)
 				}
 			case 1:
-				if n := r.octet(); !r.bad {
+				if n := r.octet(); !r.Bad {
 					o.Unsigned(name, uint64(n))
 				}
 			case 8:
-				if n := r.longlong(); !r.bad {
+				if n := r.Big64(); !r.Bad {
 					o.Say(name, moment(n))
 				}
 			default:
-				if b := r.longstr(); !r.bad {
+				if b := r.longstr(); !r.Bad {
 					o.Group(name, func() { outlineTable(o, b, 0) })
 				}
 			}
@@ -188,10 +188,10 @@ func moment(n uint64) string {
 
 // outlineTable writes a table's names and values, whose types are those that RabbitMQ has.
 func outlineTable(o *outline.Writer, b []byte, depth int) {
-	r := reader{b: b}
-	for len(r.b) > 0 && !r.bad && !o.Full() {
+	r := newReader(b)
+	for len(r.B) > 0 && !r.Bad && !o.Full() {
 		key := r.shortstr()
-		if r.bad {
+		if r.Bad {
 			return
 		}
 		outlineValue(o, outline.Name(key), outline.IsSecret(key), &r, depth)
@@ -202,7 +202,7 @@ func outlineValue(o *outline.Writer, name string, secret bool, r *reader, depth 
 	kind := byte(r.octet())
 	value := tableValue(kind, r, depth)
 	switch {
-	case r.bad:
+	case r.Bad:
 	case secret:
 		o.Secret(name)
 	default:
@@ -237,13 +237,13 @@ func tableValue(kind byte, r *reader, depth int) func(o *outline.Writer, name st
 	case 'i':
 		return whole(int64(r.long()))
 	case 'l', 'L':
-		return whole(int64(r.longlong()))
+		return whole(int64(r.Big64()))
 	case 'f':
 		return float(float64(math.Float32frombits(uint32(r.long()))), 32)
 	case 'd':
-		return float(math.Float64frombits(r.longlong()), 64)
+		return float(math.Float64frombits(r.Big64()), 64)
 	case 'T':
-		return said(moment(r.longlong()))
+		return said(moment(r.Big64()))
 	case 'D': // a number of decimals, and the digits
 		scale, n := r.octet(), int32(r.long())
 		return said(strconv.Itoa(int(n)) + "e-" + strconv.Itoa(scale))
@@ -260,7 +260,7 @@ func tableValue(kind byte, r *reader, depth int) func(o *outline.Writer, name st
 			}
 		}
 	}
-	r.bad = true
+	r.Fail()
 	return nil
 }
 
@@ -270,8 +270,8 @@ func nested(o *outline.Writer, kind byte, b []byte, depth int) {
 		outlineTable(o, b, depth)
 		return
 	}
-	r := reader{b: b}
-	for len(r.b) > 0 && !r.bad && !o.Full() {
+	r := newReader(b)
+	for len(r.B) > 0 && !r.Bad && !o.Full() {
 		outlineValue(o, "item", false, &r, depth)
 	}
 }

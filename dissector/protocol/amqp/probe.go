@@ -63,7 +63,7 @@ func known(f frame, b []byte) bool {
 	if f.kind != methodFrame || len(b) < 4 {
 		return f.kind == heartbeatFrame || f.size >= 4
 	}
-	r := reader{b: b}
+	r := newReader(b)
 	md := methods[newID(r.short(), r.short())]
 	return md != nil && (md.id>>16 == 10) == (f.channel == 0)
 }

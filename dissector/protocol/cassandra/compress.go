@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // algorithm is how bodies are compressed (section 5).
@@ -33,7 +34,7 @@ func (p *parser) decompress(body []byte, whole bool, m *dissector.Message) reade
 		}
 		p.scratch = plain
 		Compression.SetString(&m.Values, a.name)
-		return reader{b: plain, whole: all}
+		return reader{wire.Reader{B: plain}, all}
 	}
 	Compression.SetString(&m.Values, "unknown")
 	m.Resumed = m.Resumed || p.lost

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // headerSize is the length of an envelope's header (section 2.4.1).
@@ -110,7 +111,7 @@ func (p *parser) envelope(from dissector.Side, h header, body []byte, m *dissect
 	v := &m.Values
 	Version.Set(v, int64(h.version))
 	Stream.Set(v, int64(int16(h.stream)))
-	r := reader{b: body, whole: int64(len(body)) == h.length}
+	r := reader{wire.Reader{B: body}, int64(len(body)) == h.length}
 	if h.flags&flagCompressed != 0 && h.version < 5 {
 		r = p.decompress(body, r.whole, m)
 	}

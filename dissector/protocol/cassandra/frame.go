@@ -1,8 +1,6 @@
 package cassandra
 
-import (
-	"shark/dissector"
-)
+import "shark/dissector"
 
 // Lengths of what surrounds a frame's payload in version 5 (section 2.2).
 const (

@@ -2,6 +2,7 @@ package cassandra
 
 import (
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // What the probe wants to see.
@@ -82,7 +83,7 @@ func probeEnvelope(h header, b []byte) dissector.Guess {
 	if h.flags&flagCompressed != 0 {
 		return guess(all, h, false)
 	}
-	r := reader{b: b}
+	r := reader{Reader: wire.Reader{B: b}}
 	if h.from == dissector.Server {
 		return probeResponse(h, &r)
 	}
@@ -105,16 +106,16 @@ func probeRequest(h header, r *reader) dissector.Guess {
 			return dissector.No
 		}
 		n := int64(r.int())
-		good = n >= 2 && n <= h.length-4 && printable(r.b[:min(n, seenText, int64(len(r.b)))])
+		good = n >= 2 && n <= h.length-4 && printable(r.B[:min(n, seenText, int64(len(r.B)))])
 	case opExecute:
 		id := r.shortBytes()
-		level, flags := r.short(), r.byte()
-		return guess(h.version < 5 && !r.bad && level < len(consistencies) && flags < 0x80 && len(id) > 0 && len(id) <= maxID, h, len(id) == 16)
+		level, flags := r.short(), r.Byte()
+		return guess(h.version < 5 && !r.Bad && level < len(consistencies) && flags < 0x80 && len(id) > 0 && len(id) <= maxID, h, len(id) == 16)
 	case opBatch:
-		kind, n, prepared := r.byte(), r.short(), r.byte()
+		kind, n, prepared := r.Byte(), r.short(), r.Byte()
 		good = h.version < 5 && int(kind) < len(batches) && n > 0 && prepared < 2
 		if size := int64(r.int()); prepared == 0 {
-			good = good && size > 4 && size <= h.length && printable(r.b[:min(size, seenText, int64(len(r.b)))])
+			good = good && size > 4 && size <= h.length && printable(r.B[:min(size, seenText, int64(len(r.B)))])
 		}
 	case opRegister:
 		n := r.short()
@@ -122,12 +123,12 @@ func probeRequest(h header, r *reader) dissector.Guess {
 	case opAuthResponse:
 		return guess(h.version < 5 && int64(max(0, r.int()))+4 == h.length, h, false)
 	}
-	return guess(good && !r.bad, h, true)
+	return guess(good && !r.Bad, h, true)
 }
 
 func probeResponse(h header, r *reader) dissector.Guess {
 	if h.flags&flagTracing != 0 {
-		r.take(16)
+		r.Take(16)
 	}
 	if h.flags&flagWarning != 0 {
 		r.list(func() { r.string() })
@@ -144,7 +145,7 @@ func probeResponse(h header, r *reader) dissector.Guess {
 		good = h.length == 0
 	case opAuthenticate:
 		name := r.string()
-		good = len(name) > 0 && printable(name) && len(r.b) == 0
+		good = len(name) > 0 && printable(name) && len(r.B) == 0
 	case opSupported:
 		n, key := r.short(), r.string()
 		good = n > 0 && len(key) > 2 && printable(key) && capital(key)
@@ -155,20 +156,20 @@ func probeResponse(h header, r *reader) dissector.Guess {
 	case opAuthChallenge, opAuthSuccess:
 		return guess(h.version < 5 && int64(max(0, r.int()))+4 == h.length, h, false)
 	}
-	return guess(good && !r.bad, h, true)
+	return guess(good && !r.Bad, h, true)
 }
 
 // probeResult looks at a result.
 func probeResult(r *reader) bool {
 	switch r.int() {
 	case kindVoid:
-		return len(r.b) == 0
+		return len(r.B) == 0
 	case kindRows:
 		flags, columns := r.int(), r.int()
 		return flags >= 0 && flags <= 0xf && columns >= 0 && columns < 1<<16
 	case kindKeyspace:
 		name := r.string()
-		return len(name) > 0 && printable(name) && len(r.b) == 0
+		return len(name) > 0 && printable(name) && len(r.B) == 0
 	case kindPrepared:
 		id := r.shortBytes()
 		return len(id) > 0 && len(id) <= maxID

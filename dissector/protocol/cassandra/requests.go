@@ -7,6 +7,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/field"
+	"shark/dissector/wire"
 )
 
 // Flags of a request's parameters (section 4.1.4).
@@ -74,9 +75,9 @@ func (p *parser) startup(r *reader, m *dissector.Message) {
 		}
 	})
 	if len(name) > 0 {
-		p.line = append(p.line[:0], clip(name, maxText)...)
+		p.line = append(p.line[:0], wire.Cut(name, maxText)...)
 		if len(version) > 0 {
-			p.line = append(append(p.line, ' '), clip(version, maxText)...)
+			p.line = append(append(p.line, ' '), wire.Cut(version, maxText)...)
 		}
 		Driver.Set(&m.Values, p.line)
 		p.summary(m, p.line)
@@ -85,7 +86,7 @@ func (p *parser) startup(r *reader, m *dissector.Message) {
 
 // summary sets the one line that a request is about.
 func (p *parser) summary(m *dissector.Message, text []byte) {
-	dissector.Summary.Set(&m.Values, appendLine(nil, text, maxSummary))
+	dissector.Summary.Set(&m.Values, wire.AppendLine(nil, text, maxSummary))
 }
 
 // query sets the text of a statement.
@@ -139,7 +140,7 @@ func (p *parser) prepare(h header, r *reader, m *dissector.Message) {
 
 func (p *parser) setKeyspace(m *dissector.Message, name []byte) {
 	if len(name) > 0 {
-		Keyspace.Set(&m.Values, clip(name, maxText))
+		Keyspace.Set(&m.Values, wire.Cut(name, maxText))
 	}
 }
 
@@ -148,19 +149,19 @@ func (p *parser) parameters(h header, r *reader, m *dissector.Message) {
 	v := &m.Values
 	level := r.short()
 	flags := p.flags(h, r)
-	if r.bad {
+	if r.Bad {
 		return
 	}
 	Consistency.SetString(v, consistency(level))
 	if flags&withValues != 0 {
 		n := r.short()
-		if r.bad {
+		if r.Bad {
 			return
 		}
 		p.values(r, m, n, flags&withNames != 0)
 	}
 	if flags&withPageSize != 0 {
-		if n := r.int(); !r.bad {
+		if n := r.int(); !r.Bad {
 			PageSize.Set(v, int64(n))
 		}
 	}
@@ -174,18 +175,18 @@ func (p *parser) flags(h header, r *reader) int {
 	if h.version >= 5 {
 		return r.int()
 	}
-	return int(r.byte())
+	return int(r.Byte())
 }
 
 // ends takes what ends the parameters of all requests.
 func (p *parser) ends(r *reader, m *dissector.Message, flags int) {
 	if flags&withSerial != 0 {
-		if n := r.short(); !r.bad {
+		if n := r.short(); !r.Bad {
 			SerialConsistency.SetString(&m.Values, consistency(n))
 		}
 	}
 	if flags&withTimestamp != 0 {
-		r.take(8)
+		r.Take(8)
 	}
 	if flags&withKeyspace != 0 {
 		p.setKeyspace(m, r.string())
@@ -195,14 +196,14 @@ func (p *parser) ends(r *reader, m *dissector.Message, flags int) {
 // values passes over n values and sets how many there are, in detail what they are.
 func (p *parser) values(r *reader, m *dissector.Message, n int, names bool) {
 	var out []byte
-	for i := 0; i < n && !r.bad; i++ {
+	for i := 0; i < n && !r.Bad; i++ {
 		var name []byte
 		if names {
 			name = r.string()
 		}
 		size := r.int()
-		value := r.take(max(0, size))
-		if !m.Detail || r.bad || len(out) >= maxDetail {
+		value := r.Take(max(0, size))
+		if !m.Detail || r.Bad || len(out) >= maxDetail {
 			continue
 		}
 		if i > 0 {
@@ -228,7 +229,7 @@ func appendValue(dst, value []byte, size int) []byte {
 	case size < -1:
 		return append(dst, "not set"...)
 	case printable(value):
-		return append(append(append(dst, '\''), clip(value, maxText)...), '\'')
+		return append(append(append(dst, '\''), wire.Cut(value, maxText)...), '\'')
 	}
 	return hex.AppendEncode(append(dst, "0x"...), value[:min(len(value), maxText)])
 }
@@ -236,16 +237,16 @@ func appendValue(dst, value []byte, size int) []byte {
 // batch takes a batch (section 4.1.7). Its text is that of the first statement.
 func (p *parser) batch(h header, r *reader, m *dissector.Message) {
 	v := &m.Values
-	if kind := r.byte(); int(kind) < len(batches) && !r.bad {
+	if kind := r.Byte(); int(kind) < len(batches) && !r.Bad {
 		BatchType.SetString(v, batches[kind])
 	}
 	n, bound := r.short(), 0
-	if r.bad {
+	if r.Bad {
 		return
 	}
 	BatchSize.Set(v, int64(n))
-	for i := 0; i < n && !r.bad; i++ {
-		prepared := r.byte() == 1
+	for i := 0; i < n && !r.Bad; i++ {
+		prepared := r.Byte() == 1
 		switch {
 		case prepared && i == 0:
 			p.named(m, r.shortBytes())
@@ -257,14 +258,14 @@ func (p *parser) batch(h header, r *reader, m *dissector.Message) {
 				p.query(m, text, cut)
 			}
 		}
-		for k := r.short(); k > 0 && !r.bad; k-- {
+		for k := r.short(); k > 0 && !r.Bad; k-- {
 			r.bytes()
 			bound++
 		}
 	}
 	level := r.short()
 	flags := p.flags(h, r)
-	if r.bad {
+	if r.Bad {
 		return
 	}
 	Parameters.Set(v, strconv.AppendInt(nil, int64(bound), 10))
@@ -279,7 +280,7 @@ func (p *parser) register(r *reader, m *dissector.Message) {
 		if len(p.line) > 0 {
 			p.line = append(p.line, ", "...)
 		}
-		p.line = append(p.line, clip(r.string(), maxText)...)
+		p.line = append(p.line, wire.Cut(r.string(), maxText)...)
 	})
 	p.summary(m, p.line)
 }
@@ -287,20 +288,20 @@ func (p *parser) register(r *reader, m *dissector.Message) {
 // authenticate takes what proves who the client is (section 4.1.2). With a password
 // (SASL PLAIN, RFC 4616) it is: identity, zero, user, zero, password.
 func (p *parser) authenticate(r *reader, m *dissector.Message) {
-	token := reader{b: r.bytes()}
+	token := reader{Reader: wire.Reader{B: r.bytes()}}
 	var parts [2][]byte
 	for i := range parts {
 		n := 0
-		for n < len(token.b) && token.b[n] != 0 {
+		for n < len(token.B) && token.B[n] != 0 {
 			n++
 		}
-		if n == len(token.b) {
+		if n == len(token.B) {
 			return
 		}
-		parts[i] = token.take(n + 1)[:n]
+		parts[i] = token.Take(n + 1)[:n]
 	}
 	if user := parts[1]; len(user) > 0 && printable(user) {
-		p.user = append(p.user[:0], clip(user, maxText)...)
+		p.user = append(p.user[:0], wire.Cut(user, maxText)...)
 		p.summary(m, p.user)
 	}
 }
@@ -308,6 +309,6 @@ func (p *parser) authenticate(r *reader, m *dissector.Message) {
 // setText sets a text that is there.
 func setText(v *field.Values, f field.TextField, b []byte) {
 	if len(b) > 0 {
-		f.Set(v, clip(b, maxText))
+		f.Set(v, wire.Cut(b, maxText))
 	}
 }

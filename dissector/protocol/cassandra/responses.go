@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // response takes the body of a response.
@@ -26,15 +27,15 @@ func (p *parser) response(h header, r *reader, m *dissector.Message) {
 		query = Query.Get(&peer.Values)
 	}
 	if h.flags&flagTracing != 0 {
-		if id := r.take(16); id != nil {
+		if id := r.Take(16); id != nil {
 			Tracing.Set(v, uuid(id))
 		}
 	}
 	if h.flags&flagWarning != 0 {
 		n := 0
 		r.list(func() {
-			if s := r.string(); !r.bad && n < maxWarnings {
-				Warnings.Add(v, clip(secrets.Discreet(s, query), maxText))
+			if s := r.string(); !r.Bad && n < maxWarnings {
+				Warnings.Add(v, wire.Cut(secrets.Discreet(s, query), maxText))
 				n++
 			}
 		})
@@ -71,7 +72,7 @@ func (p *parser) failed(r *reader, m *dissector.Message, query []byte) {
 	v := &m.Values
 	dissector.Failed.Set(v, true)
 	code, text := r.int(), r.string()
-	if r.bad {
+	if r.Bad {
 		return
 	}
 	name := errorName(code)
@@ -86,25 +87,25 @@ func (p *parser) failed(r *reader, m *dissector.Message, query []byte) {
 func (p *parser) result(h header, r *reader, m *dissector.Message, peer *dissector.Message) {
 	v := &m.Values
 	kind := r.int()
-	if r.bad || kind < kindVoid || kind > kindSchema {
+	if r.Bad || kind < kindVoid || kind > kindSchema {
 		return
 	}
 	dissector.Status.SetString(v, kinds[kind])
 	switch kind {
 	case kindRows:
 		if p.metadata(r, m) {
-			if n := r.int(); !r.bad {
+			if n := r.int(); !r.Bad {
 				Rows.Set(v, int64(n))
 			}
 		}
 	case kindKeyspace:
-		if name := r.string(); !r.bad {
-			p.keyspace, p.unsure = append(p.keyspace[:0], clip(name, maxText)...), false
+		if name := r.string(); !r.Bad {
+			p.keyspace, p.unsure = append(p.keyspace[:0], wire.Cut(name, maxText)...), false
 			setText(v, Keyspace, name)
 		}
 	case kindPrepared:
 		id := r.shortBytes()
-		if r.bad || len(id) > maxID {
+		if r.Bad || len(id) > maxID {
 			return
 		}
 		PreparedID.Set(v, hex.AppendEncode(nil, id))
@@ -129,7 +130,7 @@ const (
 // metadata takes what describes rows, and tells whether the number of rows comes next.
 func (p *parser) metadata(r *reader, m *dissector.Message) bool {
 	flags, columns := r.int(), r.int()
-	if r.bad || columns < 0 {
+	if r.Bad || columns < 0 {
 		return false
 	}
 	Columns.Set(&m.Values, int64(columns))
@@ -147,19 +148,19 @@ func (p *parser) metadata(r *reader, m *dissector.Message) bool {
 		return false
 	}
 	p.columns(r, m, flags, columns)
-	return !r.bad
+	return !r.Bad
 }
 
 // columns passes over the description of columns, and takes the table of the first.
 func (p *parser) columns(r *reader, m *dissector.Message, flags, n int) {
 	for i := range n {
-		if r.bad {
+		if r.Bad {
 			return
 		}
 		if flags&globalTable == 0 || i == 0 {
 			keyspace, table := r.string(), r.string()
-			if i == 0 && !r.bad {
-				p.line = append(append(append(p.line[:0], clip(keyspace, maxText)...), '.'), clip(table, maxText)...)
+			if i == 0 && !r.Bad {
+				p.line = append(append(append(p.line[:0], wire.Cut(keyspace, maxText)...), '.'), wire.Cut(table, maxText)...)
 				Table.Set(&m.Values, p.line)
 			}
 		}
@@ -172,9 +173,9 @@ func (p *parser) columns(r *reader, m *dissector.Message, flags, n int) {
 // types of types go.
 func skipType(r *reader, depth int) {
 	if depth > 32 {
-		r.bad = true
+		r.Fail()
 	}
-	if r.bad {
+	if r.Bad {
 		return
 	}
 	switch r.short() {
@@ -203,7 +204,7 @@ func (p *parser) prepared(h header, r *reader, m *dissector.Message) {
 	flags, columns := r.int(), r.int()
 	if h.version >= 4 {
 		n := r.int()
-		r.take(2 * min(max(n, 0), maxColumns))
+		r.Take(2 * min(max(n, 0), maxColumns))
 	}
 	if columns > 0 && columns <= maxColumns {
 		p.columns(r, m, flags, 1)
@@ -213,12 +214,12 @@ func (p *parser) prepared(h header, r *reader, m *dissector.Message) {
 // change appends a change of the schema: what was done to what (section 4.2.6).
 func (p *parser) change(dst []byte, r *reader) []byte {
 	done, target, keyspace := r.string(), r.string(), r.string()
-	dst = append(append(append(dst, clip(done, maxText)...), ' '), clip(target, maxText)...)
-	dst = append(append(dst, ' '), clip(keyspace, maxText)...)
-	if string(target) == "KEYSPACE" || r.bad {
+	dst = append(append(append(dst, wire.Cut(done, maxText)...), ' '), wire.Cut(target, maxText)...)
+	dst = append(append(dst, ' '), wire.Cut(keyspace, maxText)...)
+	if string(target) == "KEYSPACE" || r.Bad {
 		return dst
 	}
-	return append(append(dst, '.'), clip(r.string(), maxText)...)
+	return append(append(dst, '.'), wire.Cut(r.string(), maxText)...)
 }
 
 // event takes what the server tells by itself (section 4.2.6).
@@ -228,17 +229,17 @@ func (p *parser) event(r *reader, m *dissector.Message) {
 	Opcode.SetString(v, "EVENT")
 	dissector.Operation.SetString(v, "EVENT")
 	kind := r.string()
-	if r.bad {
+	if r.Bad {
 		return
 	}
-	Event.Set(v, clip(kind, maxText))
-	p.line = append(append(p.line[:0], clip(kind, maxText)...), ' ')
+	Event.Set(v, wire.Cut(kind, maxText))
+	p.line = append(append(p.line[:0], wire.Cut(kind, maxText)...), ' ')
 	if string(kind) == "SCHEMA_CHANGE" {
 		p.line = p.change(p.line, r)
 	} else {
-		p.line = append(append(p.line, clip(r.string(), maxText)...), ' ')
-		if addr, ok := netip.AddrFromSlice(r.take(int(r.byte()))); ok {
-			if port := r.int(); !r.bad {
+		p.line = append(append(p.line, wire.Cut(r.string(), maxText)...), ' ')
+		if addr, ok := netip.AddrFromSlice(r.Take(int(r.Byte()))); ok {
+			if port := r.int(); !r.Bad {
 				p.line = netip.AddrPortFrom(addr, uint16(port)).AppendTo(p.line)
 			}
 		}

@@ -2,48 +2,23 @@ package cassandra
 
 import (
 	"bytes"
-	"unicode/utf8"
 
 	"shark/dissector/secret"
+	"shark/dissector/wire"
 )
-
-// clip cuts a text to n bytes, but no character in two.
-func clip(b []byte, n int) []byte {
-	if len(b) <= n {
-		return b
-	}
-	for i := 0; i < utf8.UTFMax && n > 0 && !utf8.RuneStart(b[n]); i++ {
-		n--
-	}
-	return b[:n]
-}
 
 // appendQuery appends the text of a statement, at most limit bytes of it and "..." if
 // there is more; *** from a secret on. cut says that the statement goes on.
 func appendQuery(dst, query []byte, limit int, cut bool) []byte {
 	n, mask := secrets.Shown(query, cut)
 	query, cut = query[:n], cut && mask == ""
-	if head := clip(query, limit); len(head) < len(query) {
+	if head := wire.Cut(query, limit); len(head) < len(query) {
 		query, cut = head, true
 	}
 	if dst = append(dst, bytes.ToValidUTF8(query, []byte("\uFFFD"))...); cut {
 		dst = append(dst, "..."...)
 	}
 	return append(dst, mask...)
-}
-
-// appendLine appends a text as one line of at most limit bytes.
-func appendLine(dst, text []byte, limit int) []byte {
-	n := len(dst)
-	for word := range bytes.FieldsSeq(clip(text, 2*limit)) {
-		if len(dst) > n {
-			dst = append(dst, ' ')
-		}
-		if dst = append(dst, word...); len(dst)-n > limit {
-			return append(dst[:n+len(clip(dst[n:], limit))], "..."...)
-		}
-	}
-	return dst
 }
 
 // secrets finds passwords and keys in statements. A server names a whole statement in
@@ -80,11 +55,4 @@ func skipComments(query []byte) []byte {
 }
 
 // printable tells whether b is text as statements and names are.
-func printable(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' && c != '\n' && c != '\t' && c != '\r' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
+func printable(b []byte) bool { return wire.Printable(b, "\n\t\r") }

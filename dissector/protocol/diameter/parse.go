@@ -3,10 +3,10 @@ package diameter
 import (
 	"encoding/binary"
 	"strconv"
-	"unicode/utf8"
 
 	"shark/dissector"
 	"shark/dissector/field"
+	"shark/dissector/wire"
 )
 
 // header is the header of a message (RFC 6733 section 3).
@@ -299,11 +299,7 @@ func (p *parser) short(b []byte) []byte {
 	if len(b) <= maxText {
 		return b
 	}
-	n := maxText
-	for n > maxText-utf8.UTFMax && !utf8.RuneStart(b[n]) {
-		n--
-	}
-	p.text = append(append(p.text[:0], b[:n]...), "…"...)
+	p.text = append(append(p.text[:0], wire.Cut(b, maxText)...), "…"...)
 	return p.text
 }
 

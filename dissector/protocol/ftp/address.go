@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+
+	"shark/dissector/wire"
 )
 
 // tuple reads six numbers with commas between them, an address and a port (RFC 959
@@ -14,9 +16,9 @@ func tuple(b []byte) (address string, ok bool) {
 	if len(parts) != 6 {
 		return "", false
 	}
-	var n [6]int
+	var n [6]int64
 	for i, part := range parts {
-		if n[i], ok = number(part); !ok || n[i] > 255 {
+		if n[i], ok = wire.Digits(part, 5); !ok || n[i] > 255 {
 			return "", false
 		}
 	}
@@ -43,13 +45,13 @@ func passive(text []byte) (address string, ok bool) {
 
 // extendedPassive finds the port in the text of a 229: (|||port|), with any delimiter
 // (RFC 2428 section 3).
-func extendedPassive(text []byte) (port int, ok bool) {
+func extendedPassive(text []byte) (port int64, ok bool) {
 	_, rest, ok := bytes.Cut(text, []byte("("))
 	if !ok || len(rest) < 5 || rest[0] != rest[1] || rest[0] != rest[2] {
 		return 0, false
 	}
 	digits, _, ok := bytes.Cut(rest[3:], rest[:1])
-	port, isNumber := number(digits)
+	port, isNumber := wire.Digits(digits, 5)
 	return port, ok && isNumber && port < 1<<16
 }
 
@@ -63,7 +65,7 @@ func extended(argument []byte) (address string, ok bool) {
 		return "", false
 	}
 	ip, err := netip.ParseAddr(string(parts[1]))
-	port, ok := number(parts[2])
+	port, ok := wire.Digits(parts[2], 5)
 	if err != nil || !ok || port >= 1<<16 || ip.Zone() != "" {
 		return "", false
 	}
@@ -71,9 +73,9 @@ func extended(argument []byte) (address string, ok bool) {
 }
 
 // at joins an address as a packet has it and a port.
-func at(ip string, port int) string {
+func at(ip string, port int64) string {
 	if bytes.ContainsRune([]byte(ip), ':') {
 		ip = "[" + ip + "]"
 	}
-	return ip + ":" + strconv.Itoa(port)
+	return ip + ":" + strconv.FormatInt(port, 10)
 }

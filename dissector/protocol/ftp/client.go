@@ -4,11 +4,12 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // request reads a command.
 func (p *parser) request(buf []byte, m *dissector.Message) (int64, error) {
-	line, n, err := readLine(buf, m)
+	line, n, err := wire.Line(buf, maxLine, m)
 	if err != nil {
 		return 0, err
 	}
@@ -29,7 +30,7 @@ func (p *parser) request(buf []byte, m *dissector.Message) (int64, error) {
 		}
 		return int64(n), nil
 	}
-	shown := clip(argument, maxArgument)
+	shown := wire.Clip(argument, maxArgument)
 	switch kind {
 	case kindUser:
 		p.user = bytes.Clone(shown)
@@ -72,9 +73,9 @@ func site(argument []byte) []byte {
 		word = bytes.ToUpper(word)
 		for _, part := range []string{"PASS", "PSWD", "PW", "ADDUSER"} {
 			if bytes.Contains(word, []byte(part)) && len(words) > 1 {
-				return append(bytes.Clone(clip(words[0], maxArgument)), " "+hidden...)
+				return append(bytes.Clone(wire.Clip(words[0], maxArgument)), " "+hidden...)
 			}
 		}
 	}
-	return clip(argument, maxArgument)
+	return wire.Clip(argument, maxArgument)
 }

@@ -28,9 +28,6 @@ const (
 	maxVerb       = 8       // bytes of a command's name
 )
 
-// cutMark stands where a text or a list goes on.
-const cutMark = "..."
-
 // hidden stands where a secret was.
 const hidden = "***"
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // probe knows the commands and replies that no other protocol has, in one of the first
@@ -67,7 +68,7 @@ func probeLine(line []byte) dissector.Guess {
 }
 
 // certainReply tells whether only FTP says so.
-func certainReply(code int, text []byte) bool {
+func certainReply(code int64, text []byte) bool {
 	switch code {
 	case 220:
 		upper := bytes.ToUpper(text)
@@ -102,7 +103,7 @@ func certainCommand(verb string, argument []byte) bool {
 		_, ok := extended(argument)
 		return ok
 	case "PBSZ":
-		_, ok := number(argument)
+		_, ok := wire.Digits(argument, 5)
 		return ok
 	case "PROT":
 		return len(argument) == 1 && bytes.ContainsAny(argument, "CSEPcsep")
@@ -122,18 +123,8 @@ func probePart(head []byte) dissector.Guess {
 	}
 	digits := [4]byte{'2', '0', '0', ' '}
 	copy(digits[:], part)
-	if _, _, _, ok := replyLine(digits[:]); ok {
+	if _, _, _, ok := replyLine(digits[:]); ok || wire.MayBeVerb(part, verbs) {
 		return dissector.More
-	}
-	word, _, whole := bytes.Cut(part, []byte(" "))
-	upper := string(bytes.ToUpper(word))
-	if _, known := verbs[upper]; known {
-		return dissector.More
-	}
-	for verb := range verbs {
-		if !whole && len(upper) < len(verb) && verb[:len(upper)] == upper {
-			return dissector.More
-		}
 	}
 	return dissector.No
 }

@@ -4,19 +4,20 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // reply is a reply of which some lines were read.
 type reply struct {
 	lines int
-	code  int
+	code  int64
 	role  dissector.Role
 }
 
 // answer reads one line of a reply (RFC 959 section 4.2): a piece of it, but for the
 // last one. Between the first and the last line anything may stand.
 func (p *parser) answer(buf []byte, m *dissector.Message) (int64, error) {
-	line, n, err := readLine(buf, m)
+	line, n, err := wire.Line(buf, maxLine, m)
 	if err != nil {
 		return 0, err
 	}
@@ -50,27 +51,19 @@ func (p *parser) answer(buf []byte, m *dissector.Message) (int64, error) {
 
 // replyLine reads a line with a code. Codes from 600 on are of protected replies
 // (RFC 2228 section 7).
-func replyLine(line []byte) (code int, text []byte, more, ok bool) {
-	if len(line) < 3 || line[0] < '1' || line[0] > '6' || line[1] > '9' {
-		return 0, nil, false, false
-	}
-	if code, ok = number(line[:3]); !ok {
-		return 0, nil, false, false
-	}
-	if len(line) == 3 {
-		return code, nil, false, true
-	}
-	return code, line[4:], line[3] == '-', line[3] == ' ' || line[3] == '-'
+func replyLine(line []byte) (code int64, text []byte, more, ok bool) {
+	code, text, more, ok = wire.Reply(line)
+	return code, text, more, ok && code >= 100 && code < 700
 }
 
 // fits tells whether a reply can be one to a request: a transfer is answered by 226 or
 // 250. Other good news are for a command sent meanwhile.
-func fits(code int, peer *dissector.Message) bool {
+func fits(code int64, peer *dissector.Message) bool {
 	return peer == nil || peer.Notes != kindTransfer || code < 200 || code == 226 || code == 250 || code >= 400
 }
 
 // begin sets what the first line of a reply says.
-func (p *parser) begin(code int, peer, m *dissector.Message) {
+func (p *parser) begin(code int64, peer, m *dissector.Message) {
 	v := &m.Values
 	p.reply.code, p.reply.role = code, dissector.BySide
 	switch {
@@ -88,7 +81,7 @@ func (p *parser) begin(code int, peer, m *dissector.Message) {
 
 // unasked tells whether a reply answers nothing: the greeting, which a 120 may come
 // before, or the notice of a server that closes the connection.
-func (p *parser) unasked(code int, peer, m *dissector.Message) bool {
+func (p *parser) unasked(code int64, peer, m *dissector.Message) bool {
 	first := !p.greeted && !p.lost
 	p.greeted = p.greeted || code != 120
 	switch {
@@ -112,9 +105,9 @@ func (p *parser) text(text []byte, more bool, peer, m *dissector.Message) {
 	}
 	if peer != nil && peer.Notes == kindFeatures && p.reply.lines > 0 && more {
 		if p.reply.lines <= maxFeatures {
-			Features.Add(v, clip(text, maxArgument))
+			Features.Add(v, wire.Clip(text, maxArgument))
 		} else if p.reply.lines == maxFeatures+1 {
-			Features.AddString(v, cutMark)
+			Features.AddString(v, wire.CutMark)
 		}
 		return
 	}
@@ -136,7 +129,7 @@ func (p *parser) text(text []byte, more bool, peer, m *dissector.Message) {
 	if len(said) > 0 {
 		joined = append(joined, ' ')
 	}
-	joined = clip(append(joined, text...), maxReply)
+	joined = wire.Clip(append(joined, text...), maxReply)
 	Reply.Set(v, joined)
 	if p.reply.role == dissector.OneWay {
 		dissector.Summary.Set(v, joined)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // methods are those of the IANA registry of HTTP methods, and some that are in
@@ -44,7 +45,7 @@ func probe(head []byte) dissector.Guess {
 		return probeTarget(bytes.TrimLeft(head[space+1:], " "))
 	}
 	_, target, _, ok := requestLine(bytes.TrimSuffix(head[:end], carriage))
-	if !ok || len(target) == 0 || !printable(target) {
+	if !ok || len(target) == 0 || !wire.Printable(target, "") {
 		return dissector.No
 	}
 	return dissector.Request
@@ -112,20 +113,10 @@ func isMethod(b []byte) bool {
 func probeTarget(line []byte) dissector.Guess {
 	target, _, _ := bytes.Cut(line, blank)
 	switch {
-	case !printable(bytes.TrimSuffix(target, carriage)):
+	case !wire.Printable(bytes.TrimSuffix(target, carriage), ""):
 		return dissector.No
 	case len(target) >= longTarget && target[0] == '/':
 		return dissector.Request
 	}
 	return dissector.More
-}
-
-// printable tells whether b has no control characters.
-func printable(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }

@@ -29,9 +29,6 @@ const (
 	maxAwaited = 16        // requests between two ports of UDP whose answers are awaited
 )
 
-// cutMark stands where a text or a list goes on.
-const cutMark = "..."
-
 // The fields.
 var (
 	Realm       = field.NewText("kerberos_realm", "Realm that is asked for a ticket.", `kerberos_realm == "SHOP.EXAMPLE"`)

@@ -9,6 +9,7 @@ import (
 	"shark/dissector"
 	"shark/dissector/ber"
 	"shark/dissector/dissectortest"
+	"shark/dissector/wire"
 )
 
 // encode returns an element.
@@ -190,7 +191,7 @@ func TestErrors(t *testing.T) {
 // TestLimits: lists, names and messages that are too long are cut visibly.
 func TestLimits(t *testing.T) {
 	m := read(t, dissector.Client, ask(tagTGSReq, strings.Repeat("n", 1000), slices.Repeat([]string{num(18)}, 50)...))
-	if s := string(ServerName.Get(&m.Values)); len(s) > maxText+len(cutMark) || !strings.HasSuffix(s, cutMark) {
+	if s := string(ServerName.Get(&m.Values)); len(s) > maxText+len(wire.CutMark) || !strings.HasSuffix(s, wire.CutMark) {
 		t.Error(s)
 	}
 	if n := len(slices.Collect(Etypes.Each(&m.Values))); n != maxListed+1 {
@@ -199,7 +200,7 @@ func TestLimits(t *testing.T) {
 	body := encode(ber.Sequence, in(1, num(5)), in(2, num(12)), in(3, encode(ber.Sequence, encode(ber.Sequence, in(1, num(1)), in(2, encode(ber.OctetString, strings.Repeat("t", 2*maxHead)))))), in(4, "\x30\x00"))
 	huge := encode(tagTGSReq, body)
 	m = read(t, dissector.Client, huge)
-	if string(dissector.Summary.Get(&m.Values)) != cutMark || m.Has(ServerName) {
+	if string(dissector.Summary.Get(&m.Values)) != wire.CutMark || m.Has(ServerName) {
 		t.Error("what is out of sight is not shown to be")
 	}
 	m = new(dissector.Message)

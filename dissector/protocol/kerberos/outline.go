@@ -147,6 +147,7 @@ func (w writer) failed(name string, e ber.Element) {
 // principal writes a name with its type (RFC 4120 section 5.2.2).
 func (w writer) principal(name string, e ber.Element) {
 	var t text
+	t.Reset(maxText)
 	t.principal(e)
 	in := inner(e, ber.Sequence)
 	if kind, ok := in.Take(context(0)); ok {
@@ -154,7 +155,7 @@ func (w writer) principal(name string, e ber.Element) {
 			name += ", " + named(nameTypes, n)
 		}
 	}
-	w.Say(name, string(t.bytes()))
+	w.Say(name, string(t.Bytes()))
 }
 
 func (w writer) options(name string, e ber.Element) {

@@ -4,6 +4,7 @@ import (
 	"shark/dissector"
 	"shark/dissector/ber"
 	"shark/dissector/field"
+	"shark/dissector/wire"
 )
 
 // tagString is GeneralString, which all names and texts are (RFC 4120 section 5.2.1).
@@ -38,7 +39,7 @@ func partly(r *ber.Reader, m *dissector.Message) error {
 	if r.Bad || !r.Cut() {
 		return errMalformed
 	}
-	dissector.Summary.SetString(&m.Values, cutMark)
+	dissector.Summary.SetString(&m.Values, wire.CutMark)
 	return nil
 }
 
@@ -55,7 +56,7 @@ func (p *parser) padata(list *ber.Reader, m *dissector.Message, f field.ListFiel
 			break
 		}
 		if i == maxListed {
-			f.AddString(&m.Values, cutMark)
+			f.AddString(&m.Values, wire.CutMark)
 			return
 		}
 		f.AddString(&m.Values, named(padataTypes, n))
@@ -75,17 +76,17 @@ func (p *parser) body(r *ber.Reader, m *dissector.Message) {
 	if ok {
 		p.set(m, Realm, realm)
 	}
-	p.line.reset()
+	p.line.Reset(maxText)
 	if known {
 		p.name(m, ClientName, client, realm)
-		p.line.add(string(ClientName.Get(v)))
-		p.line.add(" for ")
+		p.line.Add(string(ClientName.Get(v)))
+		p.line.Add(" for ")
 	}
 	if e, ok := r.Maybe(context(3)); ok {
 		p.name(m, ServerName, e, realm)
-		p.line.add(string(ServerName.Get(v)))
+		p.line.Add(string(ServerName.Get(v)))
 	}
-	dissector.Summary.Set(v, p.line.bytes())
+	dissector.Summary.Set(v, p.line.Bytes())
 	r.Maybe(context(4)) // from
 	if e, ok := r.Take(context(5)); ok {
 		p.till(inner(e, tagTime), m)
@@ -99,17 +100,17 @@ func (p *parser) body(r *ber.Reader, m *dissector.Message) {
 
 // set sets a field to a text.
 func (p *parser) set(m *dissector.Message, f field.TextField, r ber.Reader) {
-	p.text.reset()
+	p.text.Reset(maxText)
 	p.text.octets(r, false)
-	f.Set(&m.Values, p.text.bytes())
+	f.Set(&m.Values, p.text.Bytes())
 }
 
 // name sets a field to a principal with its realm.
 func (p *parser) name(m *dissector.Message, f field.TextField, e ber.Element, realm ber.Reader) {
-	p.text.reset()
+	p.text.Reset(maxText)
 	p.text.principal(e)
 	p.text.realm(realm)
-	f.Set(&m.Values, p.text.bytes())
+	f.Set(&m.Values, p.text.Bytes())
 }
 
 // options lists KDCOptions: a bit string, whose first byte counts unused bits.
@@ -150,7 +151,7 @@ func (p *parser) etypes(r ber.Reader, m *dissector.Message) {
 			return
 		}
 		if i == maxListed {
-			Etypes.AddString(&m.Values, cutMark)
+			Etypes.AddString(&m.Values, wire.CutMark)
 			return
 		}
 		Etypes.AddString(&m.Values, named(etypes, n))

@@ -5,43 +5,31 @@ import (
 	"unicode/utf8"
 
 	"shark/dissector/ber"
+	"shark/dissector/wire"
 )
 
-// text is a text of limited length in the making. What does not fit is left out and
-// marked at the end.
-type text struct {
-	b   []byte
-	cut bool
-}
-
-func (t *text) reset() { t.b, t.cut = t.b[:0], false }
-
-// add appends s, or nothing of it when it does not fit.
-func (t *text) add(s string) {
-	if t.cut = t.cut || len(t.b)+len(s) > maxText; !t.cut {
-		t.b = append(t.b, s...)
-	}
-}
+// text is a text of limited length that is made of messages.
+type text struct{ wire.Text }
 
 // octets appends text of a message. What is not UTF-8 or cannot be shown becomes a
 // backslash and two hexadecimal digits; what is among special gets a backslash.
 func (t *text) octets(r ber.Reader, special bool) {
 	const digits = "0123456789abcdef"
-	for b := r.B; len(b) > 0 && !t.cut; {
+	for b := r.B; len(b) > 0 && !t.Cut; {
 		c, n := utf8.DecodeRune(b)
 		switch {
 		case c == utf8.RuneError && n <= 1 || !unicode.IsPrint(c):
 			for _, o := range b[:n] {
-				t.add(string([]byte{'\\', digits[o>>4], digits[o&15]}))
+				t.Add(string([]byte{'\\', digits[o>>4], digits[o&15]}))
 			}
 		case special && (c == '/' || c == '@' || c == '\\'):
-			t.add("\\" + string(c))
+			t.Add("\\" + string(c))
 		default:
-			t.add(string(b[:n]))
+			t.Add(string(b[:n]))
 		}
 		b = b[n:]
 	}
-	t.cut = t.cut || r.Cut()
+	t.Cut = t.Cut || r.Cut()
 }
 
 // principal appends a name, RFC 4120 section 5.2.2, as RFC 1964 section 2.1.1 writes it:
@@ -57,25 +45,17 @@ func (t *text) principal(e ber.Element) {
 			break
 		}
 		if i > 0 {
-			t.add("/")
+			t.Add("/")
 		}
 		t.octets(part.Reader, true)
 	}
-	t.cut = t.cut || list.Cut()
+	t.Cut = t.Cut || list.Cut()
 }
 
 // realm appends the realm of a name.
 func (t *text) realm(r ber.Reader) {
 	if r.Left > 0 {
-		t.add("@")
+		t.Add("@")
 		t.octets(r, false)
 	}
-}
-
-// bytes returns the text, which stays t's.
-func (t *text) bytes() []byte {
-	if t.cut {
-		return append(t.b, cutMark...)
-	}
-	return t.b
 }

@@ -34,14 +34,14 @@ const hidden = "***"
 // filter appends a filter in the notation of RFC 4515.
 func (t *text) filter(e ber.Element, depth int) {
 	if depth > maxDepth {
-		t.cut = true
+		t.Cut = true
 		return
 	}
-	t.add("(")
+	t.Add("(")
 	switch e.Tag {
 	case filterAnd, filterOr, filterNot:
-		t.add(map[byte]string{filterAnd: "&", filterOr: "|", filterNot: "!"}[e.Tag])
-		for !t.cut {
+		t.Add(map[byte]string{filterAnd: "&", filterOr: "|", filterNot: "!"}[e.Tag])
+		for !t.Cut {
 			inner, ok := e.Next()
 			if !ok {
 				break
@@ -60,14 +60,14 @@ func (t *text) filter(e ber.Element, depth int) {
 		t.substrings(&e.Reader)
 	case filterPresent:
 		t.octets(e.Reader, reserved)
-		t.add("=*")
+		t.Add("=*")
 	case filterExtensible:
 		t.extensible(&e.Reader)
 	default:
-		t.add("?")
+		t.Add("?")
 	}
-	t.cut = t.cut || e.Cut() || e.Bad
-	t.add(")")
+	t.Cut = t.Cut || e.Cut() || e.Bad
+	t.Add(")")
 }
 
 // assertion appends an attribute and its value.
@@ -75,14 +75,14 @@ func (t *text) assertion(r *ber.Reader, operator string) {
 	attribute, _ := r.Take(ber.OctetString)
 	value, ok := r.Take(ber.OctetString)
 	t.octets(attribute.Reader, reserved)
-	t.add(operator)
+	t.Add(operator)
 	t.value(attribute.Reader, value.Reader)
-	t.cut = t.cut || !ok
+	t.Cut = t.Cut || !ok
 }
 
 func (t *text) value(attribute, value ber.Reader) {
 	if secret(attribute) {
-		t.add(hidden)
+		t.Add(hidden)
 	} else {
 		t.octets(value, reserved)
 	}
@@ -92,25 +92,25 @@ func (t *text) substrings(r *ber.Reader) {
 	attribute, _ := r.Take(ber.OctetString)
 	parts, _ := r.Take(ber.Sequence)
 	t.octets(attribute.Reader, reserved)
-	t.add("=")
+	t.Add("=")
 	if secret(attribute.Reader) {
-		t.add(hidden)
+		t.Add(hidden)
 		return
 	}
 	final := false
-	for i := 0; !t.cut; i++ {
+	for i := 0; !t.Cut; i++ {
 		part, ok := parts.Next()
 		if !ok {
 			break
 		}
 		if i > 0 || part.Tag != substringInitial {
-			t.add("*")
+			t.Add("*")
 		}
 		t.octets(part.Reader, reserved)
 		final = part.Tag == substringFinal
 	}
 	if !final {
-		t.add("*")
+		t.Add("*")
 	}
 }
 
@@ -121,12 +121,12 @@ func (t *text) extensible(r *ber.Reader) {
 	whole, _ := r.Maybe(extensibleDN)
 	t.octets(attribute.Reader, reserved)
 	if len(whole.B) == 1 && whole.B[0] != 0 {
-		t.add(":dn")
+		t.Add(":dn")
 	}
 	if ruled {
-		t.add(":")
+		t.Add(":")
 		t.octets(rule.Reader, reserved)
 	}
-	t.add(":=")
+	t.Add(":=")
 	t.value(attribute.Reader, value.Reader)
 }

@@ -31,9 +31,6 @@ const (
 	maxPending = 1024      // requests whose responses are awaited
 )
 
-// cutMark stands where a text or a list goes on.
-const cutMark = "..."
-
 // The fields.
 var (
 	MessageID  = field.NewInt("ldap_message_id", "", "Message id, which a response repeats; 0 in an unsolicited notification.", `ldap && ldap_message_id == 7`)

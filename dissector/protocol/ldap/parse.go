@@ -111,7 +111,7 @@ func (p *parser) forget() {
 func (p *parser) protected(from dissector.Side, m *dissector.Message) (int64, error) {
 	if from == dissector.Client {
 		dissector.Operation.SetString(&m.Values, operationSASL)
-		dissector.Summary.SetString(&m.Values, "protected by "+string(p.mech.bytes()))
+		dissector.Summary.SetString(&m.Values, "protected by "+string(p.mech.Bytes()))
 	} else {
 		dissector.Status.SetString(&m.Values, statusSASL)
 	}
@@ -135,7 +135,7 @@ func limit(m *dissector.Message, usual int) int {
 
 // set sets a field to text of the protocol.
 func (p *parser) set(m *dissector.Message, f field.TextField, r ber.Reader) {
-	p.text.reset(limit(m, maxText))
+	p.text.Reset(limit(m, maxText))
 	p.text.octets(r, "")
-	f.Set(&m.Values, p.text.bytes())
+	f.Set(&m.Values, p.text.Bytes())
 }

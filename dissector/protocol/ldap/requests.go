@@ -5,6 +5,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/ber"
+	"shark/dissector/wire"
 )
 
 // request reads what a client says.
@@ -15,7 +16,7 @@ func (p *parser) request(e *envelope, m *dissector.Message) error {
 	}
 	dissector.Operation.SetString(&m.Values, name)
 	MessageID.Set(&m.Values, e.id)
-	p.line.reset(limit(m, maxText))
+	p.line.Reset(limit(m, maxText))
 	q := pending{tag: e.op.Tag, gaps: p.gaps}
 	r := &e.op.Reader
 	switch e.op.Tag {
@@ -38,7 +39,7 @@ func (p *parser) request(e *envelope, m *dissector.Message) error {
 		q.tls = p.extended(r, m)
 	case tagAbandonRequest:
 		if n, ok := r.Number(); ok {
-			p.line.add("message " + strconv.FormatInt(n, 10))
+			p.line.Add("message " + strconv.FormatInt(n, 10))
 		}
 		m.Role = dissector.OneWay
 	case tagUnbindRequest:
@@ -47,7 +48,7 @@ func (p *parser) request(e *envelope, m *dissector.Message) error {
 	if r.Bad {
 		return errMalformed
 	}
-	if s := p.line.bytes(); len(s) > 0 {
+	if s := p.line.Bytes(); len(s) > 0 {
 		dissector.Summary.Set(&m.Values, s)
 	}
 	if m.Role == dissector.BySide {
@@ -99,10 +100,10 @@ func (p *parser) bind(r *ber.Reader, m *dissector.Message) (sasl bool) {
 		Mechanism.SetString(&m.Values, "simple")
 	case 0xa3:
 		mechanism, _ := auth.Take(ber.OctetString)
-		p.mech.reset(maxText)
+		p.mech.Reset(maxText)
 		p.mech.octets(mechanism.Reader, "")
-		Mechanism.Set(&m.Values, p.mech.bytes())
-		how, sasl = "SASL "+string(p.mech.bytes()), true
+		Mechanism.Set(&m.Values, p.mech.Bytes())
+		how, sasl = "SASL "+string(p.mech.Bytes()), true
 	case 0x89, 0x8a, 0x8b: // [MS-ADTS] section 5.1.1.1.3
 		how = "Sicily"
 		Mechanism.SetString(&m.Values, how)
@@ -115,10 +116,10 @@ func (p *parser) bind(r *ber.Reader, m *dissector.Message) (sasl bool) {
 
 // word appends a word to the summary.
 func (p *parser) word(s string) {
-	if len(p.line.b) > 0 {
-		p.line.add(" ")
+	if len(p.line.B) > 0 {
+		p.line.Add(" ")
 	}
-	p.line.add(s)
+	p.line.Add(s)
 }
 
 // search reads a SearchRequest (RFC 4511 section 4.5.1).
@@ -126,7 +127,7 @@ func (p *parser) search(r *ber.Reader, m *dissector.Message) {
 	base, _ := r.Take(ber.OctetString)
 	p.set(m, BaseDN, base.Reader)
 	if p.line.octets(base.Reader, ""); base.Left == 0 {
-		p.line.add(`""`)
+		p.line.Add(`""`)
 	}
 	scope, _ := r.Take(ber.Enumerated)
 	if n, ok := scope.Number(); ok && n < int64(len(scopes)) {
@@ -138,11 +139,11 @@ func (p *parser) search(r *ber.Reader, m *dissector.Message) {
 	r.Take(ber.Integer)
 	r.Take(ber.Boolean) // types only
 	if filter, ok := r.Next(); ok {
-		p.text.reset(limit(m, maxFilter))
+		p.text.Reset(limit(m, maxFilter))
 		p.text.filter(filter, 1)
-		Filter.Set(&m.Values, p.text.bytes())
-		p.line.add(" ")
-		shown := p.text.bytes()
+		Filter.Set(&m.Values, p.text.Bytes())
+		p.line.Add(" ")
+		shown := p.text.Bytes()
 		p.line.octets(ber.Reader{B: shown, Left: int64(len(shown))}, "")
 	}
 	if list, ok := r.Take(ber.Sequence); ok {
@@ -163,20 +164,20 @@ func (p *parser) list(r *ber.Reader, m *dissector.Message, name func(*ber.Elemen
 			break
 		}
 		if i == maxListed && !m.Detail {
-			Attributes.AddString(&m.Values, cutMark)
+			Attributes.AddString(&m.Values, wire.CutMark)
 			return
 		}
-		p.text.reset(maxText)
+		p.text.Reset(maxText)
 		p.text.octets(attribute, "")
-		Attributes.Add(&m.Values, p.text.bytes())
+		Attributes.Add(&m.Values, p.text.Bytes())
 		if say != nil && i < maxSummary {
-			say(i, p.text.bytes())
+			say(i, p.text.Bytes())
 		} else if say != nil && i == maxSummary {
-			p.line.add(", " + cutMark)
+			p.line.Add(", " + wire.CutMark)
 		}
 	}
 	if r.Left > 0 && !r.Bad { // values of several kilobytes: the rest is out of sight
-		Attributes.AddString(&m.Values, cutMark)
+		Attributes.AddString(&m.Values, wire.CutMark)
 	}
 }
 
@@ -207,9 +208,9 @@ func (p *parser) modify(r *ber.Reader, m *dissector.Message) {
 		return attribute.Reader, ok
 	}, func(i int, attribute []byte) {
 		if i > 0 {
-			p.line.add(",")
+			p.line.Add(",")
 		}
-		p.line.add(" " + kind + " " + string(attribute))
+		p.line.Add(" " + kind + " " + string(attribute))
 	})
 }
 
@@ -232,10 +233,10 @@ func (p *parser) modifyDN(r *ber.Reader, m *dissector.Message) {
 		return
 	}
 	r.Take(ber.Boolean) // whether the old one is deleted
-	p.line.add(" to ")
+	p.line.Add(" to ")
 	p.line.octets(name.Reader, "")
 	if parent, ok := r.Maybe(0x80); ok {
-		p.line.add(",")
+		p.line.Add(",")
 		p.line.octets(parent.Reader, "")
 	}
 }
@@ -249,12 +250,12 @@ func (p *parser) compare(r *ber.Reader, m *dissector.Message) {
 		return
 	}
 	value, _ := pair.Take(ber.OctetString)
-	p.text.reset(maxText)
+	p.text.Reset(maxText)
 	p.text.octets(attribute.Reader, "")
-	Attributes.Add(&m.Values, p.text.bytes())
-	p.line.add(" ")
+	Attributes.Add(&m.Values, p.text.Bytes())
+	p.line.Add(" ")
 	p.line.octets(attribute.Reader, "")
-	p.line.add("=")
+	p.line.Add("=")
 	p.line.value(attribute.Reader, value.Reader)
 }
 
@@ -267,6 +268,6 @@ func (p *parser) extended(r *ber.Reader, m *dissector.Message) (tls bool) {
 	}
 	p.set(m, OID, name.Reader)
 	oid := string(OID.Get(&m.Values))
-	p.line.add(oidName(oid))
+	p.line.Add(oidName(oid))
 	return oid == oidStartTLS
 }

@@ -3,6 +3,7 @@ package ldap
 import (
 	"shark/dissector"
 	"shark/dissector/ber"
+	"shark/dissector/wire"
 )
 
 // The tags in responses that depend on where they stand.
@@ -145,12 +146,12 @@ func (p *parser) uris(r *ber.Reader, m *dissector.Message, before int64) {
 		case !ok || i > maxListed:
 			return
 		case i == maxListed:
-			Referrals.AddString(&m.Values, cutMark)
+			Referrals.AddString(&m.Values, wire.CutMark)
 			return
 		}
-		p.text.reset(maxText)
+		p.text.Reset(maxText)
 		p.text.octets(uri.Reader, "")
-		Referrals.Add(&m.Values, p.text.bytes())
+		Referrals.Add(&m.Values, p.text.Bytes())
 	}
 }
 

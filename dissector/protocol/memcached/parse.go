@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // parser reads one connection.
@@ -48,19 +49,11 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 
 // readLine returns the line at the front of buf without its end, and where that is.
 func readLine(buf []byte, m *dissector.Message) (line []byte, end int, err error) {
-	eol := bytes.IndexByte(buf[:min(len(buf), maxLine)], '\n')
-	if eol < 0 {
-		if len(buf) >= maxLine || !printable(buf[:min(len(buf), maxError)]) {
-			return nil, 0, errMalformed
-		}
-		m.Need = len(buf) + 1
-		return nil, 0, dissector.ErrShort
-	}
-	line = bytes.TrimSuffix(buf[:eol], []byte("\r"))
-	if !printable(line) {
+	line, end, err = wire.Line(buf, maxLine, m)
+	if err == nil && !printable(line) || err != nil && !printable(buf[:min(len(buf), maxError)]) {
 		return nil, 0, errMalformed
 	}
-	return line, eol + 1, nil
+	return line, end, err
 }
 
 // printable tells whether b has no control characters but a return at its end.

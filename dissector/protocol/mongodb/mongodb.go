@@ -41,9 +41,6 @@ const (
 	maxWaiting   = 4096                // requests without a reply that are remembered
 )
 
-// cutMark stands where a text goes on.
-const cutMark = "..."
-
 // The fields.
 var (
 	Command      = field.NewText("mongodb_command", "Name of the command; of a legacy opcode, that of the command which took its place.", `mongodb && mongodb_command == "find"`)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // probe knows a message by its header and by what each opcode begins with: flags
@@ -94,7 +95,7 @@ func probeMsg(b []byte, size int64) (ok, short bool) {
 	n := int64(int32(binary.LittleEndian.Uint32(b[21:])))
 	r := fixedReader{b: b, at: 25}
 	name := r.cstring()
-	if n < 5 || n > end-21 || r.bad && len(b) >= 25+maxKey || !printable(name) {
+	if n < 5 || n > end-21 || r.bad && len(b) >= 25+maxKey || !wire.Printable(name, "") {
 		return false, false
 	}
 	if r.bad {
@@ -135,7 +136,7 @@ func probeCommand(b []byte, size int64, reply bool) (ok, short bool) {
 		if r.bad {
 			return len(b)-r.at < maxKey, true
 		}
-		if len(name) == 0 || !printable(name) {
+		if len(name) == 0 || !wire.Printable(name, "") {
 			return false, false
 		}
 	}
@@ -156,8 +157,8 @@ func probeNamed(b []byte, size int64, opcode uint32) (ok, short bool) {
 	name := r.cstring()
 	switch {
 	case r.bad:
-		return len(b)-20 < maxKey && printable(b[20:]), true
-	case bytes.IndexByte(name, '.') <= 0 || !printable(name):
+		return len(b)-20 < maxKey && wire.Printable(b[20:], ""), true
+	case bytes.IndexByte(name, '.') <= 0 || !wire.Printable(name, ""):
 		return false, false
 	}
 	switch opcode {
@@ -172,16 +173,6 @@ func probeNamed(b []byte, size int64, opcode uint32) (ok, short bool) {
 		return true, true
 	}
 	return fits(b[r.at:], size-int64(r.at))
-}
-
-// printable tells whether a name may be one.
-func printable(name []byte) bool {
-	for _, c := range name {
-		if c < ' ' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // probeCompressed looks at what is packed as far as its compressor has marks, and

@@ -11,55 +11,35 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"shark/dissector/wire"
 )
 
-// text is a text of limited length in the making. What does not fit is left out and
-// marked at the end.
-type text struct {
-	b   []byte
-	max int
-	cut bool
-}
-
-func (t *text) reset(limit int) { t.b, t.max, t.cut = t.b[:0], limit, false }
-
-// add appends s, or nothing of it when it does not fit.
-func (t *text) add(s string) {
-	if t.cut = t.cut || len(t.b)+len(s) > t.max; !t.cut {
-		t.b = append(t.b, s...)
-	}
-}
+// text is a text of limited length that is made of documents.
+type text struct{ wire.Text }
 
 // line appends text as one line: what cannot be shown becomes a blank.
 func (t *text) line(b []byte) {
-	for len(b) > 0 && !t.cut {
+	for len(b) > 0 && !t.Cut {
 		c, n := utf8.DecodeRune(b)
 		if c == utf8.RuneError && n <= 1 {
-			t.add("\uFFFD")
+			t.Add("\uFFFD")
 		} else if !unicode.IsPrint(c) {
-			t.add(" ")
+			t.Add(" ")
 		} else {
-			t.add(string(b[:n]))
+			t.Add(string(b[:n]))
 		}
 		b = b[n:]
 	}
-}
-
-// bytes returns the text, which stays t's.
-func (t *text) bytes() []byte {
-	if t.cut {
-		return append(t.b, cutMark...)
-	}
-	return t.b
 }
 
 // shape appends the keys of a filter or pipeline, without the values: what belongs
 // to an operator is gone into, a value that is a document is not.
 func (t *text) shape(e element, depth int) {
 	list := e.typ == typeArray
-	t.add(brackets(list)[:1])
+	t.Add(brackets(list)[:1])
 	d := open(e.value)
-	for n := 0; !t.cut; {
+	for n := 0; !t.Cut; {
 		c, ok := d.next()
 		if !ok {
 			break
@@ -69,20 +49,20 @@ func (t *text) shape(e element, depth int) {
 			continue
 		}
 		if n++; n > 1 {
-			t.add(", ")
+			t.Add(", ")
 		}
 		if !list {
 			t.line(c.key)
 		}
 		if nested {
 			if !list {
-				t.add(": ")
+				t.Add(": ")
 			}
 			t.shape(c, depth+1)
 		}
 	}
-	t.cut = t.cut || d.bad
-	t.add(brackets(list)[1:])
+	t.Cut = t.Cut || d.bad
+	t.Add(brackets(list)[1:])
 }
 
 func brackets(list bool) string {
@@ -121,14 +101,14 @@ func secret(key []byte) bool {
 // (https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/).
 func (t *text) json(e element, depth int) {
 	switch {
-	case t.cut:
+	case t.Cut:
 	case e.typ == typeDocument || e.typ == typeArray:
 		t.container(e, depth)
 	case e.text() != nil && e.typ == typeString:
 		t.quote(e.text())
-		t.cut = t.cut || int64(len(e.value)) < e.size
+		t.Cut = t.Cut || int64(len(e.value)) < e.size
 	case int64(len(e.value)) < e.size:
-		t.cut = true
+		t.Cut = true
 	default:
 		t.scalar(e)
 	}
@@ -137,51 +117,51 @@ func (t *text) json(e element, depth int) {
 func (t *text) container(e element, depth int) {
 	list := e.typ == typeArray
 	if depth >= maxNested {
-		t.cut = true
+		t.Cut = true
 		return
 	}
-	t.add(brackets(list)[:1])
+	t.Add(brackets(list)[:1])
 	d := open(e.value)
-	for n := 0; !t.cut; n++ {
+	for n := 0; !t.Cut; n++ {
 		c, ok := d.next()
 		if !ok {
 			break
 		}
 		if n > 0 {
-			t.add(", ")
+			t.Add(", ")
 		}
 		if !list {
 			t.quote(c.key)
-			t.add(": ")
+			t.Add(": ")
 		}
 		if !list && secret(c.key) {
-			t.add(`"***"`)
+			t.Add(`"***"`)
 			continue
 		}
 		t.json(c, depth+1)
 	}
-	t.cut = t.cut || d.bad || int64(len(e.value)) < e.size && len(d.rest) == 0
-	t.add(brackets(list)[1:])
+	t.Cut = t.Cut || d.bad || int64(len(e.value)) < e.size && len(d.rest) == 0
+	t.Add(brackets(list)[1:])
 }
 
 // quote appends a JSON string.
 func (t *text) quote(b []byte) {
-	t.add(`"`)
-	for len(b) > 0 && !t.cut {
+	t.Add(`"`)
+	for len(b) > 0 && !t.Cut {
 		c, n := utf8.DecodeRune(b)
 		switch {
 		case c == utf8.RuneError && n <= 1:
-			t.add("\uFFFD")
+			t.Add("\uFFFD")
 		case c == '"' || c == '\\':
-			t.add(`\` + string(c))
+			t.Add(`\` + string(c))
 		case !unicode.IsPrint(c) && c <= 0xffff:
-			t.add(`\u` + strconv.FormatInt(int64(0x10000+c), 16)[1:])
+			t.Add(`\u` + strconv.FormatInt(int64(0x10000+c), 16)[1:])
 		default:
-			t.add(string(b[:n]))
+			t.Add(string(b[:n]))
 		}
 		b = b[n:]
 	}
-	t.add(`"`)
+	t.Add(`"`)
 }
 
 // scalar appends a value that is at hand and no document, array or string.
@@ -192,76 +172,76 @@ func (t *text) scalar(e element) {
 		t.double(math.Float64frombits(binary.LittleEndian.Uint64(v)))
 	case typeInt32, typeInt64:
 		n, _ := e.number()
-		t.add(strconv.FormatInt(n, 10))
+		t.Add(strconv.FormatInt(n, 10))
 	case typeBool:
-		t.add(strconv.FormatBool(v[0] != 0))
+		t.Add(strconv.FormatBool(v[0] != 0))
 	case typeNull:
-		t.add("null")
+		t.Add("null")
 	case typeUndefined:
-		t.add(`{"$undefined": true}`)
+		t.Add(`{"$undefined": true}`)
 	case typeMinKey:
-		t.add(`{"$minKey": 1}`)
+		t.Add(`{"$minKey": 1}`)
 	case typeMaxKey:
-		t.add(`{"$maxKey": 1}`)
+		t.Add(`{"$maxKey": 1}`)
 	case typeObjectID:
-		t.add(`{"$oid": "` + hex.EncodeToString(v) + `"}`)
+		t.Add(`{"$oid": "` + hex.EncodeToString(v) + `"}`)
 	case typeDate:
 		t.date(int64(binary.LittleEndian.Uint64(v)))
 	case typeTimestamp:
-		t.add(`{"$timestamp": {"t": ` + strconv.FormatUint(uint64(binary.LittleEndian.Uint32(v[4:])), 10) +
+		t.Add(`{"$timestamp": {"t": ` + strconv.FormatUint(uint64(binary.LittleEndian.Uint32(v[4:])), 10) +
 			`, "i": ` + strconv.FormatUint(uint64(binary.LittleEndian.Uint32(v)), 10) + `}}`)
 	case typeDecimal:
-		t.add(`{"$numberDecimal": "` + decimal(v) + `"}`)
+		t.Add(`{"$numberDecimal": "` + decimal(v) + `"}`)
 	case typeBinary:
 		t.binary(v[4], v[5:])
 	case typeRegex:
 		pattern, options, _ := strings.Cut(strings.TrimSuffix(string(v), "\x00"), "\x00")
-		t.add(`{"$regularExpression": {"pattern": `)
+		t.Add(`{"$regularExpression": {"pattern": `)
 		t.quote([]byte(pattern))
-		t.add(`, "options": `)
+		t.Add(`, "options": `)
 		t.quote([]byte(options))
-		t.add(`}}`)
+		t.Add(`}}`)
 	case typeCode, typeSymbol:
-		t.add(map[byte]string{typeCode: `{"$code": `, typeSymbol: `{"$symbol": `}[e.typ])
+		t.Add(map[byte]string{typeCode: `{"$code": `, typeSymbol: `{"$symbol": `}[e.typ])
 		t.quote(e.text())
-		t.add(`}`)
+		t.Add(`}`)
 	default: // a database pointer or code with a scope: deprecated
-		t.add(`{"$type": ` + strconv.Itoa(int(e.typ)) + `}`)
+		t.Add(`{"$type": ` + strconv.Itoa(int(e.typ)) + `}`)
 	}
 }
 
 func (t *text) double(x float64) {
 	switch {
 	case math.IsNaN(x):
-		t.add(`{"$numberDouble": "NaN"}`)
+		t.Add(`{"$numberDouble": "NaN"}`)
 	case math.IsInf(x, 1):
-		t.add(`{"$numberDouble": "Infinity"}`)
+		t.Add(`{"$numberDouble": "Infinity"}`)
 	case math.IsInf(x, -1):
-		t.add(`{"$numberDouble": "-Infinity"}`)
+		t.Add(`{"$numberDouble": "-Infinity"}`)
 	case x == math.Trunc(x) && math.Abs(x) < 1e15:
-		t.add(strconv.FormatFloat(x, 'f', 1, 64))
+		t.Add(strconv.FormatFloat(x, 'f', 1, 64))
 	default:
-		t.add(strconv.FormatFloat(x, 'g', -1, 64))
+		t.Add(strconv.FormatFloat(x, 'g', -1, 64))
 	}
 }
 
 // date appends milliseconds since 1970: as ISO-8601 up to the year 9999.
 func (t *text) date(ms int64) {
 	if ms < 0 || ms >= 253402300800000 {
-		t.add(`{"$date": {"$numberLong": "` + strconv.FormatInt(ms, 10) + `"}}`)
+		t.Add(`{"$date": {"$numberLong": "` + strconv.FormatInt(ms, 10) + `"}}`)
 		return
 	}
-	t.add(`{"$date": "` + time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.999Z") + `"}`)
+	t.Add(`{"$date": "` + time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.999Z") + `"}`)
 }
 
 // binary appends bytes: those of subtype 4 are a UUID.
 func (t *text) binary(subtype byte, b []byte) {
 	if subtype == 4 && len(b) == 16 {
-		t.add(`{"$uuid": "` + hex.EncodeToString(b[:4]) + "-" + hex.EncodeToString(b[4:6]) + "-" + hex.EncodeToString(b[6:8]) + "-" +
+		t.Add(`{"$uuid": "` + hex.EncodeToString(b[:4]) + "-" + hex.EncodeToString(b[4:6]) + "-" + hex.EncodeToString(b[6:8]) + "-" +
 			hex.EncodeToString(b[8:10]) + "-" + hex.EncodeToString(b[10:]) + `"}`)
 		return
 	}
-	t.add(`{"$binary": {"base64": "` + base64.StdEncoding.EncodeToString(b) + `", "subType": "` + hex.EncodeToString([]byte{subtype}) + `"}}`)
+	t.Add(`{"$binary": {"base64": "` + base64.StdEncoding.EncodeToString(b) + `", "subType": "` + hex.EncodeToString([]byte{subtype}) + `"}}`)
 }
 
 // decimal writes a decimal number of 128 bits whose digits fit into 64: digits and

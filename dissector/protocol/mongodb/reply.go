@@ -173,9 +173,9 @@ func (w *walk) fail(f *failure) {
 	}
 	if len(f.message) > 0 {
 		var t text
-		t.reset(maxText)
+		t.Reset(maxText)
 		t.line(f.message)
-		ErrorMessage.Set(v, t.bytes())
+		ErrorMessage.Set(v, t.Bytes())
 	}
 	switch {
 	case name != "":

@@ -22,7 +22,7 @@ type asked struct {
 func (a *asked) reset() {
 	a.name, a.database, a.collection, a.subject = a.name[:0], a.database[:0], a.collection[:0], a.subject[:0]
 	a.documents, a.carries = 0, false
-	a.shape.reset(maxSummary)
+	a.shape.Reset(maxSummary)
 }
 
 // counts returns where the documents that the request carries are counted.
@@ -183,7 +183,7 @@ func (w *walk) statement(doc []byte) {
 
 // filter sets the filter of the command, or its pipeline.
 func (w *walk) filter(e *element) {
-	if e.typ != typeDocument && e.typ != typeArray || w.m.Has(Filter) || len(w.asked.shape.b) > 0 {
+	if e.typ != typeDocument && e.typ != typeArray || w.m.Has(Filter) || len(w.asked.shape.B) > 0 {
 		return
 	}
 	w.asked.shape.shape(*e, 0)
@@ -192,9 +192,9 @@ func (w *walk) filter(e *element) {
 		limit = maxDetail
 	}
 	t := &w.asked.scrap
-	t.reset(limit)
+	t.Reset(limit)
 	t.json(*e, 0)
-	Filter.Set(&w.m.Values, t.bytes())
+	Filter.Set(&w.m.Values, t.Bytes())
 }
 
 // unreadable is the summary of a request of which nothing can be read.
@@ -212,26 +212,26 @@ func (w *walk) askedAll() {
 		Documents.Set(v, a.documents)
 	}
 	line := &a.scrap
-	line.reset(maxSummary)
+	line.Reset(maxSummary)
 	line.line(a.database)
 	if len(a.collection) > 0 {
-		line.add(".")
+		line.Add(".")
 		line.line(a.collection)
 	}
 	if len(a.subject) > 0 {
-		line.add(" ")
+		line.Add(" ")
 		line.line(a.subject)
 	}
 	switch {
-	case len(a.shape.b) > 0:
-		line.add(" ")
-		line.line(a.shape.bytes())
+	case len(a.shape.B) > 0:
+		line.Add(" ")
+		line.line(a.shape.Bytes())
 	case a.carries && a.documents == 1:
-		line.add(" 1 document")
+		line.Add(" 1 document")
 	case a.carries:
-		line.add(" " + strconv.FormatInt(a.documents, 10) + " documents")
+		line.Add(" " + strconv.FormatInt(a.documents, 10) + " documents")
 	}
-	dissector.Summary.Set(v, bytes.TrimSpace(line.bytes()))
+	dissector.Summary.Set(v, bytes.TrimSpace(line.Bytes()))
 }
 
 // clip cuts b to n bytes.

@@ -15,10 +15,10 @@ const (
 
 // connect reads a CONNECT (5.0, 3.1). Its password is never looked at.
 func (p *parser) connect(k *packet) bool {
-	name, level := k.data(), k.u8()
-	flags := k.u8()
+	name, level := k.data(), k.Byte()
+	flags := k.Byte()
 	k.u16() // keep alive
-	if k.short || !known(name, level) || flags&flagReserved != 0 {
+	if k.Bad || !known(name, level) || flags&flagReserved != 0 {
 		return false
 	}
 	p.begun, p.version, p.aliases, p.client = true, level, [2]map[int][]byte{}, nil
@@ -47,7 +47,7 @@ func (p *parser) connect(k *packet) bool {
 			User.Set(v, shown(user, maxName))
 		}
 	}
-	return !k.short || k.rest > maxHead
+	return !k.Bad || k.rest > maxHead
 }
 
 // known tells whether a CONNECT is of a known protocol and version.
@@ -58,8 +58,8 @@ func known(name []byte, level byte) bool {
 // connack reads a CONNACK (5.0, 3.2; 3.1.1, 3.2).
 func (p *parser) connack(k *packet) bool {
 	k.SetKey(p.key(connect, 0))
-	flags, code := k.u8(), k.u8()
-	if k.short || flags > 1 {
+	flags, code := k.Byte(), k.Byte()
+	if k.Bad || flags > 1 {
 		return false
 	}
 	if k.rest == 2 && p.version != v5 || int(code) < len(returns) && code > 0 {
@@ -86,7 +86,7 @@ func (p *parser) connack(k *packet) bool {
 // publish reads a PUBLISH (5.0, 3.3). One of the client with QoS 2 goes on with its
 // PUBREL.
 func (p *parser) publish(k *packet) bool {
-	all := len(k.b)
+	all := len(k.B)
 	topic := k.data()
 	qos := k.flags >> 1 & 3
 	v := &k.Values
@@ -106,7 +106,7 @@ func (p *parser) publish(k *packet) bool {
 			}
 		}
 	}
-	if k.short || !topicName(topic) {
+	if k.Bad || !topicName(topic) {
 		return false
 	}
 	alias := 0
@@ -122,9 +122,9 @@ func (p *parser) publish(k *packet) bool {
 		k.Resumed = true
 		return true
 	}
-	size := k.rest - int64(all-len(k.b))
+	size := k.rest - int64(all-len(k.B))
 	PayloadSize.Set(v, size)
-	k.SetBody(k.head+all-len(k.b), size)
+	k.SetBody(k.head+all-len(k.B), size)
 	return true
 }
 
@@ -156,7 +156,7 @@ func (p *parser) acknowledge(k *packet) bool {
 	}
 	code := byte(0)
 	if k.rest > 2 {
-		code = k.u8()
+		code = k.Byte()
 	}
 	ours := k.from == dissector.Server
 	if k.kind == pubrel {
@@ -190,7 +190,7 @@ func (p *parser) subscribe(k *packet) bool {
 	}
 	k.SetKey(p.key(k.kind, id))
 	if p.version == 0 {
-		p.version = guessVersion(k.kind, k.b)
+		p.version = guessVersion(k.kind, k.B)
 	}
 	if p.version == v5 {
 		if _, ok := k.properties(); !ok {
@@ -204,12 +204,12 @@ func (p *parser) subscribe(k *packet) bool {
 	v := &k.Values
 	var summary []byte
 	qos, n := byte(0), 0
-	for len(k.b) > 0 {
+	for len(k.B) > 0 {
 		filter, options := k.data(), byte(0)
 		if k.kind == subscribe {
-			options = k.u8()
+			options = k.Byte()
 		}
-		if k.short || len(filter) == 0 || !text(filter) || options&3 == 3 {
+		if k.Bad || len(filter) == 0 || !text(filter) || options&3 == 3 {
 			return n > 0 && k.rest > maxHead
 		}
 		if n++; n == 1 {
@@ -233,9 +233,9 @@ func (p *parser) subscribe(k *packet) bool {
 // whether it has properties; 0 when that is not sure.
 func guessVersion(kind byte, b []byte) byte {
 	old := filters(kind, b)
-	r := reader{b: b}
+	r := newReader(b)
 	_, ok := r.properties()
-	switch recent := ok && filters(kind, r.b); {
+	switch recent := ok && filters(kind, r.B); {
 	case old == recent:
 		return 0
 	case old:
@@ -246,13 +246,13 @@ func guessVersion(kind byte, b []byte) byte {
 
 // filters tells whether b is a list of topic filters and nothing else.
 func filters(kind byte, b []byte) bool {
-	r := reader{b: b}
-	for len(r.b) > 0 {
+	r := newReader(b)
+	for len(r.B) > 0 {
 		filter, options := r.data(), byte(0)
 		if kind == subscribe {
-			options = r.u8()
+			options = r.Byte()
 		}
-		if r.short || len(filter) == 0 || !text(filter) || options&3 == 3 || options&0xc0 != 0 {
+		if r.Bad || len(filter) == 0 || !text(filter) || options&3 == 3 || options&0xc0 != 0 {
 			return false
 		}
 	}
@@ -271,7 +271,7 @@ func (p *parser) subscribed(k *packet) bool {
 			return k.rest > maxHead
 		}
 	}
-	if len(k.b) == 0 || p.version == 0 { // of 3.1.1, or not known
+	if len(k.B) == 0 || p.version == 0 { // of 3.1.1, or not known
 		if k.kind == unsuback {
 			k.status("UNSUBACK")
 		} else {
@@ -279,9 +279,9 @@ func (p *parser) subscribed(k *packet) bool {
 		}
 		return true
 	}
-	code := k.b[0]
-	if i := slices.IndexFunc(k.b, func(c byte) bool { return c >= 0x80 }); i >= 0 {
-		code = k.b[i]
+	code := k.B[0]
+	if i := slices.IndexFunc(k.B, func(c byte) bool { return c >= 0x80 }); i >= 0 {
+		code = k.B[i]
 	}
 	k.reason(code)
 	return true
@@ -295,7 +295,7 @@ func (p *parser) leave(k *packet) bool {
 	}
 	code := byte(0)
 	if k.rest > 0 {
-		code = k.u8()
+		code = k.Byte()
 	}
 	k.reason(code)
 	return true

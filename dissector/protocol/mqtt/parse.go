@@ -54,7 +54,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 		m.Need = want
 		return 0, dissector.ErrShort
 	}
-	k := packet{Message: m, kind: kind, flags: flags, rest: rest, head: n, reader: reader{b: buf[n:want]}, from: from}
+	k := packet{Message: m, kind: kind, flags: flags, rest: rest, head: n, reader: newReader(buf[n:want]), from: from}
 	dissector.Operation.SetString(&m.Values, types[kind])
 	if !p.packet(&k) {
 		return 0, errMalformed
@@ -74,7 +74,7 @@ func (p *parser) publishHead(b []byte, flags byte, rest int64) int {
 	if len(b) < 2 {
 		return int(min(rest, 2))
 	}
-	r := reader{b: b}
+	r := newReader(b)
 	n := 2 + r.u16()
 	if flags&6 != 0 {
 		n += 2
@@ -149,5 +149,5 @@ func (k *packet) reason(code byte) {
 func (k *packet) identifier() (int, bool) {
 	id := k.u16()
 	PacketID.Set(&k.Values, int64(id))
-	return id, id != 0 && !k.short
+	return id, id != 0 && !k.Bad
 }

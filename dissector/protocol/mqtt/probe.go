@@ -67,29 +67,29 @@ func judge(kind byte, body []byte, whole bool) dissector.Guess {
 
 // plausible tells whether body, or what is at hand of it, may be that of a packet.
 func plausible(kind, flags byte, rest int64, body []byte, whole bool) bool {
-	r := reader{b: body}
+	r := newReader(body)
 	switch kind {
 	case connect:
-		name, level := r.data(), r.u8()
-		flags := r.u8()
-		return r.short && !whole && rest >= 12 && len(body) < 10 || !r.short && known(name, level) && flags&flagReserved == 0
+		name, level := r.data(), r.Byte()
+		flags := r.Byte()
+		return r.Bad && !whole && rest >= 12 && len(body) < 10 || !r.Bad && known(name, level) && flags&flagReserved == 0
 	case connack:
 		return rest >= 2 && rest < maxHead && (!whole || connackBody(body))
 	case publish:
 		length := r.u16()
-		if r.short {
+		if r.Bad {
 			return !whole
 		}
-		topic := r.take(length)
-		if int64(length)+2 > rest || r.short {
+		topic := r.Take(length)
+		if int64(length)+2 > rest || r.Bad {
 			return int64(length)+2 <= rest
 		}
-		return topicName(topic) && (flags&6 == 0 || len(r.b) < 2 && !whole || r.u16() != 0)
+		return topicName(topic) && (flags&6 == 0 || len(r.B) < 2 && !whole || r.u16() != 0)
 	case puback, pubrec, pubrel, pubcomp:
 		if !whole {
 			return rest >= 2 && rest <= 4
 		}
-		return rest >= 2 && r.u16() != 0 && (rest == 2 || reasons[r.u8()] != "")
+		return rest >= 2 && r.u16() != 0 && (rest == 2 || reasons[r.Byte()] != "")
 	case subscribe, unsubscribe:
 		if !whole {
 			return rest > 4 && rest < maxHead
@@ -97,9 +97,9 @@ func plausible(kind, flags byte, rest int64, body []byte, whole bool) bool {
 		if r.u16() == 0 {
 			return false
 		}
-		v5 := reader{b: r.b}
+		v5 := newReader(r.B)
 		_, ok := v5.properties()
-		return filters(kind, r.b) || ok && filters(kind, v5.b)
+		return filters(kind, r.B) || ok && filters(kind, v5.B)
 	case suback, unsuback:
 		if !whole {
 			return rest >= 2 && rest < maxHead
@@ -116,7 +116,7 @@ func connackBody(b []byte) bool {
 	if b[0] > 1 || len(b) == 2 {
 		return b[0] <= 1 && int(b[1]) < len(returns)
 	}
-	r := reader{b: b[2:]}
+	r := newReader(b[2:])
 	_, ok := r.properties()
-	return ok && len(r.b) == 0
+	return ok && len(r.B) == 0
 }

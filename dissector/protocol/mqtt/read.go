@@ -2,8 +2,9 @@ package mqtt
 
 import (
 	"bytes"
-	"encoding/binary"
 	"unicode/utf8"
+
+	"shark/dissector/wire"
 )
 
 // header reads a fixed header (5.0, 2.1): the type, its flags, the remaining length
@@ -58,46 +59,23 @@ func varint(b []byte) (value, n int) {
 	return 0, 0
 }
 
-// reader reads a packet's parts. Behind what it has it is short.
-type reader struct {
-	b     []byte
-	short bool
-}
+// reader reads a packet's parts.
+type reader struct{ wire.Reader }
 
-func (r *reader) take(n int) []byte {
-	if n > len(r.b) {
-		r.b, r.short = nil, true
-		return nil
-	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
-}
+func newReader(b []byte) reader { return reader{wire.Reader{B: b}} }
 
-func (r *reader) u8() byte {
-	if b := r.take(1); b != nil {
-		return b[0]
-	}
-	return 0
-}
-
-func (r *reader) u16() int {
-	if b := r.take(2); b != nil {
-		return int(binary.BigEndian.Uint16(b))
-	}
-	return 0
-}
+func (r *reader) u16() int { return int(r.Big16()) }
 
 // data reads bytes with their length before them: a string, or binary data.
-func (r *reader) data() []byte { return r.take(r.u16()) }
+func (r *reader) data() []byte { return r.Take(r.u16()) }
 
 func (r *reader) varint() int {
-	v, n := varint(r.b)
+	v, n := varint(r.B)
 	if n <= 0 {
-		r.b, r.short = nil, true
+		r.Fail()
 		return 0
 	}
-	r.b = r.b[n:]
+	r.B = r.B[n:]
 	return v
 }
 
@@ -109,17 +87,17 @@ type properties struct {
 
 // readProperties reads a block of properties (5.0, 2.2.2).
 func (r *reader) properties() (p properties, ok bool) {
-	in := reader{b: r.take(r.varint())}
-	for len(in.b) > 0 && !in.short {
-		switch id := in.u8(); id {
+	in := newReader(r.Take(r.varint()))
+	for len(in.B) > 0 && !in.Bad {
+		switch id := in.Byte(); id {
 		case 0x01, 0x17, 0x19, 0x24, 0x25, 0x28, 0x29, 0x2a:
-			in.take(1)
+			in.Take(1)
 		case 0x23:
 			p.alias = in.u16()
 		case 0x13, 0x21, 0x22:
-			in.take(2)
+			in.Take(2)
 		case 0x02, 0x11, 0x18, 0x27:
-			in.take(4)
+			in.Take(4)
 		case 0x0b:
 			in.varint()
 		case 0x12:
@@ -133,7 +111,7 @@ func (r *reader) properties() (p properties, ok bool) {
 			return p, false
 		}
 	}
-	return p, !in.short && !r.short
+	return p, !in.Bad && !r.Bad
 }
 
 // text tells whether b may be a string of MQTT (5.0, 1.5.4), and is shown as it is.

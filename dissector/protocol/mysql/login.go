@@ -16,7 +16,7 @@ type greeting struct {
 // readGreeting reads a packet that begins as a greeting does and tells whether it is
 // one. whole says that b is all of the payload.
 func readGreeting(b []byte, whole bool) (g greeting, ok bool) {
-	r := reader{b: b}
+	r := newReader(b)
 	version := r.int(1)
 	if len(b) == 0 {
 		return greeting{short: true}, true
@@ -24,7 +24,7 @@ func readGreeting(b []byte, whole bool) (g greeting, ok bool) {
 	if version != 9 && version != 10 {
 		return g, false
 	}
-	name := r.b[:min(len(r.b), maxVersion+1)]
+	name := r.B[:min(len(r.B), maxVersion+1)]
 	end := bytes.IndexByte(name, 0)
 	if end < 0 {
 		return greeting{short: true}, !whole && len(name) <= maxVersion && plain(name)
@@ -36,7 +36,7 @@ func readGreeting(b []byte, whole bool) (g greeting, ok bool) {
 	r.int(4) // connection id
 	if version == 9 {
 		scramble := r.cstring()
-		return greeting{short: r.bad && !whole}, !whole || !r.bad && len(scramble) == 8 && len(r.b) == 0
+		return greeting{short: r.Bad && !whole}, !whole || !r.Bad && len(scramble) == 8 && len(r.B) == 0
 	}
 	r.int(8)
 	zero := r.int(1)
@@ -45,13 +45,13 @@ func readGreeting(b []byte, whole bool) (g greeting, ok bool) {
 	g.caps |= r.int(2) << 16
 	r.int(1 + 6) // length of the scramble, filler
 	extended := r.int(4)
-	if zero != 0 || r.bad && (whole && len(b) < 24) {
+	if zero != 0 || r.Bad && (whole && len(b) < 24) {
 		return g, false
 	}
 	if g.caps&capMySQL == 0 {
 		g.caps |= extended << 32
 	}
-	g.short = r.bad && !whole
+	g.short = r.Bad && !whole
 	return g, true
 }
 
@@ -114,22 +114,22 @@ type login struct {
 
 // readLogin reads the payload of one.
 func readLogin(b []byte) (l login, ok bool) {
-	r := reader{b: b}
+	r := newReader(b)
 	l.caps = r.int(2)
 	if l.caps&capProtocol41 == 0 {
 		return readLogin320(l, r)
 	}
 	l.caps |= r.int(2) << 16
 	r.int(4 + 1) // longest packet, character set
-	filler := r.take(19)
+	filler := r.Take(19)
 	extended := r.int(4)
-	if r.bad || !zeros(filler) {
+	if r.Bad || !zeros(filler) {
 		return l, false
 	}
 	if l.caps&capMySQL == 0 {
 		l.caps |= extended << 32
 	}
-	if len(r.b) == 0 {
+	if len(r.B) == 0 {
 		l.ssl = l.caps&capSSL != 0
 		return l, l.ssl
 	}
@@ -138,20 +138,20 @@ func readLogin(b []byte) (l login, ok bool) {
 	case l.caps&capAuthLenenc != 0:
 		r.text()
 	case l.caps&capSecureConnection != 0:
-		r.take(r.int(1))
+		r.TakeLong(r.int(1))
 	default:
 		r.cstring()
 	}
-	if l.caps&capConnectWithDB != 0 && len(r.b) > 0 {
+	if l.caps&capConnectWithDB != 0 && len(r.B) > 0 {
 		l.database = r.cstring()
 	}
-	return l, !r.bad && plain(l.user)
+	return l, !r.Bad && plain(l.user)
 }
 
 // readLogin320 reads the login of clients before 4.1.
 func readLogin320(l login, r reader) (login, bool) {
 	r.int(3)
-	if len(r.b) == 0 {
+	if len(r.B) == 0 {
 		l.ssl = l.caps&capSSL != 0
 		return l, l.ssl
 	}
@@ -162,14 +162,14 @@ func readLogin320(l login, r reader) (login, bool) {
 			l.database = l.database[:len(l.database)-1]
 		}
 	}
-	return l, !r.bad && plain(l.user)
+	return l, !r.Bad && plain(l.user)
 }
 
 // changeUser reads COM_CHANGE_USER: user, the answer to the scramble and database.
 func (p *parser) changeUser(r reader) {
 	user := r.cstring()
 	if !p.known || p.caps&capSecureConnection != 0 {
-		r.take(r.int(1))
+		r.TakeLong(r.int(1))
 	} else {
 		r.cstring()
 	}

@@ -262,9 +262,9 @@ func TestLengthEncodedIntegers(t *testing.T) {
 		{"\xfc\x01", 1, true},
 		{"", 0, true},
 	} {
-		r := reader{b: []byte(c.bytes)}
-		if got := r.lenenc(); r.bad != c.bad || got != c.want && !c.bad {
-			t.Errorf("%x: got %d, %t", c.bytes, got, r.bad)
+		r := newReader([]byte(c.bytes))
+		if got := r.lenenc(); r.Bad != c.bad || got != c.want && !c.bad {
+			t.Errorf("%x: got %d, %t", c.bytes, got, r.Bad)
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package mysql
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"shark/dissector/wire"
+)
 
 // headerSize is that of a packet's header: 3 bytes length and a sequence number.
 const headerSize = 4
@@ -15,25 +19,14 @@ func readHeader(b []byte) header {
 	return header{int(b[0]) | int(b[1])<<8 | int(b[2])<<16, b[3]}
 }
 
-// reader reads a payload. Past its end it gives zeros and turns bad.
-type reader struct {
-	b   []byte
-	bad bool
-}
+// reader reads a payload.
+type reader struct{ wire.Reader }
 
-func (r *reader) take(n uint64) []byte {
-	if n > uint64(len(r.b)) {
-		r.bad, r.b = true, nil
-		return nil
-	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
-}
+func newReader(b []byte) reader { return reader{wire.Reader{B: b}} }
 
 func (r *reader) int(n int) uint64 {
 	var b [8]byte
-	copy(b[:], r.take(uint64(n)))
+	copy(b[:], r.Take(n))
 	return binary.LittleEndian.Uint64(b[:])
 }
 
@@ -41,7 +34,7 @@ func (r *reader) int(n int) uint64 {
 func (r *reader) lenenc() uint64 {
 	switch c := r.int(1); c {
 	case 0xfb, 0xff:
-		r.bad = true
+		r.Fail()
 		return 0
 	case 0xfc:
 		return r.int(2)
@@ -55,20 +48,20 @@ func (r *reader) lenenc() uint64 {
 }
 
 // text reads a length-encoded string.
-func (r *reader) text() []byte { return r.take(r.lenenc()) }
+func (r *reader) text() []byte { return r.TakeLong(r.lenenc()) }
 
 // cstring reads a string that a zero byte ends.
 func (r *reader) cstring() []byte {
-	for i, c := range r.b {
+	for i, c := range r.B {
 		if c == 0 {
-			s := r.b[:i]
-			r.b = r.b[i+1:]
+			s := r.B[:i]
+			r.B = r.B[i+1:]
 			return s
 		}
 	}
-	r.bad, r.b = true, nil
+	r.Fail()
 	return nil
 }
 
 // rest is all that is left, which the end of the packet ends.
-func (r *reader) rest() []byte { return r.take(uint64(len(r.b))) }
+func (r *reader) rest() []byte { return r.Take(len(r.B)) }

@@ -137,17 +137,17 @@ func probeOK(b []byte, h header, head []byte) dissector.Guess {
 			return defined(after, h.seq+1, dissector.Response)
 		}
 	}
-	r := reader{b: b[1:]}
+	r := newReader(b[1:])
 	r.lenenc()
 	r.lenenc()
 	status := r.int(2)
 	r.int(2)
 	// Of the status, bit 2 has no meaning, and a session is in autocommit mode or
 	// in a transaction.
-	if r.bad || len(after) > 0 || status&4 != 0 || status&3 == 0 {
+	if r.Bad || len(after) > 0 || status&4 != 0 || status&3 == 0 {
 		return dissector.No
 	}
-	if info := r.b; status&statusStateChanged == 0 && !plain(info) {
+	if info := r.B; status&statusStateChanged == 0 && !plain(info) {
 		return dissector.No
 	}
 	return dissector.MaybeResponse
@@ -161,9 +161,9 @@ func probeResult(b []byte, h header, head []byte) dissector.Guess {
 	if len(b) < h.n {
 		return dissector.More
 	}
-	r := reader{b: b}
+	r := newReader(b)
 	n := r.lenenc()
-	if r.bad || n == 0 || n > maxColumns || len(r.b) > 1 || len(r.b) == 1 && r.b[0] > 1 && b[0] > 1 {
+	if r.Bad || n == 0 || n > maxColumns || len(r.B) > 1 || len(r.B) == 1 && r.B[0] > 1 && b[0] > 1 {
 		return dissector.No
 	}
 	return defined(head[headerSize+h.n:], h.seq+1, dissector.Response)
@@ -229,7 +229,7 @@ func probeCommand(b []byte, h header, head []byte) dissector.Guess {
 		}
 	case comChangeUser:
 		if h.n > 4 && h.n <= maxLogin {
-			user := reader{b: b[1:]}
+			user := newReader(b[1:])
 			return probeShort(b, all, func([]byte) bool { u := user.cstring(); return len(u) > 0 && plain(u) }, after)
 		}
 	case comBinlogDump, comBinlogDumpGTID:

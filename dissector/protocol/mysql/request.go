@@ -39,7 +39,7 @@ func (p *parser) command(buf []byte, h header, m *dissector.Message) (int64, err
 // ask sets the fields of a command of which b follows its first byte, not all of it
 // if cut.
 func (p *parser) ask(cmd byte, b []byte, cut bool, m *dissector.Message) {
-	v, r := &m.Values, reader{b: b}
+	v, r := &m.Values, newReader(b)
 	if cmd == comChangeUser {
 		p.changeUser(r)
 		p.describe(m, cmd)
@@ -52,8 +52,8 @@ func (p *parser) ask(cmd byte, b []byte, cut bool, m *dissector.Message) {
 		if !p.attributes(&r) {
 			return
 		}
-		p.say(r.b, cut, m)
-		if name := used(r.b); name != nil && !cut {
+		p.say(r.B, cut, m)
+		if name := used(r.B); name != nil && !cut {
 			p.choose(name)
 		}
 	case comStmtPrepare:
@@ -115,8 +115,8 @@ func (p *parser) statement(cmd byte, id uint64, m *dissector.Message) {
 // bytes that say that there are none tell.
 func (p *parser) attributes(r *reader) bool {
 	if !p.known {
-		if len(r.b) > 2 && r.b[0] == 0 && r.b[1] == 1 {
-			r.take(2)
+		if len(r.B) > 2 && r.B[0] == 0 && r.B[1] == 1 {
+			r.Take(2)
 		}
 		return true
 	}
@@ -125,20 +125,20 @@ func (p *parser) attributes(r *reader) bool {
 	}
 	n := r.lenenc()
 	r.lenenc() // sets of parameters: one
-	if n == 0 || r.bad {
-		return !r.bad
+	if n == 0 || r.Bad {
+		return !r.Bad
 	}
 	if n > maxHead {
 		return false
 	}
-	null := r.take((n + 7) / 8)
+	null := r.TakeLong((n + 7) / 8)
 	r.int(1) // their types follow
-	types := make([]byte, 0, min(n, uint64(len(r.b)/3)))
-	for i := uint64(0); i < n && !r.bad; i++ {
+	types := make([]byte, 0, min(n, uint64(len(r.B)/3)))
+	for i := uint64(0); i < n && !r.Bad; i++ {
 		types = append(types, byte(r.int(2)))
 		r.text() // the name
 	}
-	if r.bad {
+	if r.Bad {
 		return false
 	}
 	for i, t := range types {
@@ -146,23 +146,23 @@ func (p *parser) attributes(r *reader) bool {
 			r.value(t)
 		}
 	}
-	return !r.bad
+	return !r.Bad
 }
 
 // value passes over a value as binary rows have it.
 func (r *reader) value(kind byte) {
 	switch kind {
 	case 1: // TINY
-		r.take(1)
+		r.Take(1)
 	case 2, 13: // SHORT, YEAR
-		r.take(2)
+		r.Take(2)
 	case 3, 4, 9: // LONG, FLOAT, INT24
-		r.take(4)
+		r.Take(4)
 	case 5, 8: // DOUBLE, LONGLONG
-		r.take(8)
+		r.Take(8)
 	case 6: // NULL
 	case 7, 10, 11, 12: // TIMESTAMP, DATE, TIME, DATETIME
-		r.take(r.int(1))
+		r.TakeLong(r.int(1))
 	default:
 		r.text()
 	}

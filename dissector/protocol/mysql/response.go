@@ -290,16 +290,16 @@ func (p *parser) wantFile(name []byte, m *dissector.Message) verdict {
 
 // count reads the number of columns of a result.
 func (p *parser) count(b []byte) verdict {
-	d, r := &p.down, reader{b: b}
+	d, r := &p.down, newReader(b)
 	follow := true
 	if p.known && p.caps&capOptionalMetadata != 0 && len(b) > 1 {
 		follow = r.int(1) != 0
 	}
 	n := r.lenenc()
-	if len(r.b) == 1 { // MARIADB_CLIENT_CACHE_METADATA
+	if len(r.B) == 1 { // MARIADB_CLIENT_CACHE_METADATA
 		follow = r.int(1) != 0
 	}
-	if r.bad || len(r.b) > 0 || n == 0 || n > maxColumns {
+	if r.Bad || len(r.B) > 0 || n == 0 || n > maxColumns {
 		return wrong
 	}
 	if d.sets++; d.sets == 1 {
@@ -375,7 +375,7 @@ func (p *parser) endDefinitions(c byte, b []byte, h header, m *dissector.Message
 func (p *parser) endRows(b []byte, h header, m *dissector.Message) verdict {
 	status := uint16(0)
 	if h.n > 5 {
-		r := reader{b: b[1:]}
+		r := newReader(b[1:])
 		r.lenenc()
 		r.lenenc()
 		status = uint16(r.int(2))

@@ -10,7 +10,7 @@ import (
 
 // ok reads an OK packet: a statement is done that has no rows.
 func (p *parser) ok(b []byte, m *dissector.Message) verdict {
-	d, r := &p.down, reader{b: b[1:]}
+	d, r := &p.down, newReader(b[1:])
 	changed := r.lenenc()
 	insert := r.lenenc()
 	status := uint16(r.int(2))
@@ -24,7 +24,7 @@ func (p *parser) ok(b []byte, m *dissector.Message) verdict {
 	}
 	if p.known && p.caps&capSessionTrack != 0 && status&statusStateChanged != 0 {
 		r.text() // what a person may want to read
-		p.track(reader{b: r.text()})
+		p.track(newReader(r.text()))
 	}
 	return p.ended(status, m)
 }
@@ -32,10 +32,10 @@ func (p *parser) ok(b []byte, m *dissector.Message) verdict {
 // track reads what the statement changed of the session: its database, if it did.
 func (p *parser) track(r reader) {
 	const schema = 1 // SESSION_TRACK_SCHEMA
-	for len(r.b) > 0 {
+	for len(r.B) > 0 {
 		kind := r.int(1)
-		change := reader{b: r.text()}
-		if name := change.text(); kind == schema && !change.bad {
+		change := newReader(r.text())
+		if name := change.text(); kind == schema && !change.Bad {
 			p.choose(name)
 		}
 	}
@@ -49,14 +49,14 @@ func likePrepared(b []byte) bool {
 
 // prepareOK reads COM_STMT_PREPARE_OK.
 func (p *parser) prepareOK(b []byte, m *dissector.Message) verdict {
-	d, r := &p.down, reader{b: b[1:]}
+	d, r := &p.down, newReader(b[1:])
 	id := uint32(r.int(4))
 	columns, parameters := int(r.int(2)), int(r.int(2))
 	r.int(1 + 2) // filler, warnings
-	if r.bad {
+	if r.Bad {
 		return wrong
 	}
-	if p.known && p.caps&capOptionalMetadata != 0 && len(r.b) > 0 && r.b[0] == 0 {
+	if p.known && p.caps&capOptionalMetadata != 0 && len(r.B) > 0 && r.B[0] == 0 {
 		columns, parameters = 0, 0
 	}
 	StatementID.Set(&m.Values, int64(id))
@@ -125,9 +125,9 @@ const progress = 0xffff
 
 // fail reads an ERR packet: code, SQLSTATE behind a # since 4.1, and text.
 func (p *parser) fail(b []byte, m *dissector.Message) verdict {
-	r := reader{b: b[1:]}
+	r := newReader(b[1:])
 	code := r.int(2)
-	if r.bad {
+	if r.Bad {
 		return wrong
 	}
 	if code == progress {
@@ -138,8 +138,8 @@ func (p *parser) fail(b []byte, m *dissector.Message) verdict {
 	}
 	v := &m.Values
 	state := []byte(nil)
-	if len(r.b) >= 6 && r.b[0] == '#' {
-		state = r.take(6)[1:]
+	if len(r.B) >= 6 && r.B[0] == '#' {
+		state = r.Take(6)[1:]
 	}
 	p.counts(m)
 	ErrorCode.Set(v, int64(code))
@@ -152,9 +152,9 @@ func (p *parser) fail(b []byte, m *dissector.Message) verdict {
 	}
 	dissector.Status.Set(v, p.scrap)
 	if peer := m.Peer(); peer != nil {
-		r.b = secrets.Discreet(r.b, Query.Get(&peer.Values))
+		r.B = secrets.Discreet(r.B, Query.Get(&peer.Values))
 	}
-	p.scrap = appendText(p.scrap[:0], r.b, maxText, false)
+	p.scrap = appendText(p.scrap[:0], r.B, maxText, false)
 	ErrorMessage.Set(v, p.scrap)
 	p.chose(false)
 	return ends

@@ -5,21 +5,11 @@ import (
 	"unicode/utf8"
 
 	"shark/dissector/secret"
+	"shark/dissector/wire"
 )
 
 // clip cuts b to n bytes.
 func clip(b []byte, n int) []byte { return b[:min(len(b), n)] }
-
-// whole cuts b to n bytes, but no character in two.
-func whole(b []byte, n int) []byte {
-	if len(b) <= n {
-		return b
-	}
-	for i := 0; i < utf8.UTFMax && n > 0 && !utf8.RuneStart(b[n]); i++ {
-		n--
-	}
-	return b[:n]
-}
 
 // appendSQL appends a statement's text, at most limit bytes of it and "..." if
 // there is more or if it is cut already. From a secret on it is ***, bytes that are
@@ -32,7 +22,7 @@ func appendSQL(dst, sql []byte, limit int, cut bool) []byte {
 // appendText appends a text, at most limit bytes of it and "..." if there is more or
 // if it is cut already. Bytes that are no text are U+FFFD.
 func appendText(dst, text []byte, limit int, cut bool) []byte {
-	if head := whole(text, limit); len(head) < len(text) {
+	if head := wire.Cut(text, limit); len(head) < len(text) {
 		text, cut = head, true
 	}
 	if !utf8.Valid(text) {

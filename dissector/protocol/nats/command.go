@@ -2,6 +2,8 @@ package nats
 
 import (
 	"bytes"
+
+	"shark/dissector/wire"
 )
 
 // command is a line of the protocol.
@@ -71,7 +73,7 @@ func (c *command) words(w [][]byte) bool {
 			return false
 		}
 		c.sid = w[0]
-		_, ok := number(w[n-1])
+		_, ok := wire.Digits(w[n-1], 10)
 		return n == 1 || ok
 	}
 	return false
@@ -89,11 +91,11 @@ func (c *command) about(subject, sid []byte, reply [][]byte) bool {
 func (c *command) sizes(w [][]byte) bool {
 	c.payload = true
 	var ok bool
-	if c.size, ok = number(w[len(w)-1]); !ok || c.size > maxPayload {
+	if c.size, ok = wire.Digits(w[len(w)-1], 10); !ok || c.size > maxPayload {
 		return false
 	}
 	if len(w) == 2 {
-		c.header, ok = number(w[0])
+		c.header, ok = wire.Digits(w[0], 10)
 	}
 	return ok && c.header <= c.size
 }
@@ -108,19 +110,6 @@ func isSubject(b []byte) bool {
 		last = ch
 	}
 	return last != '.'
-}
-
-func number(b []byte) (n int64, ok bool) {
-	if len(b) == 0 || len(b) > 10 {
-		return 0, false
-	}
-	for _, ch := range b {
-		if ch < '0' || ch > '9' {
-			return 0, false
-		}
-		n = n*10 + int64(ch-'0')
-	}
-	return n, true
 }
 
 // matches tells whether a subject matches one that may have wildcards.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // parser reads one connection.
@@ -27,30 +28,24 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 		p.losses++
 		p.begun, p.waiting = true, nil
 	}
-	eol := bytes.IndexByte(buf[:min(len(buf), maxLine)], '\n')
-	if eol < 0 {
-		if len(buf) >= maxLine {
-			return 0, errMalformed
-		}
-		m.Need = len(buf) + 1
-		return 0, dissector.ErrShort
+	line, end, err := wire.Line(buf, maxLine, m)
+	if err != nil {
+		return 0, err
 	}
-	line := bytes.TrimSuffix(buf[:eol], []byte("\r"))
 	c, ok := readCommand(line)
 	switch {
 	case from == dissector.Client && !(ok && fromClient[c.name]):
-		return p.stranger(line, eol+1, m)
+		return p.stranger(line, end, m)
 	case !ok || from == dissector.Server && !fromServer[c.name]:
 		return 0, errMalformed
 	}
-	span, payload := int64(eol)+1, []byte(nil)
+	span, payload := int64(end), []byte(nil)
 	if c.payload {
-		var err error
-		if payload, err = p.body(from, &c, buf, eol+1, m); err != nil {
+		if payload, err = p.body(from, &c, buf, end, m); err != nil {
 			return 0, err
 		}
 		span += c.size + 2
-		m.SetBody(eol+1+int(c.header), c.size-c.header)
+		m.SetBody(end+int(c.header), c.size-c.header)
 	}
 	c.set(m)
 	if from == dissector.Client {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // response takes what the server says; payload is what was read of headers and payload.
@@ -91,7 +92,7 @@ func (p *parser) status(c *command, payload []byte, m *dissector.Message) {
 	if !ok || len(line) < 3 {
 		return
 	}
-	code, isCode := number(line[:3])
+	code, isCode := wire.Digits(line[:3], 10)
 	if !isCode {
 		return
 	}

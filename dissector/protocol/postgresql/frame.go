@@ -3,9 +3,9 @@ package postgresql
 import (
 	"bytes"
 	"encoding/binary"
-	"unicode/utf8"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // frame is a message of the protocol: a type, a length that counts itself, a body
@@ -57,16 +57,8 @@ func shorten(b []byte, limit int, cut bool) []byte {
 	if len(b) <= limit && !cut {
 		return b
 	}
-	n := min(len(b), limit)
-	for i := n; i > 0 && i > n-utf8.UTFMax; i-- {
-		if utf8.RuneStart(b[i-1]) {
-			if !utf8.FullRune(b[i-1 : n]) {
-				n = i - 1
-			}
-			break
-		}
-	}
-	return append(b[:n:n], "..."...)
+	head := wire.Whole(b[:min(len(b), limit)])
+	return append(head[:len(head):len(head)], wire.CutMark...)
 }
 
 // line makes one line of the beginning of a text.

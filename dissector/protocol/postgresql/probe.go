@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // proof is what a message says about the stream that it is found in.
@@ -99,15 +100,6 @@ func isParameter(s []byte) bool {
 		}
 	}
 	return len(s) <= maxName
-}
-
-func printable(s []byte) bool {
-	for _, c := range s {
-		if c < ' ' && c != '\n' && c != '\t' && c != '\r' || c == 0x7f {
-			return false
-		}
-	}
-	return true
 }
 
 // chain looks at the messages at the front of b until one of them is sure.
@@ -457,3 +449,6 @@ func probeRow(n int64, b []byte) proof {
 	}
 	return when(left == 0, weak)
 }
+
+// printable tells whether b is text as statements and names are.
+func printable(b []byte) bool { return wire.Printable(b, "\n\t\r") }

@@ -19,8 +19,8 @@ type closing struct {
 // frames reads the frames of an Initial packet: crypto is told of the pieces of the
 // handshake, closed of the end.
 func frames(b []byte, crypto func(offset uint64, b []byte), closed func(closing)) error {
-	r := reader{b: b}
-	for len(r.b) > 0 {
+	r := newReader(b)
+	for len(r.B) > 0 {
 		switch r.varint() {
 		case framePadding, framePing:
 		case frameAck:
@@ -32,19 +32,19 @@ func frames(b []byte, crypto func(offset uint64, b []byte), closed func(closing)
 			}
 		case frameCrypto:
 			offset := r.varint()
-			if piece := r.take(r.varint()); !r.bad {
+			if piece := r.TakeLong(r.varint()); !r.Bad {
 				crypto(offset, piece)
 			}
 		case frameClose:
 			c := closing{code: r.varint()}
 			r.varint() // the type of the frame that was to blame
-			if c.reason = r.take(r.varint()); !r.bad {
+			if c.reason = r.TakeLong(r.varint()); !r.Bad {
 				closed(c)
 			}
 		default:
 			return errMalformed
 		}
-		if r.bad {
+		if r.Bad {
 			return errMalformed
 		}
 	}
@@ -57,7 +57,7 @@ func (r *reader) ack() {
 	r.varint() // delay
 	n := r.varint()
 	r.varint() // first range
-	for ; n > 0 && !r.bad; n-- {
+	for ; n > 0 && !r.Bad; n-- {
 		r.varint()
 		r.varint()
 	}

@@ -59,12 +59,12 @@ const (
 
 // parametersOf returns the transport parameters among a hello's extensions.
 func parametersOf(extensions []byte) []byte {
-	for r := (reader{b: extensions}); len(r.b) > 0 && !r.bad; {
-		head := r.take(4)
-		if r.bad {
+	for r := newReader(extensions); len(r.B) > 0 && !r.Bad; {
+		head := r.Take(4)
+		if r.Bad {
 			break
 		}
-		body := r.take(uint64(binary.BigEndian.Uint16(head[2:])))
+		body := r.Take(int(binary.BigEndian.Uint16(head[2:])))
 		if kind := binary.BigEndian.Uint16(head); kind == extParameters || kind == extParametersDraft {
 			return body
 		}
@@ -122,10 +122,10 @@ func isGrease(id uint64) bool { return id >= 27 && (id-27)%31 == 0 }
 // be read.
 func setParameters(b []byte, m *dissector.Message) {
 	v := &m.Values
-	r := reader{b: b}
-	for n := 0; len(r.b) > 0 && n < maxParameters; n++ {
+	r := newReader(b)
+	for n := 0; len(r.B) > 0 && n < maxParameters; n++ {
 		id, value := r.varint(), []byte(nil)
-		if value = r.take(r.varint()); r.bad {
+		if value = r.TakeLong(r.varint()); r.Bad {
 			return
 		}
 		if isGrease(id) {
@@ -156,9 +156,9 @@ func setParameters(b []byte, m *dissector.Message) {
 func (f form) show(b []byte) (text string, number int64, ok bool) {
 	switch f {
 	case asNumber:
-		r := reader{b: b}
+		r := newReader(b)
 		n := r.varint()
-		return strconv.FormatUint(n, 10), int64(n), !r.bad && len(r.b) == 0
+		return strconv.FormatUint(n, 10), int64(n), !r.Bad && len(r.B) == 0
 	case asFlag:
 		return "true", 0, len(b) == 0
 	case asVersions: // the chosen one, then those that would do (RFC 9368 section 3)

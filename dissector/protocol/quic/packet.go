@@ -1,6 +1,10 @@
 package quic
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"shark/dissector/wire"
+)
 
 // Kinds of packets with a long header, numbered as v1 does (RFC 9000 section 17.2).
 const (
@@ -48,31 +52,31 @@ func parsePacket(b []byte) (p packet, ok bool) {
 		return p, false
 	}
 	p.version = binary.BigEndian.Uint32(b[1:])
-	r := reader{b: b[5:]}
+	r := newReader(b[5:])
 	p.dst, p.src = r.connectionID(), r.connectionID()
-	if r.bad {
+	if r.Bad {
 		return p, false
 	}
 	p.kind, p.b = kindOf(b[0], p.version), b
 	switch p.kind {
 	case kindVersions:
-		p.number = len(b) - len(r.b)
+		p.number = len(b) - len(r.B)
 		return p, true
 	case kindRetry:
-		if len(r.b) < tagLen {
+		if len(r.B) < tagLen {
 			return p, false
 		}
-		p.token = r.b[:len(r.b)-tagLen]
+		p.token = r.B[:len(r.B)-tagLen]
 		p.number = len(b)
 		return p, true
 	case kindInitial:
-		p.token = r.take(r.varint())
+		p.token = r.TakeLong(r.varint())
 	}
 	size := r.varint()
-	if r.bad || size > uint64(len(r.b)) || size < minProtect {
+	if r.Bad || size > uint64(len(r.B)) || size < minProtect {
 		return p, false
 	}
-	p.number = len(b) - len(r.b)
+	p.number = len(b) - len(r.B)
 	p.b = b[:p.number+int(size)]
 	return p, true
 }
@@ -89,32 +93,20 @@ func kindOf(first byte, number uint32) int {
 	return kind
 }
 
-// reader takes numbers and bytes from the front of b. Once it asked for more than there
-// is, it is bad and gives nothing more.
-type reader struct {
-	b   []byte
-	bad bool
-}
+// reader takes numbers and bytes from the front of a packet.
+type reader struct{ wire.Reader }
 
-func (r *reader) take(n uint64) []byte {
-	if r.bad || n > uint64(len(r.b)) {
-		r.b, r.bad = nil, true
-		return nil
-	}
-	out := r.b[:n]
-	r.b = r.b[n:]
-	return out
-}
+func newReader(b []byte) reader { return reader{wire.Reader{B: b}} }
 
 // varint takes a number whose first two bits say how long it is (RFC 9000 section 16).
 func (r *reader) varint() uint64 {
-	if len(r.b) == 0 {
-		r.bad = true
+	if len(r.B) == 0 {
+		r.Fail()
 		return 0
 	}
-	n := uint64(r.b[0] & 0x3f)
-	b := r.take(1 << (r.b[0] >> 6))
-	if r.bad {
+	n := uint64(r.B[0] & 0x3f)
+	b := r.Take(1 << (r.B[0] >> 6))
+	if r.Bad {
 		return 0
 	}
 	for _, c := range b[1:] {
@@ -125,12 +117,12 @@ func (r *reader) varint() uint64 {
 
 // connectionID takes a connection ID behind its length.
 func (r *reader) connectionID() (id connectionID) {
-	n := r.take(1)
-	if r.bad || n[0] > maxIDLen {
-		r.bad = true
+	n := r.Take(1)
+	if r.Bad || n[0] > maxIDLen {
+		r.Fail()
 		return id
 	}
 	id.n = n[0]
-	copy(id.b[:], r.take(uint64(id.n)))
+	copy(id.b[:], r.Take(int(id.n)))
 	return id
 }

@@ -70,12 +70,12 @@ func TestVarint(t *testing.T) { // RFC 9000 appendix A.1
 	for text, want := range map[string]uint64{
 		"c2197c5eff14e88c": 151288809941952652, "9d7f3e7d": 494878333, "7bbd": 15293, "25": 37, "4025": 37,
 	} {
-		r := reader{b: unhex(t, text)}
-		if got := r.varint(); got != want || r.bad || len(r.b) > 0 {
+		r := newReader(unhex(t, text))
+		if got := r.varint(); got != want || r.Bad || len(r.B) > 0 {
 			t.Errorf("%s: %d", text, got)
 		}
-		r = reader{b: unhex(t, text)[:len(text)/2-1]}
-		if got := r.varint(); got != 0 || !r.bad {
+		r = newReader(unhex(t, text)[:len(text)/2-1])
+		if got := r.varint(); got != 0 || !r.Bad {
 			t.Errorf("%s, cut: %d", text, got)
 		}
 	}

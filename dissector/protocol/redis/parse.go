@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // parser reads one connection.
@@ -225,11 +226,5 @@ func (p *parser) inline(buf []byte, m *dissector.Message) (int64, error) {
 	return int64(eol + 1), nil
 }
 
-func printable(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' && c != '\t' && c != '\r' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
+// printable tells whether b may be of an inline command.
+func printable(b []byte) bool { return wire.Printable(b, "\t\r") }

@@ -3,7 +3,8 @@ package sip
 import (
 	"bytes"
 	"iter"
-	"unicode/utf8"
+
+	"shark/dissector/wire"
 )
 
 // head is what is read of a message's head.
@@ -32,7 +33,7 @@ func (h *head) startLine(line []byte) bool {
 	}
 	if isVersion(first) {
 		code, reason, _ := bytes.Cut(rest, []byte(" "))
-		h.code, ok = number(code)
+		h.code, ok = wire.Digits(code, 10)
 		h.reason = reason
 		return ok && len(code) == 3 && h.code >= 100 && h.code < 700
 	}
@@ -92,7 +93,7 @@ func (h *head) header(name, value []byte) {
 	case "content-type", "c":
 		field = &h.contentType
 	case "content-length", "l":
-		h.length, h.hasLength = number(value)
+		h.length, h.hasLength = wire.Digits(value, 10)
 	}
 	if field != nil && *field == nil {
 		*field = value
@@ -187,18 +188,6 @@ func withoutPassword(uri []byte) []byte {
 	return bytes.Join([][]byte{scheme, []byte(":"), name, []byte(":***@"), host}, nil)
 }
 
-// clip cuts b to maxText bytes, at the end of a character, and says so.
-func clip(b []byte) []byte {
-	if len(b) <= maxText {
-		return b
-	}
-	n := maxText
-	for n > maxText-utf8.UTFMax && !utf8.RuneStart(b[n]) {
-		n--
-	}
-	return append(b[:n:n], cutMark...)
-}
-
 func printable(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c == 0x7f {
@@ -208,16 +197,5 @@ func printable(b []byte) bool {
 	return true
 }
 
-// number reads a decimal number.
-func number(b []byte) (n int64, ok bool) {
-	if len(b) == 0 || len(b) > 10 {
-		return 0, false
-	}
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + int64(c-'0')
-	}
-	return n, true
-}
+// clip cuts b to maxText bytes, and says so.
+func clip(b []byte) []byte { return wire.Clip(b, maxText) }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // media sets the media of a session description (RFC 8866 section 5): kind, address and
@@ -16,7 +17,7 @@ func media(description []byte, m *dissector.Message) {
 			return
 		}
 		if count++; count > maxMedia {
-			Media.AddString(&m.Values, cutMark)
+			Media.AddString(&m.Values, wire.CutMark)
 			return
 		}
 		if len(own) == 0 {

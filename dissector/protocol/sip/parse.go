@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // pad counts the bytes at the front that are no message: CRLFs, by which a connection is
@@ -181,7 +182,7 @@ func (h *head) dialog(m *dissector.Message) {
 		CallID.Set(v, clip(h.callID))
 	}
 	digits, _, _ := bytes.Cut(h.cseq, []byte(" "))
-	if n, ok := number(digits); ok {
+	if n, ok := wire.Digits(digits, 10); ok {
 		CSeq.Set(v, n)
 	}
 	if branch := parameter(h.via, "branch"); len(branch) > 0 {

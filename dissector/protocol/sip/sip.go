@@ -29,9 +29,6 @@ const (
 	maxBody         = 1 << 30  // bytes of a body
 )
 
-// cutMark stands where a text or a list goes on.
-const cutMark = "..."
-
 // The fields.
 var (
 	URI            = field.NewText("sip_uri", "Request-URI; *** for a password in it.", `sip_uri.startsWith("sip:bob@")`)

@@ -9,6 +9,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/dissectortest"
+	"shark/dissector/wire"
 )
 
 // ask makes a request, and tell its response.
@@ -201,11 +202,11 @@ func TestLimits(t *testing.T) {
 	for b := range Media.Each(&m.Values) {
 		n, last = n+1, string(b)
 	}
-	if n != maxMedia+1 || last != cutMark {
+	if n != maxMedia+1 || last != wire.CutMark {
 		t.Errorf("%d media, the last is %q", n, last)
 	}
 	m = parse(t, dissector.UDP, "INVITE sip:x"+strings.Repeat("é", 1000)+" SIP/2.0\r\n\r\n")
-	if got := URI.Get(&m.Values); len(got) != maxText-1+len(cutMark) { // not in the middle of a character
+	if got := URI.Get(&m.Values); len(got) != maxText-1+len(wire.CutMark) { // not in the middle of a character
 		t.Errorf("URI of %d bytes", len(got))
 	}
 	p := new(parser)

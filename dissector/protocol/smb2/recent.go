@@ -1,6 +1,10 @@
 package smb2
 
-import "strings"
+import (
+	"strings"
+
+	"shark/dissector/wire"
+)
 
 // recent remembers names by key, of limit keys at most, and forgets the older half of
 // them at once when there are more.
@@ -34,5 +38,5 @@ func kept(name []byte) string {
 	if len(name) <= maxKept {
 		return string(name)
 	}
-	return strings.ToValidUTF8(string(name[:maxKept]), "") + cutMark
+	return strings.ToValidUTF8(string(name[:maxKept]), "") + wire.CutMark
 }

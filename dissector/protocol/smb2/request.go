@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // request reads what a client asks for.
@@ -196,7 +197,7 @@ func (p *parser) negotiate(b *body, m *dissector.Message) error {
 	n := b.u16(2)
 	for i := range n {
 		if i == maxListed {
-			Dialects.AddString(&m.Values, cutMark)
+			Dialects.AddString(&m.Values, wire.CutMark)
 			break
 		}
 		if b.at(36+2*i, 2) == nil {

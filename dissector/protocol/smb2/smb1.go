@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // Of SMB 1 ([MS-CIFS] section 2.2.3.1).
@@ -43,7 +44,7 @@ func (p *parser) smb1(from dissector.Side, b []byte, m *dissector.Message) error
 	chosen := int(le.Uint16(b[headerSMB1+1:]))
 	if peer := m.Peer(); peer != nil && chosen != smb1None {
 		for name := range Dialects.Each(&peer.Values) {
-			if chosen == 0 && string(name) != cutMark {
+			if chosen == 0 && string(name) != wire.CutMark {
 				Dialect.Set(v, name)
 				break
 			}
@@ -58,7 +59,7 @@ func (p *parser) dialects(b []byte, m *dissector.Message) {
 	for i := 0; len(b) > 0 && b[0] == smb1Buffer; i++ {
 		name, rest, ok := bytes.Cut(b[1:], []byte{0})
 		if !ok || i == maxListed {
-			Dialects.AddString(&m.Values, cutMark)
+			Dialects.AddString(&m.Values, wire.CutMark)
 			return
 		}
 		p.text = appendOEM(p.text[:0], name)

@@ -28,9 +28,6 @@ const (
 	maxKept   = 256     // bytes of a name that is remembered
 )
 
-// cutMark stands where a name or a list goes on.
-const cutMark = "..."
-
 // The fields.
 var (
 	MessageID = field.NewInt("smb2_message_id", "", "Message id, which a response repeats.", `smb2 && smb2_message_id == 7`)

@@ -10,6 +10,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/dissectortest"
+	"shark/dissector/wire"
 )
 
 // head is what a message's header says in a test.
@@ -275,7 +276,7 @@ func TestLargeMessagesAreNotBuffered(t *testing.T) {
 		t.Error(span, err)
 	}
 	m = one(t, nb(create(1, 7, strings.Repeat("x", 30_000))))
-	if s := string(File.Get(&m.Values)); s != strings.Repeat("x", maxName)+cutMark {
+	if s := string(File.Get(&m.Values)); s != strings.Repeat("x", maxName)+wire.CutMark {
 		t.Error(s)
 	}
 	m = one(t, nb(create(1, 7, "a\x00\nb\U0001f600")))
@@ -294,7 +295,7 @@ func TestRememberedNamesAreBounded(t *testing.T) {
 			t.Fatal("forgotten at once, or too many")
 		}
 	}
-	if s := kept([]byte(strings.Repeat("é", maxKept))); s != strings.Repeat("é", maxKept/2)+cutMark {
+	if s := kept([]byte(strings.Repeat("é", maxKept))); s != strings.Repeat("é", maxKept/2)+wire.CutMark {
 		t.Error(s)
 	}
 }

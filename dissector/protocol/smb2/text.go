@@ -8,6 +8,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/field"
+	"shark/dissector/wire"
 )
 
 // name sets a field to a name of the message and appends it to the summary.
@@ -48,7 +49,7 @@ func appendUTF16(dst, b []byte, cut bool) []byte {
 		dst, b = utf8.AppendRune(dst, c), b[n:]
 	}
 	if cut {
-		dst = append(dst, cutMark...)
+		dst = append(dst, wire.CutMark...)
 	}
 	return dst
 }

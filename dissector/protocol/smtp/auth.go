@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // auth is an AUTH exchange (RFC 4954).
@@ -51,7 +52,7 @@ func isMechanism(b []byte) bool {
 
 // secret reads a line that the client sends because the server asked for it.
 func (p *parser) secret(buf []byte, m *dissector.Message) (int64, error) {
-	line, n, err := readLine(buf, m)
+	line, n, err := wire.Line(buf, maxLine, m)
 	if err != nil {
 		return 0, err
 	}
@@ -90,7 +91,7 @@ func (a *auth) name(encoded []byte, m *dissector.Message) {
 		b = parts[1]
 	}
 	if len(b) > 0 && printable(b) {
-		User.Set(&m.Values, clip(b, maxName))
+		User.Set(&m.Values, wire.Clip(b, maxName))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // endOfData ends the mail data (RFC 5321 section 4.1.1.4), and nothing else does: what
@@ -46,7 +47,7 @@ func (p *parser) request(buf []byte, m *dissector.Message) (int64, error) {
 
 // command reads one command.
 func (p *parser) command(buf []byte, m *dissector.Message) (int64, error) {
-	line, n, err := readLine(buf, m)
+	line, n, err := wire.Line(buf, maxLine, m)
 	if err != nil {
 		return 0, err
 	}
@@ -69,15 +70,15 @@ func (p *parser) command(buf []byte, m *dissector.Message) (int64, error) {
 	if kind == kindAuth {
 		p.startAuth(argument, m)
 	} else if len(argument) > 0 {
-		Argument.Set(v, clip(argument, maxArgument))
-		dissector.Summary.Set(v, clip(argument, maxArgument))
+		Argument.Set(v, wire.Clip(argument, maxArgument))
+		dissector.Summary.Set(v, wire.Clip(argument, maxArgument))
 	}
 	span := int64(n)
 	switch kind {
 	case kindHello:
 		p.lmtp = verb == "LHLO"
 		if name, _, _ := bytes.Cut(argument, []byte(" ")); len(name) > 0 {
-			Hello.Set(v, clip(name, maxName))
+			Hello.Set(v, wire.Clip(name, maxName))
 		}
 	case kindMail:
 		kind |= p.gaps << kindBits
@@ -118,7 +119,7 @@ func (p *parser) sent(kind uint64) {
 // chunk reads the argument of BDAT (RFC 3030 section 2).
 func chunk(argument []byte) (size int64, last, ok bool) {
 	digits, rest, _ := bytes.Cut(argument, []byte(" "))
-	size, ok = number(digits)
+	size, ok = wire.Digits(digits, 18)
 	last = bytes.EqualFold(bytes.TrimSpace(rest), []byte("LAST"))
 	return size, last, ok && size <= maxChunk && (last || len(rest) == 0)
 }

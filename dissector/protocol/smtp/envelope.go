@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // envelope is what the server took of sender and recipients.
@@ -58,7 +59,7 @@ func (p *parser) describe(m *dissector.Message) {
 		}
 	}
 	if e.count > len(e.to) {
-		Recipients.AddString(v, cutMark)
+		Recipients.AddString(v, wire.CutMark)
 	}
 	dissector.Summary.Set(v, summary)
 }

@@ -2,34 +2,9 @@ package smtp
 
 import (
 	"bytes"
-	"unicode/utf8"
 
-	"shark/dissector"
+	"shark/dissector/wire"
 )
-
-// readLine reads the line at the front of buf; n counts its end too. Some send a bare
-// line feed.
-func readLine(buf []byte, m *dissector.Message) (line []byte, n int, err error) {
-	eol := bytes.IndexByte(buf[:min(len(buf), maxLine)], '\n')
-	if eol < 0 {
-		if len(buf) >= maxLine {
-			return nil, 0, errMalformed
-		}
-		m.Need = len(buf) + 1
-		return nil, 0, dissector.ErrShort
-	}
-	return bytes.TrimSuffix(buf[:eol], []byte("\r")), eol + 1, nil
-}
-
-// printable tells whether a line is text.
-func printable(b []byte) bool {
-	for _, c := range b {
-		if c < ' ' && c != '\t' || c == 0x7f {
-			return false
-		}
-	}
-	return true
-}
 
 // verbs are the commands that there are, with what their kind is.
 var verbs = map[string]uint64{
@@ -64,7 +39,7 @@ func path(argument []byte, keyword string) (address []byte, ok bool) {
 	rest := bytes.TrimLeft(argument[len(keyword):], " ")
 	if len(rest) == 0 || rest[0] != '<' {
 		address, _, _ = bytes.Cut(rest, []byte(" "))
-		return clip(address, maxName), len(address) > 0
+		return wire.Clip(address, maxName), len(address) > 0
 	}
 	quoted := false
 	for i := 1; i < len(rest); i++ {
@@ -74,34 +49,11 @@ func path(argument []byte, keyword string) (address []byte, ok bool) {
 		case c == '"':
 			quoted = !quoted
 		case c == '>' && !quoted:
-			return clip(rest[1:i], maxName), true
+			return wire.Clip(rest[1:i], maxName), true
 		}
 	}
 	return nil, false
 }
 
-// clip cuts b to limit bytes, at the end of a character, and says so.
-func clip(b []byte, limit int) []byte {
-	if len(b) <= limit {
-		return b
-	}
-	n := limit
-	for n > limit-utf8.UTFMax && !utf8.RuneStart(b[n]) {
-		n--
-	}
-	return append(b[:n:n], cutMark...)
-}
-
-// number reads a decimal number.
-func number(b []byte) (n int64, ok bool) {
-	if len(b) == 0 || len(b) > 18 {
-		return 0, false
-	}
-	for _, c := range b {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + int64(c-'0')
-	}
-	return n, true
-}
+// printable tells whether a line is text.
+func printable(b []byte) bool { return wire.Printable(b, "\t") }

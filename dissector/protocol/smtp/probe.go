@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // probe knows the commands by which a session and an envelope begin, a greeting that
@@ -79,23 +80,14 @@ func probeReply(code int64, text []byte) dissector.Guess {
 
 // probePart judges a line whose end is not there yet.
 func probePart(head []byte) dissector.Guess {
-	if len(head) >= maxProbe || !printable(bytes.TrimSuffix(head, []byte("\r"))) {
+	part := bytes.TrimSuffix(head, []byte("\r"))
+	if len(head) >= maxProbe || !printable(part) {
 		return dissector.No
 	}
-	word, _, whole := bytes.Cut(bytes.TrimSuffix(head, []byte("\r")), []byte(" "))
 	digits := [4]byte{'2', '0', '0', ' '}
-	copy(digits[:], head)
-	if _, _, _, ok := replyLine(digits[:]); ok {
+	copy(digits[:], part)
+	if _, _, _, ok := replyLine(digits[:]); ok || wire.MayBeVerb(part, verbs) {
 		return dissector.More
-	}
-	upper := string(bytes.ToUpper(word))
-	if _, known := verbs[upper]; known {
-		return dissector.More
-	}
-	for verb := range verbs {
-		if !whole && len(upper) < len(verb) && verb[:len(upper)] == upper {
-			return dissector.More
-		}
 	}
 	return dissector.No
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // reply is a reply of which some lines were read.
@@ -16,7 +17,7 @@ type reply struct {
 // answer reads one line of a reply (RFC 5321 section 4.2.1): a piece of it, but for the
 // last one.
 func (p *parser) answer(buf []byte, m *dissector.Message) (int64, error) {
-	line, n, err := readLine(buf, m)
+	line, n, err := wire.Line(buf, maxLine, m)
 	if err != nil {
 		return 0, err
 	}
@@ -49,16 +50,8 @@ func (p *parser) answer(buf []byte, m *dissector.Message) (int64, error) {
 
 // replyLine reads a line of a reply.
 func replyLine(line []byte) (code int64, text []byte, more, ok bool) {
-	if len(line) < 3 || line[0] < '2' || line[0] > '5' || line[1] > '5' {
-		return 0, nil, false, false
-	}
-	if code, ok = number(line[:3]); !ok {
-		return 0, nil, false, false
-	}
-	if len(line) == 3 {
-		return code, nil, false, true
-	}
-	return code, line[4:], line[3] == '-', line[3] == ' ' || line[3] == '-'
+	code, text, more, ok = wire.Reply(line)
+	return code, text, more, ok && code >= 200 && code < 600 && code/10%10 <= 5
 }
 
 // unasked tells whether a reply answers nothing: the greeting, or the notice of a
@@ -109,9 +102,9 @@ func (p *parser) text(text []byte, peer, m *dissector.Message) {
 	}
 	if p.reply.lines > 0 && p.reply.code == 250 && peer != nil && peer.Notes == kindHello {
 		if p.reply.lines <= maxExtensions {
-			Extensions.Add(v, clip(text, maxName))
+			Extensions.Add(v, wire.Clip(text, maxName))
 		} else if p.reply.lines == maxExtensions+1 {
-			Extensions.AddString(v, cutMark)
+			Extensions.AddString(v, wire.CutMark)
 		}
 		return
 	}
@@ -132,7 +125,7 @@ func (p *parser) text(text []byte, peer, m *dissector.Message) {
 	if len(said) > 0 {
 		joined = append(joined, ' ')
 	}
-	joined = clip(append(joined, text...), maxReply)
+	joined = wire.Clip(append(joined, text...), maxReply)
 	Reply.Set(v, joined)
 	if p.reply.oneWay {
 		dissector.Summary.Set(v, joined)
@@ -148,8 +141,8 @@ func enhanced(code int64, text []byte) (status, rest []byte, ok bool) {
 	if !ok || !both || len(class) != 1 || int64(class[0]-'0') != code/100 || len(subject) > 3 || len(detail) > 3 {
 		return nil, text, false
 	}
-	_, ok = number(subject)
-	_, both = number(detail)
+	_, ok = wire.Digits(subject, 18)
+	_, both = wire.Digits(detail, 18)
 	return status, rest, ok && both
 }
 

@@ -30,9 +30,6 @@ const (
 	maxSummary    = 3        // recipients that a summary names
 )
 
-// cutMark stands where a text or a list goes on.
-const cutMark = "..."
-
 // The fields.
 var (
 	Argument   = field.NewText("smtp_argument", "What stands behind the command; of AUTH the mechanism and ***.", `smtp_argument.contains("SIZE=")`)

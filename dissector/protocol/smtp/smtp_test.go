@@ -8,6 +8,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/dissectortest"
+	"shark/dissector/wire"
 )
 
 const greeting = "220 mx.example.org ESMTP\r\n"
@@ -249,7 +250,7 @@ func TestMalformed(t *testing.T) {
 		{dissector.Server, "250_ok\r\n"},
 	} {
 		var m dissector.Message
-		if _, err := new(parser).parse(c.from, []byte(c.b), &m); err != errMalformed {
+		if _, err := new(parser).parse(c.from, []byte(c.b), &m); err == nil || err == dissector.ErrShort {
 			t.Errorf("%.30q: %v", c.b, err)
 		}
 	}
@@ -273,16 +274,16 @@ func TestLimits(t *testing.T) {
 	}
 	var mail, help, dear dissector.Message
 	say(dissector.Client, &mail, "MAIL FROM:<"+strings.Repeat("a", 400)+"> "+strings.Repeat("X", 600)+"\r\n")
-	if got := Sender.Get(&mail.Values); len(got) != maxName+len(cutMark) {
+	if got := Sender.Get(&mail.Values); len(got) != maxName+len(wire.CutMark) {
 		t.Errorf("sender of %d bytes", len(got))
 	}
-	if got := Argument.Get(&mail.Values); len(got) != maxArgument+len(cutMark) {
+	if got := Argument.Get(&mail.Values); len(got) != maxArgument+len(wire.CutMark) {
 		t.Errorf("argument of %d bytes", len(got))
 	}
 	for range 50 {
 		say(dissector.Server, &help, "214-"+strings.Repeat("x", 70)+"\r\n")
 	}
-	if got := Reply.Get(&help.Values); len(got) != maxReply+len(cutMark) {
+	if got := Reply.Get(&help.Values); len(got) != maxReply+len(wire.CutMark) {
 		t.Errorf("reply of %d bytes", len(got))
 	}
 	p.mail = envelope{known: true, count: 105, to: make([][]byte, maxRecipients)}

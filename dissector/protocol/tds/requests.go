@@ -7,6 +7,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/secret"
+	"shark/dissector/wire"
 )
 
 // procedures are those called by number (section 2.2.6.6).
@@ -37,7 +38,7 @@ func (p *parser) name(m *dissector.Message, s string) {
 }
 
 func (p *parser) summary(m *dissector.Message, text []byte) {
-	dissector.Summary.Set(&m.Values, appendLine(nil, text, maxSummary))
+	dissector.Summary.Set(&m.Values, wire.AppendLine(nil, text, maxSummary))
 }
 
 // request takes a packet of the client: a message or a part of one. Its fields are set
@@ -91,17 +92,17 @@ func (p *parser) handshake(from dissector.Side, m *dissector.Message) error {
 
 // describe sets the fields of a request whose first bytes are b.
 func (p *parser) describe(kind byte, b []byte, m *dissector.Message) {
-	r := &reader{b: b}
+	r := &reader{wire.Reader{B: b}}
 	switch kind {
 	case typeBatch:
 		p.headers(r)
-		p.query(m, r.b, p.up.open)
+		p.query(m, r.B, p.up.open)
 	case typeRPC:
 		p.headers(r)
 		p.call(r, m)
 	case typeTransaction:
 		p.headers(r)
-		if what := transactions[r.u16()]; !r.bad {
+		if what := transactions[r.u16()]; !r.Bad {
 			dissector.Summary.SetString(&m.Values, what)
 		}
 	case typeLogin:
@@ -116,8 +117,8 @@ func (p *parser) describe(kind byte, b []byte, m *dissector.Message) {
 // headers passes over what begins requests since version 7.2 (section 2.2.5.3): a total
 // length, and in it headers each with a length and a type.
 func (p *parser) headers(r *reader) {
-	if n := headersLen(r.b); n > 0 {
-		r.take(n)
+	if n := headersLen(r.B); n > 0 {
+		r.Take(n)
 		p.known, p.old, p.older = true, false, false
 		return
 	}
@@ -160,10 +161,10 @@ func (p *parser) call(r *reader, m *dissector.Message) {
 			name = "procedure " + strconv.Itoa(id)
 		}
 	} else {
-		name = string(decode(r.take(2 * n)))
+		name = string(decode(r.Take(2 * n)))
 	}
-	r.take(2)
-	if r.bad {
+	r.Take(2)
+	if r.Bad {
 		return
 	}
 	v := &m.Values
@@ -174,23 +175,23 @@ func (p *parser) call(r *reader, m *dissector.Message) {
 	}
 	var out []byte
 	n := 0
-	for len(r.b) > 0 && r.b[0] != 0x80 && r.b[0] < 0xfe {
+	for len(r.B) > 0 && r.B[0] != 0x80 && r.B[0] < 0xfe {
 		title := r.text8()
-		r.take(1)
+		r.Take(1)
 		c, ok := p.typeInfo(r, false)
 		if !ok {
 			break
 		}
 		b, null := c.value(r)
-		if r.bad && b == nil {
+		if r.Bad && b == nil {
 			break
 		}
 		n++
-		p.argument(m, name, n, &c, b, r.bad)
+		p.argument(m, name, n, &c, b, r.Bad)
 		if m.Detail && len(out) < maxDetail {
 			out = appendArgument(out, name, title, &c, b, null)
 		}
-		if r.bad {
+		if r.Bad {
 			break
 		}
 	}

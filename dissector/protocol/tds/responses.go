@@ -6,6 +6,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/field"
+	"shark/dissector/wire"
 )
 
 // result is what is known of a response.
@@ -31,15 +32,15 @@ type result struct {
 
 // take takes a token with a length.
 func (d *result) take(kind byte, b []byte, s *session) {
-	r := &reader{b: b}
+	r := &reader{wire.Reader{B: b}}
 	switch kind {
 	case tokenError, tokenInfo:
-		number := int64(int32(r.u32()))
-		r.take(1)
+		number := int64(int32(r.Little32()))
+		r.Take(1)
 		class := int64(r.u8())
 		text := r.text16()
 		switch {
-		case r.bad:
+		case r.Bad:
 		case kind == tokenInfo && !d.hasInfo:
 			d.hasInfo, d.info, d.note = true, number, decode(text)
 		case kind == tokenError && !d.hasError:
@@ -56,10 +57,10 @@ func (d *result) take(kind byte, b []byte, s *session) {
 
 // acknowledge takes LOGINACK (section 2.2.7.14).
 func (d *result) acknowledge(r *reader, s *session) {
-	r.take(1)
-	version := r.take(4)
-	name, number := r.text8(), r.take(4)
-	if r.bad {
+	r.Take(1)
+	version := r.Take(4)
+	name, number := r.text8(), r.Take(4)
+	if r.Bad {
 		return
 	}
 	d.loggedIn = true
@@ -78,7 +79,7 @@ func (d *result) acknowledge(r *reader, s *session) {
 func (d *result) change(r *reader, s *session) {
 	switch r.u8() {
 	case 1:
-		if name := r.text8(); !r.bad {
+		if name := r.text8(); !r.Bad {
 			s.database, s.unsure, d.moved = append(s.database[:0], decode(name)...), false, true
 		}
 	case 8:

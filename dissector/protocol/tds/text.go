@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"shark/dissector/secret"
+	"shark/dissector/wire"
 )
 
 // appendText appends a text of two bytes a character as UTF-8, at most limit bytes of it;
@@ -38,24 +39,6 @@ func decode(b []byte) []byte {
 	return out
 }
 
-// appendLine appends a text as one line of at most limit bytes.
-func appendLine(dst, text []byte, limit int) []byte {
-	n := len(dst)
-	for word := range bytes.FieldsSeq(text[:min(len(text), 2*limit)]) {
-		if len(dst) > n {
-			dst = append(dst, ' ')
-		}
-		if dst = append(dst, word...); len(dst)-n > limit {
-			end := n + limit
-			for end > n && !utf8.RuneStart(dst[end]) {
-				end--
-			}
-			return append(dst[:end], "..."...)
-		}
-	}
-	return dst
-}
-
 // secrets finds passwords and keys in statements and in the names of procedures and
 // parameters. A procedure takes texts without quotes.
 var secrets = secret.Dialect{
@@ -86,11 +69,7 @@ func appendQuery(dst, query []byte, limit int, cut bool) []byte {
 	shown, mask := secrets.Shown(query, cut)
 	query, cut = query[:shown], cut && mask == ""
 	if len(query) > limit {
-		n := limit
-		for n > 0 && !utf8.RuneStart(query[n]) {
-			n--
-		}
-		query, cut = query[:n], true
+		query, cut = wire.Cut(query, limit), true
 	}
 	if dst = append(dst, query...); cut {
 		dst = append(dst, "..."...)

@@ -91,12 +91,12 @@ func (t *tokens) run(b []byte) int {
 			used += int(n)
 			continue
 		}
-		r := reader{b: b[used:]}
+		r := newReader(b[used:])
 		t.one(&r)
-		if r.bad {
+		if r.Bad {
 			return used
 		}
-		used = len(b) - len(r.b)
+		used = len(b) - len(r.B)
 	}
 	return used
 }
@@ -106,8 +106,8 @@ func (t *tokens) run(b []byte) int {
 func (t *tokens) one(r *reader) {
 	switch {
 	case t.chunked:
-		n := r.u32()
-		if !r.bad {
+		n := r.Little32()
+		if !r.Bad {
 			t.chunked, t.skip = n > 0, int64(n)
 		}
 	case t.defined > 0:
@@ -137,12 +137,12 @@ func (t *tokens) finishRow() {
 // define reads a column of COLMETADATA (section 2.2.7.4).
 func (t *tokens) define(r *reader) {
 	if t.old {
-		r.take(4)
+		r.Take(4)
 	} else {
-		r.take(6)
+		r.Take(6)
 	}
 	c, ok := t.typeInfo(r, true)
-	if !ok && !r.bad {
+	if !ok && !r.Bad {
 		t.bad = true
 		return
 	}
@@ -151,12 +151,12 @@ func (t *tokens) define(r *reader) {
 		if !t.old {
 			parts = r.u8()
 		}
-		for ; parts > 0 && !r.bad; parts-- {
+		for ; parts > 0 && !r.Bad; parts-- {
 			r.text16()
 		}
 	}
 	r.text8()
-	if r.bad {
+	if r.Bad {
 		return
 	}
 	t.columns = append(t.columns, c)
@@ -180,16 +180,16 @@ func (t *tokens) value(r *reader) {
 		}
 	case length32:
 		if pointer := r.u8(); pointer > 0 {
-			r.take(pointer + 8)
-			n = int64(r.u32())
+			r.Take(pointer + 8)
+			n = int64(r.Little32())
 		}
 	case variant:
-		n = int64(r.u32())
+		n = int64(r.Little32())
 	case chunks:
-		size := r.u64()
-		t.chunked = !r.bad && size != 1<<64-1
+		size := r.Little64()
+		t.chunked = !r.Bad && size != 1<<64-1
 	}
-	if !r.bad {
+	if !r.Bad {
 		t.skip = n
 		t.at++
 	}
@@ -204,14 +204,14 @@ func (t *tokens) token(r *reader) {
 	case tokenRow, tokenNullRow:
 		var nulls []byte
 		if kind == tokenNullRow {
-			nulls = r.take((len(t.columns) + 7) / 8)
+			nulls = r.Take((len(t.columns) + 7) / 8)
 		}
-		if !r.bad {
+		if !r.Bad {
 			t.at, t.nulls = 0, append(t.nulls[:0], nulls...)
 		}
 	case tokenReturnStatus:
-		n := int32(r.u32())
-		if !r.bad {
+		n := int32(r.Little32())
+		if !r.Bad {
 			t.result.returned, t.result.hasReturn = int64(n), true
 		}
 	case tokenReturnValue:
@@ -221,13 +221,13 @@ func (t *tokens) token(r *reader) {
 	case tokenDone, tokenDoneProc, tokenDoneInProc:
 		t.done(r)
 	case 0xe4, 0xee: // SESSIONSTATE, FEDAUTHINFO
-		n := r.u32()
-		if !r.bad {
+		n := r.Little32()
+		if !r.Bad {
 			t.skip = int64(n)
 			t.result.challenged = t.result.challenged || kind == 0xee
 		}
 	case 0xa4, 0xa5, tokenOrder, tokenError, tokenInfo, tokenLoginAck, tokenEnv, tokenSSPI:
-		if body := r.take(r.u16()); !r.bad {
+		if body := r.Take(r.u16()); !r.Bad {
 			t.result.take(byte(kind), body, t.session)
 		}
 	default:
@@ -239,7 +239,7 @@ func (t *tokens) token(r *reader) {
 func (t *tokens) begin(r *reader) {
 	n := r.u16()
 	switch {
-	case r.bad:
+	case r.Bad:
 	case n == 0xffff: // no metadata: that of before
 	case n > maxColumns:
 		t.bad = true
@@ -253,43 +253,43 @@ func (t *tokens) begin(r *reader) {
 
 // returnValue reads a parameter that the procedure gives back (section 2.2.7.19).
 func (t *tokens) returnValue(r *reader) {
-	r.take(2)
+	r.Take(2)
 	r.text8()
-	r.take(1)
+	r.Take(1)
 	if t.old {
-		r.take(4)
+		r.Take(4)
 	} else {
-		r.take(6)
+		r.Take(6)
 	}
 	c, ok := t.typeInfo(r, false)
-	if !ok && !r.bad {
+	if !ok && !r.Bad {
 		t.bad = true
 		return
 	}
 	b, null := c.value(r)
-	if !r.bad && !null && len(b) == 4 && t.result.handle == 0 {
+	if !r.Bad && !null && len(b) == 4 && t.result.handle == 0 {
 		t.result.handle = int64(int32(binary.LittleEndian.Uint32(b)))
 	}
 }
 
 // features passes over FEATUREEXTACK (section 2.2.7.11).
 func (t *tokens) features(r *reader) {
-	for r.u8() != 0xff && !r.bad {
-		r.take(int(min(r.u32(), 1<<31-1)))
+	for r.u8() != 0xff && !r.Bad {
+		r.Take(int(min(r.Little32(), 1<<31-1)))
 	}
 }
 
 // done reads the end of a statement's results.
 func (t *tokens) done(r *reader) {
 	status := r.u16()
-	r.take(2)
+	r.Take(2)
 	var n int64
 	if t.old {
-		n = int64(r.u32())
+		n = int64(r.Little32())
 	} else {
-		n = int64(r.u64())
+		n = int64(r.Little64())
 	}
-	if r.bad {
+	if r.Bad {
 		return
 	}
 	d := &t.result

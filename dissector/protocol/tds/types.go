@@ -1,54 +1,17 @@
 package tds
 
-import "encoding/binary"
+import "shark/dissector/wire"
 
-// reader reads the fields of a message, all little-endian. A read past its end sets bad
-// and gives nothing, and so does every later one.
-type reader struct {
-	b   []byte
-	bad bool
-}
+// reader reads the fields of a message, all little-endian.
+type reader struct{ wire.Reader }
 
-func (r *reader) take(n int) []byte {
-	if r.bad || n < 0 || n > len(r.b) {
-		r.bad = true
-		return nil
-	}
-	b := r.b[:n]
-	r.b = r.b[n:]
-	return b
-}
+func newReader(b []byte) reader { return reader{wire.Reader{B: b}} }
 
-func (r *reader) u8() int {
-	if b := r.take(1); b != nil {
-		return int(b[0])
-	}
-	return 0
-}
+func (r *reader) u8() int  { return int(r.Byte()) }
+func (r *reader) u16() int { return int(r.Little16()) }
 
-func (r *reader) u16() int {
-	if b := r.take(2); b != nil {
-		return int(binary.LittleEndian.Uint16(b))
-	}
-	return 0
-}
-
-func (r *reader) u32() uint32 {
-	if b := r.take(4); b != nil {
-		return binary.LittleEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (r *reader) u64() uint64 {
-	if b := r.take(8); b != nil {
-		return binary.LittleEndian.Uint64(b)
-	}
-	return 0
-}
-
-func (r *reader) text8() []byte  { return r.take(2 * r.u8()) }  // B_VARCHAR
-func (r *reader) text16() []byte { return r.take(2 * r.u16()) } // US_VARCHAR
+func (r *reader) text8() []byte  { return r.Take(2 * r.u8()) }  // B_VARCHAR
+func (r *reader) text16() []byte { return r.Take(2 * r.u16()) } // US_VARCHAR
 
 // form is how the values of a type are laid out (section 2.2.5.4).
 type form uint8
@@ -78,11 +41,11 @@ func (s *session) typeInfo(r *reader, inRow bool) (c column, ok bool) {
 	c.kind = byte(r.u8())
 	if n, known := fixedSizes[c.kind]; known {
 		c.size = n
-		return c, !r.bad
+		return c, !r.Bad
 	}
 	collation := func() {
 		if !s.older {
-			r.take(5)
+			r.Take(5)
 		}
 	}
 	switch c.kind {
@@ -90,10 +53,10 @@ func (s *session) typeInfo(r *reader, inRow bool) (c column, ok bool) {
 		c.form = length8
 	case 0x24, 0x26, 0x68, 0x6d, 0x6e, 0x6f, 0x29, 0x2a, 0x2b, 0x2f, 0x27, 0x2d, 0x25:
 		c.form = length8
-		r.take(1)
+		r.Take(1)
 	case 0x37, 0x3f, 0x6a, 0x6c:
 		c.form = length8
-		r.take(3)
+		r.Take(3)
 	case 0xa5, 0xad, 0xa7, 0xaf, 0xe7, 0xef:
 		c.form = length16
 		if r.u16() == 0xffff {
@@ -104,13 +67,13 @@ func (s *session) typeInfo(r *reader, inRow bool) (c column, ok bool) {
 		}
 	case 0x22, 0x23, 0x63:
 		c.form, c.table = length32, true
-		r.take(4)
+		r.Take(4)
 		if c.kind != 0x22 {
 			collation()
 		}
 	case 0x62:
 		c.form = variant
-		r.take(4)
+		r.Take(4)
 	case 0xf1:
 		c.form = chunks
 		if r.u8() == 1 {
@@ -121,7 +84,7 @@ func (s *session) typeInfo(r *reader, inRow bool) (c column, ok bool) {
 	case 0xf0:
 		c.form = chunks
 		if inRow {
-			r.take(2)
+			r.Take(2)
 		}
 		r.text8()
 		r.text8()
@@ -134,7 +97,7 @@ func (s *session) typeInfo(r *reader, inRow bool) (c column, ok bool) {
 	default:
 		return c, false
 	}
-	return c, !r.bad
+	return c, !r.Bad
 }
 
 // value reads a parameter's value; null says that it has none. Of one in chunks the first
@@ -143,40 +106,41 @@ func (c *column) value(r *reader) (b []byte, null bool) {
 	switch c.form {
 	case length8:
 		n := r.u8()
-		return r.take(n), n == 0
+		return r.Take(n), n == 0
 	case length16:
 		n := r.u16()
 		if n == 0xffff {
 			return nil, true
 		}
-		return r.take(n), false
+		return r.Take(n), false
 	case length32, variant:
-		n := r.u32()
+		n := r.Little32()
 		if n == 0xffffffff || c.form == variant && n == 0 {
 			return nil, true
 		}
-		return r.take(int(min(n, 1<<31-1))), false
+		return r.Take(int(min(n, 1<<31-1))), false
 	case chunks:
 		return plp(r)
 	}
-	return r.take(c.size), false
+	return r.Take(c.size), false
 }
 
 // plp reads a value in chunks. A chunk of which the end is missing gives what there is.
 func plp(r *reader) (b []byte, null bool) {
-	if r.u64() == 1<<64-1 {
-		return nil, !r.bad
+	if r.Little64() == 1<<64-1 {
+		return nil, !r.Bad
 	}
-	for first := true; !r.bad; first = false {
-		n := int(min(r.u32(), 1<<31-1))
+	for first := true; !r.Bad; first = false {
+		n := int(min(r.Little32(), 1<<31-1))
 		if n == 0 {
 			break
 		}
-		if n > len(r.b) && first {
-			b, r.bad = r.b, true
+		if n > len(r.B) && first {
+			b = r.B
+			r.Fail()
 			return b, false
 		}
-		if part := r.take(n); first {
+		if part := r.Take(n); first {
 			b = part
 		}
 	}

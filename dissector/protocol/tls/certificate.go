@@ -13,11 +13,11 @@ import (
 // on RFC 8446, section 4.4.2): the server's own certificate comes first. Whatever is wrong
 // with it is noted and does no harm to the rest.
 func certificates(v *field.Values, b []byte, v13 bool) {
-	r := reader{b: b}
+	r := newReader(b)
 	if v13 {
 		r.vector(1) // context
 	}
-	list := reader{b: r.vector(3)}
+	list := newReader(r.vector(3))
 	next := func() []byte {
 		c := list.vector(3)
 		if v13 {
@@ -26,13 +26,13 @@ func certificates(v *field.Values, b []byte, v13 bool) {
 		return c
 	}
 	leaf := next()
-	if r.bad || list.bad {
+	if r.Bad || list.Bad {
 		certError.SetString(v, "malformed certificate list")
 		return
 	}
 	n := int64(1)
-	for len(list.b) > 0 {
-		if next(); !list.bad {
+	for len(list.B) > 0 {
+		if next(); !list.Bad {
 			n++
 		}
 	}

@@ -62,7 +62,7 @@ func (h *serverHello) ja3s() string {
 	b = strconv.AppendUint(b, uint64(h.suite), 10)
 	b = append(b, ',')
 	first := true
-	for r := (reader{b: h.extensions}); len(r.b) > 0; {
+	for r := newReader(h.extensions); len(r.B) > 0; {
 		b = appendNumber(b, uint16(r.uint(2)), first)
 		first = false
 		r.vector(2)

@@ -49,19 +49,19 @@ type ClientHello struct {
 // version: without the four bytes of the handshake header. What it returns
 // aliases b.
 func ParseClientHello(b []byte) (ClientHello, error) {
-	r := reader{b: b}
+	r := newReader(b)
 	h := ClientHello{Version: uint16(r.uint(2))}
-	h.Random = r.take(randomSize)
+	h.Random = r.Take(randomSize)
 	r.vector(1)
 	h.Suites = Numbers(r.vector(2))
 	r.vector(1) // compression methods
-	if r.bad || len(h.Suites)%2 != 0 {
+	if r.Bad || len(h.Suites)%2 != 0 {
 		return ClientHello{}, errClientHello
 	}
-	h.Extensions = extensionList(r.b)
-	for e := (reader{b: h.Extensions}); len(e.b) > 0; {
+	h.Extensions = extensionList(r.B)
+	for e := newReader(h.Extensions); len(e.B) > 0; {
 		kind, body := e.uint(2), e.vector(2)
-		h.extension(kind, reader{b: body})
+		h.extension(kind, newReader(body))
 	}
 	return h, nil
 }
@@ -69,13 +69,13 @@ func ParseClientHello(b []byte) (ClientHello, error) {
 // extensionList takes the length off a list of extensions, which before TLS 1.2
 // may be absent, and cuts it where it is malformed.
 func extensionList(b []byte) []byte {
-	r := reader{b: b}
+	r := newReader(b)
 	n := r.uint(2)
-	list := r.b[:min(n, len(r.b))]
-	for e := (reader{b: list}); ; {
-		whole := len(list) - len(e.b)
+	list := r.B[:min(n, len(r.B))]
+	for e := newReader(list); ; {
+		whole := len(list) - len(e.B)
 		e.uint(2)
-		if e.vector(2); e.bad {
+		if e.vector(2); e.Bad {
 			return list[:whole]
 		}
 	}
@@ -104,8 +104,8 @@ func (h *ClientHello) extension(kind int, r reader) {
 
 // nameOf returns the host name of a server name list (RFC 6066, section 3).
 func nameOf(list []byte) []byte {
-	for r := (reader{b: list}); len(r.b) > 0; {
-		if kind, name := r.uint(1), r.vector(2); kind == 0 && !r.bad {
+	for r := newReader(list); len(r.B) > 0; {
+		if kind, name := r.uint(1), r.vector(2); kind == 0 && !r.Bad {
 			return name
 		}
 	}
@@ -116,7 +116,7 @@ func numbers(b []byte) Numbers { return Numbers(b[:len(b)&^1]) }
 
 // EachExtension calls f with the type of every extension in the order sent.
 func (h *ClientHello) EachExtension(f func(kind uint16)) {
-	for r := (reader{b: h.Extensions}); len(r.b) > 0; {
+	for r := newReader(h.Extensions); len(r.B) > 0; {
 		f(uint16(r.uint(2)))
 		r.vector(2)
 	}
@@ -124,8 +124,8 @@ func (h *ClientHello) EachExtension(f func(kind uint16)) {
 
 // EachALPN calls f with every application protocol in the order sent.
 func (h *ClientHello) EachALPN(f func(name []byte)) {
-	for r := (reader{b: h.ALPN}); len(r.b) > 0; {
-		if name := r.vector(1); !r.bad {
+	for r := newReader(h.ALPN); len(r.B) > 0; {
+		if name := r.vector(1); !r.Bad {
 			f(name)
 		}
 	}
@@ -133,7 +133,7 @@ func (h *ClientHello) EachALPN(f func(name []byte)) {
 
 // firstALPN returns the application protocol the client likes best.
 func (h *ClientHello) firstALPN() []byte {
-	r := reader{b: h.ALPN}
+	r := newReader(h.ALPN)
 	return r.vector(1)
 }
 
@@ -201,21 +201,21 @@ var retryRandom = []byte{
 }
 
 func parseServerHello(b []byte) (h serverHello, err error) {
-	r := reader{b: b}
+	r := newReader(b)
 	h.legacy = uint16(r.uint(2))
 	h.version = h.legacy
-	h.random = r.take(randomSize)
+	h.random = r.Take(randomSize)
 	h.retry = bytes.Equal(h.random, retryRandom)
 	r.vector(1) // session id
 	h.suite = uint16(r.uint(2))
 	h.packed = r.uint(1) != 0
-	if r.bad {
+	if r.Bad {
 		return h, errServerHello
 	}
-	h.extensions = extensionList(r.b)
-	for e := (reader{b: h.extensions}); len(e.b) > 0; {
+	h.extensions = extensionList(r.B)
+	for e := newReader(h.extensions); len(e.B) > 0; {
 		kind, body := e.uint(2), e.vector(2)
-		h.extension(kind, reader{b: body})
+		h.extension(kind, newReader(body))
 	}
 	return h, nil
 }
@@ -223,18 +223,18 @@ func parseServerHello(b []byte) (h serverHello, err error) {
 func (h *serverHello) extension(kind int, r reader) {
 	switch kind {
 	case extALPN:
-		list := reader{b: r.vector(2)}
+		list := newReader(r.vector(2))
 		h.alpn = list.vector(1)
 	case extEncryptFirst:
 		h.etm = true
 	case extPreSharedKey:
 		h.resumed = true
 	case extVersions:
-		if v := r.uint(2); !r.bad {
+		if v := r.uint(2); !r.Bad {
 			h.version = uint16(v)
 		}
 	case extKeyShare:
-		if g := r.uint(2); !r.bad {
+		if g := r.uint(2); !r.Bad {
 			h.group = uint16(g)
 		}
 	}

@@ -103,10 +103,10 @@ func keys12(kind cipherKind, h *handshakeSeen, s *keylog.Session) (both [2]keys,
 	}
 	n := 2 * (mac + kind.key + iv)
 	seed := slices.Concat([]byte("key expansion"), h.serverRandom[:], h.random[:])
-	r := reader{b: prf(kind, h.version, master, seed, n)}
-	macs := [2][]byte{r.take(mac), r.take(mac)}
-	secret := [2][]byte{r.take(kind.key), r.take(kind.key)}
-	ivs := [2][]byte{r.take(iv), r.take(iv)}
+	r := newReader(prf(kind, h.version, master, seed, n))
+	macs := [2][]byte{r.Take(mac), r.Take(mac)}
+	secret := [2][]byte{r.Take(kind.key), r.Take(kind.key)}
+	ivs := [2][]byte{r.Take(iv), r.Take(iv)}
 	for i := range both {
 		b, err := box12(kind, h, macs[i], secret[i], ivs[i])
 		if err != nil {

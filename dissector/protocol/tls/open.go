@@ -282,10 +282,10 @@ func (o *opener) message(kind byte, body []byte) {
 	v := &o.answer.Values
 	switch kind {
 	case hsEncryptedExtensions:
-		for e := (reader{b: extensionList(body)}); len(e.b) > 0; {
-			switch kind, body := e.uint(2), (reader{b: e.vector(2)}); kind {
+		for e := newReader(extensionList(body)); len(e.B) > 0; {
+			switch kind, body := e.uint(2), newReader(e.vector(2)); kind {
 			case extALPN:
-				list := reader{b: body.vector(2)}
+				list := newReader(body.vector(2))
 				if name := list.vector(1); len(name) > 0 {
 					alpn.Set(v, name)
 					o.alpn = string(name)
@@ -313,10 +313,10 @@ func (o *opener) message(kind byte, body []byte) {
 // unpack returns the content of a CompressedCertificate (RFC 8879).
 func unpack(b []byte) ([]byte, bool) {
 	const byZlib = 1
-	r := reader{b: b}
+	r := newReader(b)
 	how, size := r.uint(2), r.uint(3)
 	packed := r.vector(3)
-	if r.bad || how != byZlib || size > maxChain {
+	if r.Bad || how != byZlib || size > maxChain {
 		return nil, false
 	}
 	z, err := zlib.NewReader(bytes.NewReader(packed))

@@ -1,32 +1,22 @@
 package tls
 
-// reader takes bytes from the front of a message. Once it asked for more than
-// there is, it is bad and gives nothing more.
-type reader struct {
-	b   []byte
-	bad bool
-}
+import "shark/dissector/wire"
 
-func (r *reader) take(n int) []byte {
-	if r.bad || n > len(r.b) {
-		r.b, r.bad = nil, true
-		return nil
-	}
-	out := r.b[:n]
-	r.b = r.b[n:]
-	return out
-}
+// reader takes numbers and vectors from the front of a message.
+type reader struct{ wire.Reader }
+
+func newReader(b []byte) reader { return reader{wire.Reader{B: b}} }
 
 func (r *reader) uint(size int) int {
 	n := 0
-	for _, c := range r.take(size) {
+	for _, c := range r.Take(size) {
 		n = n<<8 | int(c)
 	}
 	return n
 }
 
 // vector takes a run of bytes that its length in size bytes stands before.
-func (r *reader) vector(size int) []byte { return r.take(r.uint(size)) }
+func (r *reader) vector(size int) []byte { return r.Take(r.uint(size)) }
 
 // Numbers is a list of 16-bit numbers as it is on the wire.
 type Numbers []byte

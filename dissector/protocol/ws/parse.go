@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"shark/dissector"
+	"shark/dissector/wire"
 )
 
 // parser reads one connection.
@@ -212,15 +213,7 @@ func shorten(b []byte, n int64, limit int) []byte {
 	if int64(len(b)) == n {
 		return b
 	}
-	for i := 1; i < utf8.UTFMax && i <= len(b); i++ {
-		if c := b[len(b)-i]; utf8.RuneStart(c) {
-			if !utf8.FullRune(b[len(b)-i:]) {
-				return b[:len(b)-i]
-			}
-			break
-		}
-	}
-	return b
+	return wire.Whole(b)
 }
 
 // firstLine returns b up to a line break.

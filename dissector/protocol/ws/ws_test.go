@@ -14,8 +14,8 @@ import (
 	"shark/dissector/protocol/http"
 )
 
-// wire writes a frame: masked, as the client's are, or not.
-func wire(first byte, masked bool, payload string) string {
+// packed writes a frame: masked, as the client's are, or not.
+func packed(first byte, masked bool, payload string) string {
 	b := []byte{first}
 	flag := byte(0)
 	if masked {
@@ -40,8 +40,8 @@ func wire(first byte, masked bool, payload string) string {
 	return string(b)
 }
 
-func up(first byte, payload string) string   { return wire(first, true, payload) }
-func down(first byte, payload string) string { return wire(first, false, payload) }
+func up(first byte, payload string) string   { return packed(first, true, payload) }
+func down(first byte, payload string) string { return packed(first, false, payload) }
 
 // pack compresses messages as a side does that keeps its window.
 func pack(messages ...string) (out []string) {

@@ -5,6 +5,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/field"
+	"shark/dissector/wire"
 )
 
 // parse reads a header, the end of a stream, or an element or a piece of one. The white
@@ -206,8 +207,8 @@ func (p *parser) failed(b []byte, depth int, m *dissector.Message) {
 	dissector.Status.SetString(v, "error")
 	for d, t := range children(b) {
 		if name := local(t.name); d == depth && string(name) != "text" && (depth == 1 || !bytes.Equal(name, []byte("error"))) {
-			Condition.Set(v, clip(name))
-			dissector.Status.Set(v, clip(name))
+			Condition.Set(v, wire.Clip(name, maxText))
+			dissector.Status.Set(v, wire.Clip(name, maxText))
 			return
 		}
 	}
@@ -217,9 +218,9 @@ func (p *parser) failed(b []byte, depth int, m *dissector.Message) {
 func list(f field.ListField, n int, item []byte, m *dissector.Message) {
 	switch {
 	case n <= maxFeatures:
-		f.Add(&m.Values, clip(item))
+		f.Add(&m.Values, wire.Clip(item, maxText))
 	case n == maxFeatures+1:
-		f.AddString(&m.Values, cutMark)
+		f.AddString(&m.Values, wire.CutMark)
 	}
 }
 

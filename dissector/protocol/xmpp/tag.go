@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"iter"
 	"strings"
-	"unicode/utf8"
+
+	"shark/dissector/wire"
 )
 
 // tag is a tag of an element.
@@ -75,7 +76,7 @@ func (t *tag) attribute(name string) ([]byte, bool) {
 			if bytes.IndexByte(value, '&') >= 0 {
 				value = []byte(entities.Replace(string(value)))
 			}
-			return clip(value), true
+			return wire.Clip(value, maxText), true
 		}
 		rest = next
 	}
@@ -113,16 +114,4 @@ func children(b []byte) iter.Seq2[int, *tag] {
 			}
 		}
 	}
-}
-
-// clip cuts b to maxText bytes, at the end of a character, and says so.
-func clip(b []byte) []byte {
-	if len(b) <= maxText {
-		return b
-	}
-	n := maxText
-	for n > maxText-utf8.UTFMax && !utf8.RuneStart(b[n]) {
-		n--
-	}
-	return append(b[:n:n], cutMark...)
 }

@@ -29,9 +29,6 @@ const (
 	maxFeatures = 64      // features, and mechanisms, that a server offers
 )
 
-// cutMark stands where a text or a list goes on.
-const cutMark = "..."
-
 // The fields.
 var (
 	To         = field.NewText("xmpp_to", "Whom the stream or the stanza is for.", `xmpp_to == "example.org"`)

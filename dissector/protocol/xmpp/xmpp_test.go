@@ -9,6 +9,7 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/dissectortest"
+	"shark/dissector/wire"
 )
 
 const (
@@ -188,14 +189,14 @@ func TestLimits(t *testing.T) {
 	for b := range Features.Each(&m.Values) {
 		n, last = n+1, string(b)
 	}
-	if n != maxFeatures+1 || last != cutMark {
+	if n != maxFeatures+1 || last != wire.CutMark {
 		t.Errorf("%d features, the last is %q", n, last)
 	}
 	m = new(dissector.Message)
 	if _, err := p.parse(dissector.Client, []byte("<message to='"+strings.Repeat("x", 600)+"'/>"), m); err != nil {
 		t.Fatal(err)
 	}
-	if got := To.Get(&m.Values); len(got) != maxText+len(cutMark) {
+	if got := To.Get(&m.Values); len(got) != maxText+len(wire.CutMark) {
 		t.Errorf("to of %d bytes", len(got))
 	}
 	for i := range maxAsked + 1 {
