@@ -29,6 +29,7 @@ type opened struct {
 	account account
 	points  func() []pcapng.Point // restart places, worked out when first asked for
 	note    string                // where it is from, unless it was made here
+	choice  *choice               // which protocols it was made for; nil: it does not say
 }
 
 // DissectOptions say how to dissect.
@@ -267,7 +268,7 @@ func (e *Evidence) use(db *index.DB, path, source, note string) (*opened, error)
 	if source != "" && (m.Source != source || m.Version != e.w.build() || m.Options != e.w.optionsText()) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, index.ErrStale), db.Close())
 	}
-	x := &opened{db: db, note: note}
+	x := &opened{db: db, note: note, choice: chosenFor(m.Options)}
 	if err := json.Unmarshal(m.Coverage, &x.account); err != nil {
 		return nil, errors.Join(fmt.Errorf("index %s: %w: coverage: %w", path, index.ErrNotIndex, err), db.Close())
 	}
@@ -414,7 +415,7 @@ func (w *Workbench) build() string { return cmp.Or(w.cfg.Build, w.cfg.Version) }
 // optionsText names what decides, besides the input and the version, what the
 // entries are. A change of any makes another index.
 func (w *Workbench) optionsText() string {
-	text := fmt.Sprintf("protocols=%s memory=%d", w.choice.text, w.cfg.Memory)
+	text := fmt.Sprintf(protocolsOption+"%s memory=%d", w.choice.text, w.cfg.Memory)
 	if sum := w.keyLogSum(); sum != "" {
 		text += " keylog=" + sum
 	}

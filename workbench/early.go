@@ -44,7 +44,7 @@ func (e *Evidence) Early(ctx context.Context, q Query) (*Answer, error) {
 	if q.Newest || q.After != 0 {
 		return nil, usage("an early answer has the order in which entries are found: neither newest first nor after one of them")
 	}
-	plan, err := e.compile(q.KFL)
+	plan, err := e.compile(ctx, q.KFL)
 	if err != nil {
 		return nil, err
 	}

@@ -31,7 +31,7 @@ type asked []askedPart
 // ask compiles a query and provides what it is put to, dissecting what is missing: an
 // excerpt if that is enough, else all.
 func (e *Evidence) ask(ctx context.Context, q Query, need need) (asked, *kfl.Plan, error) {
-	plan, err := e.compile(q.KFL)
+	plan, err := e.compile(ctx, q.KFL)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -51,6 +51,26 @@ func choose(words []string) (choice, error) {
 	return c, nil
 }
 
+const (
+	allUsual        = "all"        // text of the usual choice
+	protocolsOption = "protocols=" // stands before a choice's text in what an index says of its options
+)
+
+// chosenFor returns the choice of an index by what that says of its options; nil if it says
+// nothing that this program knows.
+func chosenFor(options string) *choice {
+	text, _, _ := strings.Cut(strings.TrimPrefix(options, protocolsOption), " ")
+	words := strings.Split(text, ",")
+	if text == allUsual {
+		words = nil
+	}
+	c, err := choose(words)
+	if err != nil {
+		return nil
+	}
+	return &c
+}
+
 // carriers chooses what carries the protocols that ride over another one: that one, and
 // what its messages are besides, such as HTTP/2 with those of HTTP.
 func carriers(there []*dissector.Protocol, over string, chosen map[string]bool) {
@@ -72,7 +92,7 @@ func (c *choice) describe(names []string) {
 	c.text = strings.Join(names, ",")
 	switch {
 	case len(left) == 0 && len(names) == len(protocol.All()):
-		c.text = "all"
+		c.text = allUsual
 	case len(left) > len(names):
 		c.note = "looked for only: " + strings.Join(names, ", ")
 	case len(left) > 0:

@@ -98,29 +98,42 @@ func (w *Workbench) compile(expr string) (*kfl.Plan, error) {
 
 // compile makes a plan of an expression, which hints at protocols that nobody looked for: without
 // that an empty answer would be taken for one.
-func (e *Evidence) compile(expr string) (*kfl.Plan, error) {
+func (e *Evidence) compile(ctx context.Context, expr string) (*kfl.Plan, error) {
 	plan, err := e.w.compile(expr)
-	if err == nil {
-		plan.Hints = append(plan.Hints, e.unsought(plan)...)
+	if err != nil {
+		return nil, err
 	}
-	return plan, err
+	hints, err := e.unsought(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	plan.Hints = append(plan.Hints, hints...)
+	return plan, nil
 }
 
-// unsought are the protocols that a plan asks for and the evidence was not dissected for. What an
-// index database was made for is not known but of the usual protocols: it says so itself.
-func (e *Evidence) unsought(plan *kfl.Plan) (hints []string) {
+// unsought are the protocols that a plan asks for and the evidence is not, or an index database
+// was not, dissected for.
+func (e *Evidence) unsought(ctx context.Context, plan *kfl.Plan) (hints []string, err error) {
+	choice, hint := &e.w.choice, "%s is not looked for, so there is no entry of it: --protocols +%[1]s adds it"
 	if e.given != "" {
-		return nil
+		x, err := e.index(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if choice = x.choice; choice == nil {
+			return nil, nil
+		}
+		hint = "%s was not looked for, so there is no entry of it: dissect the packets anew with --protocols +%[1]s"
 	}
-	for _, name := range e.w.choice.lacks(e.w.catalogue, plan.AllFields()) {
-		hints = append(hints, fmt.Sprintf("%s is not looked for, so there is no entry of it: --protocols +%s adds it", name, name))
+	for _, name := range choice.lacks(e.w.catalogue, plan.AllFields()) {
+		hints = append(hints, fmt.Sprintf(hint, name))
 	}
-	return hints
+	return hints, nil
 }
 
 // plan compiles first, since that is quick, and dissects then, if need be, all there is.
 func (e *Evidence) plan(ctx context.Context, expr string) (*opened, *kfl.Plan, error) {
-	plan, err := e.compile(expr)
+	plan, err := e.compile(ctx, expr)
 	if err != nil {
 		return nil, nil, err
 	}
