@@ -183,7 +183,7 @@ func (p *parser) decided(first byte, m *dissector.Message) (interim, ok bool) {
 	switch first {
 	case 0x00:
 		p.phase = ready
-		if p.caps&(capCompress|capZstd) != 0 && p.known {
+		if p.compression() != "" {
 			m.Next = dissector.Opaque
 		}
 		return false, true
@@ -196,15 +196,16 @@ func (p *parser) decided(first byte, m *dissector.Message) (interim, ok bool) {
 	return false, false
 }
 
-// granted is the status of a login that was.
-func (p *parser) granted() string {
+// compression names how the packets behind the login are compressed; empty where they are not, or
+// the login was not seen.
+func (p *parser) compression() string {
 	switch {
 	case !p.known || p.caps&(capCompress|capZstd) == 0:
-		return "OK"
+		return ""
 	case p.caps&capCompress != 0:
-		return "OK, compressed by zlib from here on"
+		return "zlib"
 	}
-	return "OK, compressed by zstd from here on"
+	return "zstd"
 }
 
 func zeros(b []byte) bool {

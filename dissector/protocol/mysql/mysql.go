@@ -47,6 +47,7 @@ var (
 	InsertID     = field.NewInt("mysql_last_insert_id", "", "Id that was generated for the last row.", `mysql_last_insert_id == 5`)
 	ErrorCode    = field.NewInt("mysql_error_code", "", "Error number; 0 when there is none.", `mysql && mysql_error_code == 1062`)
 	SQLState     = field.NewText("mysql_sqlstate", "SQLSTATE of the error; empty when there is none.", `mysql_sqlstate == "23000"`)
+	Compression  = field.NewText("mysql_compression", "How all that comes behind the login is compressed, which is not read: zlib or zstd; of a login only, empty when it is not.", `mysql_compression == "zlib"`)
 	ErrorMessage = field.NewText("mysql_error_message", "Error text, at most 1024 bytes.", `mysql && mysql_error_message.contains("Duplicate entry")`)
 )
 
@@ -58,7 +59,7 @@ var Protocol = &dissector.Protocol{
 	Transport: dissector.TCP,
 	Ports:     []uint16{3306},
 	Fields: field.Fields(
-		Command, Query, Database, User, StatementID, Columns, Rows, AffectedRows, InsertID, ErrorCode, SQLState, ErrorMessage,
+		Command, Query, Database, User, StatementID, Columns, Rows, AffectedRows, InsertID, Compression, ErrorCode, SQLState, ErrorMessage,
 		field.NewAlias("mysql_success", field.Succeeded, "Answered, and not with an error.", `mysql && !mysql_success`),
 		field.NewAlias("mysql_request_size", field.RequestSize, "Size of the command.", `mysql_request_size > 10000`),
 		field.NewAlias("mysql_response_size", field.ResponseSize, "Size of the results.", `mysql_response_size > 10000`),

@@ -156,6 +156,34 @@ func TestConnections(t *testing.T) {
 	}
 }
 
+// A login says how what follows is compressed: as the client asks, if the server offers it.
+func TestCompression(t *testing.T) {
+	poor := strings.Replace(greetingOf, "\xff\xff\x2d\x02\x00\xff\xdf", "\xdf\xff\x2d\x02\x00\xff\xdb", 1)
+	for _, c := range []struct {
+		greeting string
+		caps     uint32
+		want     string
+	}{
+		{greetingOf, capCompress, "zlib"},
+		{greetingOf, capZstd, "zstd"},
+		{greetingOf, capCompress | capZstd, "zlib"},
+		{greetingOf, 0, ""},
+		{poor, capCompress | capZstd, ""},
+	} {
+		parse := Protocol.New(dissector.TCP)
+		var m dissector.Message
+		for i, buf := range []string{packet(0, c.greeting), packet(1, loginOf(c.caps)), packet(2, okPayload)} {
+			m = dissector.Message{}
+			if _, err := parse(dissector.Side((i+1)%2), []byte(buf), &m); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := string(Compression.Get(&m.Values)); got != c.want || (m.Next == dissector.Opaque) != (c.want != "") {
+			t.Errorf("%x: %q, and what follows is %q", c.caps, got, m.Next)
+		}
+	}
+}
+
 func TestTextOfStatements(t *testing.T) {
 	long := strings.Repeat("x", maxQuery)
 	for _, c := range []struct{ sql, want string }{

@@ -273,7 +273,11 @@ func (p *parser) decide(c byte, b []byte, m *dissector.Message) verdict {
 	case more:
 		return interim
 	}
-	status := p.granted()
+	status := "OK"
+	if how := p.compression(); how != "" {
+		Compression.SetString(&m.Values, how)
+		status += ", compressed by " + how + " from here on"
+	}
 	p.ok(b, m)
 	return p.succeed(m, status)
 }
