@@ -3,7 +3,6 @@ package dissectortest
 import (
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,9 +72,7 @@ func Public(t testing.TB) string {
 // PublicWithTshark is Public for a test that asks tshark.
 func PublicWithTshark(t testing.TB) string {
 	t.Helper()
-	if _, err := exec.LookPath("tshark"); err != nil {
-		t.Skip("tshark is not installed")
-	}
+	needTshark(t)
 	return Public(t)
 }
 
