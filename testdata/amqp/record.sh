@@ -4,13 +4,13 @@
 #
 # SCENARIOS may name some of them.
 #
-# Needs: rabbitmq-server, erlang's epmd, tcpdump, unshare, runuser, and a Python with pika (PYTHON names it).
+# Needs: rabbitmq-server, erlang's epmd, tcpdump, tshark, editcap, unshare, runuser, and a Python with pika (PYTHON names it).
 # Run it as root: it makes a network namespace, in which it uses the ordinary ports.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=$(mkdir -p "${1:?folder to write to}" && cd "$1" && pwd)
 export PYTHON=${PYTHON:-/usr/bin/python3}
-for program in rabbitmqctl tcpdump unshare runuser epmd; do
+for program in rabbitmqctl tcpdump tshark editcap unshare runuser epmd; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 "$PYTHON" -c 'import pika' || { echo "python's pika is missing" >&2; exit 1; }
@@ -56,3 +56,9 @@ for scenario in ${SCENARIOS:-calls content confirm errors crowd flood interleave
 	wait "$dump" || true
 	cp "$work/$scenario.pcap" "$out/amqp_of_$scenario.pcap"
 done
+
+# From the middle: the first commit, and before it a bare acknowledgement.
+commit=$(tshark -r "$out/amqp_of_calls.pcap" -Y 'amqp.method.class == 90 && amqp.method.method == 20' -T fields -e frame.number | head -1)
+from=$(tshark -r "$out/amqp_of_calls.pcap" -Y "frame.number < ${commit:?no commit} && tcp.len == 0" -T fields -e frame.number | tail -1)
+editcap -F pcap -r "$out/amqp_of_calls.pcap" "$out/amqp_of_middle.pcap" "${from:?no acknowledgement}-100000"
+sed -n '/^tx.commit/,$p' "$out/amqp_of_calls.truth" >"$out/amqp_of_middle.truth"

@@ -1,11 +1,11 @@
 #!/bin/bash
 # Records web.pcap and the captures grpc_of_* of this folder anew: record.sh FOLDER
-# Needs node, npm, go, tcpdump and unshare, and the rights to make a network namespace. Beside
+# Needs node, npm, go, tcpdump, tshark, editcap and unshare, and the rights to make a network namespace. Beside
 # each capture, .truth holds what the clients were told, a line a call.
 set -eu
 out=$(realpath "${1:?folder to write to}")
 here=$(realpath "$(dirname "$0")")
-for program in node npm go tcpdump unshare; do
+for program in node npm go tcpdump tshark editcap unshare; do
 	command -v "$program" >/dev/null || { echo "$program is missing" >&2; exit 1; }
 done
 if [ -z "${IN_NAMESPACE:-}" ]; then
@@ -49,3 +49,7 @@ record web 8089 web
 for scenario in unary failures streams large concurrent; do
 	record grpc_of_$scenario 8088 "$WORK/client/client" $scenario
 done
+# From the middle of the first connection, which begins with a bare acknowledgement: what these
+# calls are stood in headers before it, which they only refer to.
+from=$(tshark -r "$out/grpc_of_unary.pcap" -Y 'frame.number > 12 && tcp.len == 0' -T fields -e frame.number | head -1)
+editcap -F pcap -r "$out/grpc_of_unary.pcap" "$out/grpc_of_middle.pcap" "${from:?no acknowledgement}-100000"

@@ -258,7 +258,7 @@ func TestProbe(t *testing.T) {
 		{"stream 0", raw(frameHeaders, 5, 0, "\x82"), no},
 		{"even stream", raw(frameHeaders, 5, 2, "\x82"), no},
 		{"unknown flags", raw(frameHeaders, 0x45, 1, "\x82"), no},
-		{"data", raw(frameData, 0, 1, "0123456789")[:12], no},
+		{"begin of data", raw(frameData, 0, 1, "0123456789")[:12], more},
 		{"zeros", strings.Repeat("\x00", 64), no},
 		{"Kafka", "\x00\x00\x00\x23\x00\x12\x00\x03\x00\x00\x00\x01\x00\x07console", no},
 		{"PostgreSQL, asking for TLS", "\x00\x00\x00\x08\x04\xd2\x16\x2f", no},

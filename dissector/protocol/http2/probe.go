@@ -55,23 +55,17 @@ func walk(head []byte) dissector.Guess {
 		switch f.kind {
 		case frameHeaders:
 			return probeHeaders(f, payload, whole, verdict)
-		case frameData:
-			if !whole {
-				if verdict == dissector.More {
-					return dissector.No // it may be anything, and says nothing of the side
-				}
-				return verdict
-			}
+		case frameData: // may hold anything, and says nothing of the side
 		default:
 			if !sane(f, payload) {
 				return dissector.No
 			}
-			if !whole {
-				return verdict
-			}
-			if n == 0 && f.kind == frameSettings && f.length > 0 {
+			if whole && n == 0 && f.kind == frameSettings && f.length > 0 {
 				verdict = dissector.Response
 			}
+		}
+		if !whole {
+			return verdict
 		}
 		b = b[f.span():]
 	}
