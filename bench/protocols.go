@@ -27,6 +27,7 @@ const (
 // and over, each time between other addresses.
 type rehearsal struct {
 	name    string
+	with    []*dissector.Protocol // that are looked for
 	records []packet.Record
 	bytes   int64 // of packets
 	calls   int   // entries of the protocol
@@ -36,8 +37,8 @@ type rehearsal struct {
 // protocols measures what each protocol costs, from packets to entries.
 func (b *bench) protocols(ctx context.Context, _ []*capture, rounds int) error {
 	var all []*rehearsal
-	for _, p := range protocol.All() {
-		r, err := rehearse(ctx, p.Name)
+	for _, p := range slices.Concat(protocol.All(), protocol.Transports()) {
+		r, err := rehearse(ctx, p)
 		if err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
@@ -83,8 +84,8 @@ func (r *rehearsal) seconds() float64 { return median(r.cpu, func(x float64) flo
 func (r *rehearsal) speed() float64 { return float64(r.bytes) / 1e6 / r.seconds() }
 
 // rehearse makes the traffic of a protocol; nil for one without captures.
-func rehearse(ctx context.Context, name string) (*rehearsal, error) {
-	files, err := filepath.Glob(filepath.Join("testdata", name, "*.pcap*"))
+func rehearse(ctx context.Context, p *dissector.Protocol) (*rehearsal, error) {
+	files, err := filepath.Glob(filepath.Join("testdata", p.Name, "*.pcap*"))
 	if err != nil || len(files) == 0 {
 		return nil, err
 	}
@@ -102,7 +103,10 @@ func rehearse(ctx context.Context, name string) (*rehearsal, error) {
 		}
 	}
 	slices.SortStableFunc(once, func(a, b packet.Record) int { return int(a.Time - b.Time) })
-	r := &rehearsal{name: name}
+	r := &rehearsal{name: p.Name, with: protocols()}
+	if slices.Contains(protocol.Transports(), p) {
+		r.with = append(r.with, p)
+	}
 	for copies := 1; r.bytes < protocolBytes && copies < 1<<16; copies++ {
 		for _, rec := range once {
 			rec.Data = elsewhere(rec.Data, copies>>8, copies&0xff)
@@ -170,7 +174,7 @@ func elsewhere(frame []byte, hi, lo int) []byte {
 // dissect dissects the traffic with one worker, and counts the calls.
 func (r *rehearsal) dissect(ctx context.Context) (int, error) {
 	count := &counter{name: r.name}
-	_, err := dissector.Run(ctx, &replay{r.records}, dissector.Options{Protocols: protocols(), Workers: 1}, func(int) dissector.Sink { return count })
+	_, err := dissector.Run(ctx, &replay{r.records}, dissector.Options{Protocols: r.with, Workers: 1}, func(int) dissector.Sink { return count })
 	return count.n, err
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"shark/dissector/protocol/redis"
 	"shark/packet"
 )
 
@@ -41,7 +42,7 @@ func TestElsewhereMovesAddressesOnly(t *testing.T) {
 // Each copy of the captures has the calls that the captures have.
 func TestRehearsalHasEachCopysCalls(t *testing.T) {
 	t.Chdir("..")
-	r, err := rehearse(t.Context(), "redis")
+	r, err := rehearse(t.Context(), redis.Protocol)
 	if err != nil || r == nil {
 		t.Fatal(err)
 	}
