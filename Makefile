@@ -19,9 +19,9 @@ PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-# SQLite, machine-translated from C, is three times as fast without race detector. Nobody debugs
-# the programs of tests, and a third of the time to link them is for debuggers.
-NORACE = modernc.org/...=-race=false -d=checkptr=0
+# SQLite, machine-translated from C, is three times as fast without race detector, and packing
+# six times. Nobody debugs the programs of tests, and a third of the time to link them is for debuggers.
+NORACE = $(foreach lib,modernc.org github.com/klauspost/compress,'-gcflags=$(lib)/...=-race=false -d=checkptr=0')
 GOTEST = go run ./tools/gotest -ldflags=-w -timeout $(TIMEOUT)
 
 .PHONY: help build demo test unit tidy vet lint format scripts generate fresh cross e2e truth confusion record bench bench-full bench-recorder soak cover fuzz update-golden clean
@@ -47,9 +47,11 @@ endif
 # moments does a part of that under the race detector, or nothing (WHOLE), and then all of it
 # without. Recorders can give up their rights only without it, too, in all of their threads.
 WHOLE := ^(TestConfusion|TestSharesMissing)$$
+# What takes longest begins first: nothing else would be left to run beside it.
+LONGEST := ./workbench ./snapshot ./cmd/shark
 unit: ## run the tests alone, with the race detector
 	tools/need.sh curl gcc gnutls-cli ip minisign nginx node nsenter objdump openssl python3 setpriv tcpdump tshark tstclnt zstd
-	CGO_ENABLED=1 $(GOTEST) -race '-gcflags=$(NORACE)' -skip '$(WHOLE)' ./...
+	CGO_ENABLED=1 $(GOTEST) -race $(NORACE) -skip '$(WHOLE)' $(LONGEST) ./...
 	$(GOTEST) ./dissector/protocol/... ./snapshot
 	$(GOTEST) -run '^TestEvery|$(WHOLE)' ./dissector/truth ./workbench
 	$(GOTEST) -count 1 ./recorder/daemon

@@ -18,9 +18,9 @@ type packer struct {
 	cancel  context.CancelCauseFunc
 	out     io.Writer
 	chunks  *chunks
-	encoder []*zstd.Encoder // of all workers, each of which has one for each effort
-	jobs    chan *job       // to be packed
-	order   chan *job       // to be written
+	levels  []zstd.EncoderLevel // a worker has an encoder for each
+	jobs    chan *job           // to be packed
+	order   chan *job           // to be written
 	workers sync.WaitGroup
 	writer  sync.WaitGroup
 	blocks  []Block // that are written
@@ -59,22 +59,34 @@ func efforts(bytes int64) []zstd.EncoderLevel {
 
 // newPacker starts its goroutines; close ends them.
 func newPacker(ctx context.Context, out io.Writer, workers int, levels []zstd.EncoderLevel, c *chunks) (*packer, error) {
-	p := &packer{out: out, chunks: c, jobs: make(chan *job), order: make(chan *job, workers), spare: make(chan []byte, 2*workers+2)}
-	for range workers {
+	p := &packer{out: out, chunks: c, levels: levels, jobs: make(chan *job), order: make(chan *job, workers), spare: make(chan []byte, 2*workers+2)}
+	own := make([][]*zstd.Encoder, workers)
+	for i := range own {
 		for _, level := range levels {
-			e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(level), zstd.WithWindowSize(window))
+			e, err := encoder(level)
 			if err != nil {
 				return nil, err
 			}
-			p.encoder = append(p.encoder, e)
+			own[i] = append(own[i], e)
 		}
 	}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
-	for own := range slices.Chunk(p.encoder, len(levels)) {
-		p.workers.Go(func() { p.work(own) })
+	for _, encoders := range own {
+		p.workers.Go(func() { p.work(encoders) })
 	}
 	p.writer.Go(p.write)
 	return p, nil
+}
+
+// idle has the encoders of files that are written, by level, for files to come: what an encoder
+// needs to begin, up to 40 MB that are cleared, costs more than packing a small file.
+var idle [zstd.SpeedBestCompression + 1]sync.Pool
+
+func encoder(level zstd.EncoderLevel) (*zstd.Encoder, error) {
+	if e, ok := idle[level].Get().(*zstd.Encoder); ok {
+		return e, nil
+	}
+	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(level), zstd.WithWindowSize(window))
 }
 
 // add takes a block with the blocks of its section: head, then chunks of packets, which are
@@ -93,6 +105,11 @@ func (p *packer) add(b Block, head []byte, list [][]byte, micro bool) error {
 
 // work packs one block after the other, each with every encoder.
 func (p *packer) work(encoders []*zstd.Encoder) {
+	defer func() {
+		for i, e := range encoders {
+			idle[p.levels[i]].Put(e)
+		}
+	}()
 	var raw, other []byte
 	for j := range p.jobs {
 		size := len(j.head)
@@ -158,9 +175,6 @@ func (p *packer) close(err error) ([]Block, error) {
 	close(p.order)
 	p.workers.Wait()
 	p.writer.Wait()
-	for _, e := range p.encoder {
-		_ = e.Close() // nothing is left in it
-	}
 	cause := context.Cause(p.ctx)
 	p.cancel(nil)
 	if err != nil {
