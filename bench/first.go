@@ -3,11 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
 )
@@ -67,8 +67,11 @@ func (b *bench) firstAnswers(ctx context.Context, captures []*capture, rounds in
 			if _, err := f.run(ctx, &want, "all", x.question...); err != nil {
 				return err
 			}
-			lines := withoutIDs(want.text.Bytes())
-			same, entries = same && slices.Equal(withoutIDs(x.got.text.Bytes()), lines), len(lines)
+			equal, n, err := alike(x.got.text.Bytes(), want.text.Bytes())
+			if err != nil {
+				return err
+			}
+			same, entries = same && equal, n
 		}
 	}
 	slices.Sort(first)
@@ -104,15 +107,38 @@ func (f *far) run(ctx context.Context, out *early, cache string, args ...string)
 	return u, err
 }
 
-// idOf is the id of an entry: that of one of a part of a snapshot says so, and is another.
-var idOf = regexp.MustCompile(`^\{"id":"\d+",`)
-
-// withoutIDs parts a text of entries into its lines, in an order of their own.
-func withoutIDs(text []byte) []string {
+// comparable parts entries into lines in an order of their own, without what an answer from a
+// part of a snapshot says is only of that part: ids, and DNS names, which other conversations tell.
+func comparable(text []byte) ([]string, error) {
 	var list []string
 	for line := range bytes.Lines(text) {
-		list = append(list, string(idOf.ReplaceAll(line, []byte("{"))))
+		var entry map[string]any
+		if err := json.Unmarshal(line, &entry); err != nil {
+			return nil, fmt.Errorf("entry %.200q: %w", line, err)
+		}
+		delete(entry, "id")
+		delete(entry, "dns_resolutions")
+		for _, side := range []string{"src", "dst"} {
+			if end, ok := entry[side].(map[string]any); ok {
+				delete(end, "dns")
+			}
+		}
+		plain, err := json.Marshal(entry) // sorts the names
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, string(plain))
 	}
 	slices.Sort(list)
-	return list
+	return list, nil
+}
+
+// alike tells whether two texts have the same entries, and how many the second one has.
+func alike(got, want []byte) (bool, int, error) {
+	g, err := comparable(got)
+	if err != nil {
+		return false, 0, err
+	}
+	w, err := comparable(want)
+	return slices.Equal(g, w), len(w), err
 }
