@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -116,7 +115,7 @@ func (p *packer) work(encoders []*zstd.Encoder) {
 		for _, c := range j.chunks {
 			size += len(c)
 		}
-		raw = append(slices.Grow(raw[:0], size), j.head...)
+		raw = append(room(raw, size), j.head...)
 		for _, c := range j.chunks {
 			raw = append(raw, c...)
 		}
@@ -129,13 +128,22 @@ func (p *packer) work(encoders []*zstd.Encoder) {
 		default:
 		}
 		for i, e := range encoders {
-			if other = e.EncodeAll(raw, other[:0]); i == 0 || len(other) < len(j.packed) {
+			if other = e.EncodeAll(raw, room(other, size/2)); i == 0 || len(other) < len(j.packed) {
 				j.packed, other = other, j.packed
 			}
 		}
 		j.block.Raw, j.block.Packed, j.block.Sum = len(raw), len(j.packed), sumOf(j.packed)
 		close(j.done)
 	}
+}
+
+// room returns an empty slice with room for n bytes: b, or one that has room for what nearly all
+// blocks need, since one that grows with them is made, and cleared, again and again.
+func room(b []byte, n int) []byte {
+	if cap(b) >= n {
+		return b[:0]
+	}
+	return make([]byte, 0, max(n, maxBlock))
 }
 
 // write writes the packed blocks.
