@@ -189,11 +189,16 @@ func endBlock(dst []byte, start int) []byte {
 }
 
 // ToMicroseconds changes the times of Enhanced Packet Blocks, of which blocks is made and
-// whose times are in nanoseconds.
-func ToMicroseconds(blocks []byte) {
+// whose times are in nanoseconds. What is below a microsecond is lost.
+func ToMicroseconds(blocks []byte) { retime(blocks, func(t uint64) uint64 { return t / 1000 }) }
+
+// ToNanoseconds undoes it.
+func ToNanoseconds(blocks []byte) { retime(blocks, func(t uint64) uint64 { return t * 1000 }) }
+
+func retime(blocks []byte, to func(uint64) uint64) {
 	le := binary.LittleEndian
 	for len(blocks) >= minBlock+packetFixed {
-		t := (uint64(le.Uint32(blocks[12:]))<<32 | uint64(le.Uint32(blocks[16:]))) / 1000
+		t := to(uint64(le.Uint32(blocks[12:]))<<32 | uint64(le.Uint32(blocks[16:])))
 		le.PutUint32(blocks[12:], uint32(t>>32))
 		le.PutUint32(blocks[16:], uint32(t))
 		blocks = blocks[le.Uint32(blocks[4:]):]

@@ -59,6 +59,23 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestLateNanoseconds: a block whose first times are whole microseconds keeps the nanoseconds of
+// a later one, wherever that one stands, and packets with options on both sides of it.
+func TestLateNanoseconds(t *testing.T) {
+	for _, late := range []int{1, 2, 40, 998, 999} {
+		c := traffic(1, 1000)
+		for i := range c.records {
+			c.records[i].Time -= c.records[i].Time % 1000
+			if i%3 == 0 {
+				c.records[i].Options = []byte{1, 0, 2, 0, 'h', 'i', 0, 0, 0, 0, 0, 0}
+			}
+		}
+		c.records[late].Time++
+		file, index := write(t, c, 1, Extras{Interfaces: c.interfaces})
+		sameContent(t, packets(t, file, index, everyBlock(index)), c.records)
+	}
+}
+
 // TestExtras: what a capture holds beside packets comes back.
 func TestExtras(t *testing.T) {
 	c := traffic(1, 100)

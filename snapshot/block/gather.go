@@ -11,10 +11,21 @@ import (
 type gathering struct {
 	addrs map[uint32]struct{} // by their place among all addresses met so far
 	ports map[uint16]struct{}
-	any   bool // of addresses, there are more than are named
-	every bool // of ports, they are not all known
-	flow  packet.Flow
-	known bool // of the flow before, all is gathered
+	any   bool     // of addresses, there are more than are named
+	every bool     // of ports, they are not all known
+	known [16]ends // of packets of which all is gathered, some by their ports
+}
+
+// ends are the addresses and ports of a packet.
+type ends struct {
+	src, dst         packet.Addr
+	srcPort, dstPort uint16
+}
+
+// has tells whether a packet has these ends, either way round.
+func (e *ends) has(p *packet.Packet) bool {
+	return p.SrcPort == e.srcPort && p.DstPort == e.dstPort && p.Src == e.src && p.Dst == e.dst ||
+		p.SrcPort == e.dstPort && p.DstPort == e.srcPort && p.Src == e.dst && p.Dst == e.src
 }
 
 func (g *gathering) reset() {
@@ -39,16 +50,18 @@ func (d *directory) number(a packet.Addr) uint32 {
 	return n
 }
 
-// add gathers a packet. Most are of the flow of the packet before, or its answer.
+// add gathers a packet. Most are of a flow that has had packets shortly before.
 func (g *gathering) add(p *packet.Packet, d *directory) {
-	flow := p.Flow()
-	if g.known && p.Tunnel.Kind == packet.NoTunnel && (flow == g.flow || flow == g.flow.Reverse()) {
-		return
+	if p.Tunnel.Kind == packet.NoTunnel {
+		known := &g.known[int(p.SrcPort^p.DstPort)%len(g.known)]
+		if known.has(p) {
+			return
+		}
+		*known = ends{p.Src, p.Dst, p.SrcPort, p.DstPort}
 	}
 	if g.addrs == nil {
 		g.addrs, g.ports = make(map[uint32]struct{}), make(map[uint16]struct{})
 	}
-	g.flow, g.known = flow, p.Tunnel.Kind == packet.NoTunnel
 	for _, a := range [...]packet.Addr{p.Src, p.Dst, p.Tunnel.Src, p.Tunnel.Dst} {
 		if a == (packet.Addr{}) || g.any {
 			continue

@@ -7,8 +7,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
-
-	"shark/packet/pcapng"
 )
 
 // packer packs blocks in several goroutines and writes them in the order they come.
@@ -31,7 +29,6 @@ type job struct {
 	block  Block
 	head   []byte
 	chunks [][]byte
-	micro  bool // times become microseconds
 	packed []byte
 	done   chan struct{}
 }
@@ -89,9 +86,9 @@ func encoder(level zstd.EncoderLevel) (*zstd.Encoder, error) {
 }
 
 // add takes a block with the blocks of its section: head, then chunks of packets, which are
-// the packer's from now on. With micro their times become microseconds. It waits when all workers are busy.
-func (p *packer) add(b Block, head []byte, list [][]byte, micro bool) error {
-	j := &job{block: b, head: head, chunks: list, micro: micro, done: make(chan struct{})}
+// the packer's from now on. It waits when all workers are busy.
+func (p *packer) add(b Block, head []byte, list [][]byte) error {
+	j := &job{block: b, head: head, chunks: list, done: make(chan struct{})}
 	for _, to := range []chan *job{p.order, p.jobs} {
 		select {
 		case to <- j:
@@ -120,9 +117,6 @@ func (p *packer) work(encoders []*zstd.Encoder) {
 			raw = append(raw, c...)
 		}
 		p.chunks.put(j.chunks)
-		if j.micro {
-			pcapng.ToMicroseconds(raw[len(j.head):])
-		}
 		select {
 		case j.packed = <-p.spare:
 		default:

@@ -148,13 +148,21 @@ func (f *filling) add(rec *packet.Record, size int, c *chunks) {
 		id = len(f.interfaces)
 		f.interfaces = append(f.interfaces, rec.Interface)
 	}
+	t, before := max(rec.Time, 0), len(f.chunks[last]) // as it is written
+	if !f.nanos && t%1000 != 0 {
+		f.nanos = true
+		for _, c := range f.chunks {
+			pcapng.ToNanoseconds(c)
+		}
+	}
 	f.chunks[last] = pcapng.AppendPacket(f.chunks[last], uint32(id), rec)
-	t := max(rec.Time, 0) // as it is written
+	if !f.nanos { // at once, while it is in the processor's cache
+		pcapng.ToMicroseconds(f.chunks[last][before:])
+	}
 	if f.packets == 0 {
 		f.first, f.last = t, t
 	}
 	f.first, f.last = min(f.first, t), max(f.last, t)
-	f.nanos = f.nanos || t%1000 != 0
 	f.size += size
 	f.packets++
 }
@@ -185,7 +193,7 @@ func (w *Writer) flush(part int) error {
 	}
 	b := Block{Partition: part, Packets: f.packets, First: f.first, Last: f.last, Interfaces: f.interfaces}
 	f.describe(&b)
-	err := w.pack.add(b, head, f.chunks, !f.nanos)
+	err := w.pack.add(b, head, f.chunks)
 	w.holds -= f.size
 	f.reset()
 	*f = filling{gathering: f.gathering}
@@ -259,7 +267,7 @@ func (w *Writer) extras(x Extras) error {
 	if buf.Len() > maxRaw {
 		return fmt.Errorf("names, comments and interfaces have %d bytes, more than the %d of a block", buf.Len(), maxRaw)
 	}
-	return w.pack.add(b, buf.Bytes(), nil, false)
+	return w.pack.add(b, buf.Bytes(), nil)
 }
 
 // beside writes statistics, with what interfaces count that none of them says, and then the
