@@ -83,9 +83,19 @@ func (r *rehearsal) seconds() float64 { return median(r.cpu, func(x float64) flo
 
 func (r *rehearsal) speed() float64 { return float64(r.bytes) / 1e6 / r.seconds() }
 
+// recordings returns the captures of a protocol: of its folder, or, where it shares one, those
+// that are named by it.
+func recordings(protocol string) ([]string, error) {
+	files, err := filepath.Glob(filepath.Join("testdata", protocol, "*.pcap*"))
+	if err != nil || len(files) > 0 {
+		return files, err
+	}
+	return filepath.Glob(filepath.Join("testdata", "*", "*_of_"+protocol+".pcap*"))
+}
+
 // rehearse makes the traffic of a protocol; nil for one without captures.
 func rehearse(ctx context.Context, p *dissector.Protocol) (*rehearsal, error) {
-	files, err := filepath.Glob(filepath.Join("testdata", p.Name, "*.pcap*"))
+	files, err := recordings(p.Name)
 	if err != nil || len(files) == 0 {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"shark/dissector/protocol"
 	"shark/dissector/protocol/redis"
 	"shark/packet"
 )
@@ -35,6 +36,19 @@ func TestElsewhereMovesAddressesOnly(t *testing.T) {
 		}
 		if len(got) != len(c.frame) || !bytes.Equal(before, c.frame) {
 			t.Errorf("%s: the frame itself changed", c.name)
+		}
+	}
+}
+
+// No protocol is left out for want of captures.
+func TestEveryProtocolHasRecordings(t *testing.T) {
+	t.Chdir("..")
+	for _, p := range protocol.All() {
+		if p.Over != "" && len(p.Fields) == 0 {
+			continue // it says of another one's calls what carried them
+		}
+		if files, err := recordings(p.Name); err != nil || len(files) == 0 {
+			t.Errorf("%s: no captures, %v", p.Name, err)
 		}
 	}
 }

@@ -83,9 +83,10 @@ func strangers(t *testing.T, protocols []*dissector.Protocol, root string) {
 	}
 }
 
-// begins lists the protocols that others are changed to from, or that stand before
-// them: their captures hold it too.
+// begins lists the protocols that others are changed to from, that stand before them, or
+// whose messages they send: their captures hold it too.
 var begins = map[string][]string{
+	"dns":   {"mdns"},
 	"http":  {"http2", "grpc", "gql", "sse", "ws", "proxy"},
 	"http2": {"grpc", "gql", "sse"},
 	"tlsx":  {"mysql", "postgresql", "ldap", "smtp", "ftp", "xmpp", "diameter"},

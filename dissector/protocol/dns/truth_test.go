@@ -14,19 +14,20 @@ import (
 
 // told collects the calls as the recorded clients write them: transport, type, name, status,
 // flags, size of the answer, least time to live, and the data of the answers. A message of
-// LLMNR is a line of its own.
+// LLMNR or mDNS is a line of its own.
 type told []string
 
 func (c *told) Entry(e *dissector.Entry) error {
-	if e.Protocol != Protocol && e.Protocol != Llmnr || e.Request == nil {
+	alone := e.Protocol == Llmnr || e.Protocol == Mdns
+	if e.Protocol != Protocol && !alone || e.Request == nil {
 		return nil
 	}
 	transport, status, flags, size, ttl, data := "udp", "-", "-", "-", "-", ""
 	m := e.Request
-	if e.Protocol == Llmnr {
-		transport = "llmnr"
+	if alone {
+		transport = e.Protocol.Name
 	}
-	if e.Response != nil || e.Protocol == Llmnr && Rcode.Get(&m.Values) != nil {
+	if e.Response != nil || alone && Rcode.Get(&m.Values) != nil {
 		m = cmp.Or(e.Response, m)
 		v, n := &m.Values, m.Size
 		if m.Transport == dissector.TCP {
@@ -89,9 +90,11 @@ func compact(records []string) string {
 
 // TestAgainstClients compares every call with what the client that made it was told.
 func TestAgainstClients(t *testing.T) {
-	dissectortest.Told(t, "dns", func(t *testing.T, capture string, want []string) {
-		var got told
-		dissectortest.Dissect(t, dissectortest.Open(t, capture), &got, Protocol, Llmnr)
-		dissectortest.SameLines(t, got, want)
-	})
+	for _, name := range []string{"dns", "mdns"} {
+		dissectortest.Told(t, name, func(t *testing.T, capture string, want []string) {
+			var got told
+			dissectortest.Dissect(t, dissectortest.Open(t, capture), &got, Protocol, Llmnr, Mdns)
+			dissectortest.SameLines(t, got, want)
+		})
+	}
 }
