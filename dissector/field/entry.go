@@ -14,7 +14,7 @@ package field
 var (
 	ID        = NewInt("id", "", "Number of the entry in its dissection, in the order of time.", `id == 42`)
 	NodeID    = NewText("node_id", "Id of the node that captured the entry.", `node_id == "node-a"`)
-	Index     = NewInt("index", "", "Position among the entries of the same connection, from 0.", `index == 0`)
+	Index     = NewInt("index", "", "Position among the entries of the same connection, from 0; that of a flow is 4294967295, behind them all.", `index == 0`)
 	Stream    = NewText("stream", "Id of the connection as a hexadecimal number, the same as conn_id.", `stream == "1f"`)
 	Worker    = NewText("worker", "Id of the recorder that captured the entry.", `worker == "node-a"`)
 	Timestamp = timestamp("timestamp", "When the first byte of the entry was captured, in UTC.", `timestamp >= timestamp("2026-03-14T22:00:00Z")`)
