@@ -257,15 +257,16 @@ func FuzzHPACK(f *testing.F) {
 			return
 		}
 		err := begun.Decode(second, keep(&all))
-		if lateErr := late.Decode(second, keep(&some)); err == nil && lateErr != nil {
+		// An entry that only a wrong encoder refers to, evicted in one table and kept in the
+		// other, may be known in either, and be too large in that.
+		lateErr := late.Decode(second, keep(&some))
+		if err == nil && lateErr != nil && !(lateErr == ErrTooLarge && slices.Contains(all, "?")) {
 			t.Fatalf("late decoder fails: %v", lateErr)
 		}
 		if err != nil {
 			return
 		}
 		for i := range some {
-			// An entry that only a wrong encoder refers to, evicted in one table and
-			// kept in the other, may be known in either.
 			if some[i] != all[i] && some[i] != "?" && all[i] != "?" {
 				t.Fatalf("late decoder says %q, want %q", some[i], all[i])
 			}
