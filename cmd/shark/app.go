@@ -263,11 +263,16 @@ func checkFiles(paths []string) error {
 // likeFile is what cannot be an expression and looks like the name of a file.
 var likeFile = regexp.MustCompile(`^[^\s"'=<>&|!(){}\[\]?]*([/\\]|\.(pcap|pcapng|cap|ntar|dmp|db|gz|zst))[^\s"'=<>&|!(){}\[\]?]*$`)
 
+// likeURL is what begins as the URL of a snapshot in a bucket does, and no expression.
+var likeURL = regexp.MustCompile(`^[a-z][a-z0-9]*://`)
+
 // splitQuery parts the arguments into snapshots and the expression.
 func splitQuery(args []string) (refs []string, expr string, err error) {
 	last := args[len(args)-1]
 	info, statErr := os.Stat(last)
 	switch {
+	case likeURL.MatchString(last): // its parameters have signs of expressions
+		return args, "", nil
 	case len(args) == 1 && statErr != nil && strings.ContainsAny(last, `=<>&|!("`):
 		return nil, "", usagef("a SNAPSHOT goes before the expression %s", last)
 	case len(args) == 1, last == "-", statErr == nil && !info.IsDir():

@@ -22,6 +22,7 @@ type snapshotCreateOptions struct {
 	recorders []string
 	client    client.Options
 	last      time.Duration
+	lastSet   bool // 0 is not no time then
 }
 
 func newSnapshotCreate(a *app) *cobra.Command {
@@ -40,7 +41,10 @@ addresses. What was not recorded is written down in the snapshot.`,
   shark snapshot create --ring a --ring b --from 22:00 --to 22:10 --namespace shop --bpf 'tcp port 8080'
   shark snapshot create --recorder https://10.0.0.7:8898 --recorder-ca ca.pem --recorder-token-file token --last 15m`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runSnapshotCreate(cmd.Context(), a, o) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.lastSet = cmd.Flags().Changed("last")
+			return runSnapshotCreate(cmd.Context(), a, o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.rings, "ring", nil, "folder of the ring of a node; may be given for several")
@@ -77,7 +81,7 @@ func (o *snapshotCreateOptions) window() (from, to workbench.When, err error) {
 		return from, to, usagef("of what? name the folder of a ring with --ring, or a recorder with --recorder")
 	case len(o.recorders) > 0 && o.client.Token == "":
 		return from, to, usagef("recorders want their token: name its file with --recorder-token-file")
-	case o.last < 0:
+	case o.last < 0 || o.last == 0 && o.lastSet:
 		return from, to, usagef("--last %s: a time such as 15m", o.last)
 	case o.last > 0 && !(o.from.IsZero() && o.to.IsZero()):
 		return from, to, usagef("--last is in place of --from and --to")

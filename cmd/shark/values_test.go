@@ -102,6 +102,9 @@ func TestSplitQuery(t *testing.T) {
 		{"a.pcap|c.pcapng.zst", 0, "", exitNotFound},
 		{"a.pcap|dir/c", 0, "", exitNotFound},
 		{"http && failed", 0, "", exitUsage},
+		{"s3://bucket/outage?region=eu-central-1&use_path_style=true", 1, "", exitOK},
+		{"s3://bucket/outage?region=eu-central-1|http", 1, "http", exitOK},
+		{"a.pcap|gs://bucket/outage", 2, "", exitOK},
 	} {
 		refs, expr, err := splitQuery(strings.Split(c.args, "|"))
 		if code := codeOf(t.Context(), err); len(refs) != c.refs || expr != c.expr || code != c.code {

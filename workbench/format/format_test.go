@@ -289,6 +289,16 @@ func TestParquet(t *testing.T) {
 		return p.Write(r)
 	})
 	closed(t, p, nil)
+	for range 3 {
+		var again bytes.Buffer
+		if p, err = format.NewParquet(&again, fields); err != nil {
+			t.Fatal(err)
+		}
+		rows(t, e, "!flow", p.Write)
+		if closed(t, p, nil); !bytes.Equal(again.Bytes(), out.Bytes()) {
+			t.Fatal("the same entries are another file")
+		}
+	}
 	file, err := parquet.OpenFile(bytes.NewReader(out.Bytes()), int64(out.Len()))
 	if err != nil || file.NumRows() != int64(len(want)) {
 		t.Fatalf("%v: %d rows of %d", err, file.NumRows(), len(want))

@@ -1,9 +1,11 @@
 package format
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,15 +27,18 @@ const (
 // dots as in JSON. What an entry does not have is null. Times are in nanoseconds, UTC.
 type parquetWriter struct {
 	out    *parquet.GenericWriter[any]
+	schema *parquet.Schema
+	cells  parquet.Row // of the entry at hand, by column
 	leaves []leaf
 	row    reflect.Value // of the struct that stands for an entry
 	size   int
 }
 
-// leaf is a column.
+// leaf is a column; of a map two, of which this is that of the keys.
 type leaf struct {
-	field *field.Field
-	path  []int // in the struct
+	field  *field.Field
+	path   []int // in the struct
+	column int
 }
 
 // branch is a struct of columns, or one.
@@ -55,7 +60,15 @@ func NewParquet(out io.Writer, fields []*field.Field) (Writer, error) {
 		return nil, err
 	}
 	p.row = reflect.New(kind)
-	p.out = parquet.NewGenericWriter[any](out, parquet.SchemaOf(p.row.Interface()),
+	p.schema = parquet.SchemaOf(p.row.Interface())
+	for i, l := range p.leaves {
+		name := strings.Split(l.field.Name, ".")
+		if l.field.Kind == field.Map {
+			at, _ := p.schema.Lookup(append(name, "key_value", "key")...)
+			p.leaves[i].column = at.ColumnIndex
+		}
+	}
+	p.out = parquet.NewGenericWriter[any](out, p.schema,
 		parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(groupRows), parquet.CreatedBy("shark", "", ""))
 	return p, nil
 }
@@ -90,7 +103,7 @@ func (p *parquetWriter) structOf(b *branch, path []int) (reflect.Type, error) {
 			var options string
 			kind, options, err = columnOf(in.field)
 			tag += options
-			p.leaves = append(p.leaves, leaf{in.field, at})
+			p.leaves = append(p.leaves, leaf{field: in.field, path: at})
 		}
 		if err != nil {
 			return nil, err
@@ -152,7 +165,9 @@ func (p *parquetWriter) Write(r *index.Row) error {
 	if err := r.Err(); err != nil {
 		return err
 	}
-	if _, err := p.out.Write([]any{p.row.Interface()}); err != nil {
+	p.cells = p.schema.Deconstruct(p.cells[:0], p.row.Interface())
+	p.sortMaps()
+	if _, err := p.out.WriteRows([]parquet.Row{p.cells}); err != nil {
 		return fmt.Errorf("writing Parquet: %w", err)
 	}
 	if p.size < groupBytes {
@@ -160,6 +175,33 @@ func (p *parquetWriter) Write(r *index.Row) error {
 	}
 	p.size = 0
 	return p.wrap(p.out.Flush())
+}
+
+// sortMaps puts the members of maps in the order of their keys: the library takes Go's, which is
+// another one each time, and the same entries are the same file.
+func (p *parquetWriter) sortMaps() {
+	columns := make(map[int][]parquet.Value)
+	p.cells.Range(func(i int, values []parquet.Value) bool {
+		columns[i] = values
+		return true
+	})
+	for _, l := range p.leaves {
+		keys, values := columns[l.column], columns[l.column+1]
+		if l.field.Kind != field.Map || len(keys) < 2 {
+			continue
+		}
+		order := make([]int, len(keys))
+		for i := range order {
+			order[i] = i
+		}
+		slices.SortFunc(order, func(a, b int) int { return bytes.Compare(keys[a].ByteArray(), keys[b].ByteArray()) })
+		for _, list := range [][]parquet.Value{keys, values} {
+			as := slices.Clone(list)
+			for i, from := range order {
+				list[i] = as[from].Level(as[i].RepetitionLevel(), as[i].DefinitionLevel(), as[i].Column())
+			}
+		}
+	}
 }
 
 // sizeOf is how many bytes a value of several parts has.
