@@ -42,6 +42,10 @@ type Field struct {
 	From   *Field             // the field Derive reads
 	Derive func(s string) any // value of From (text, or a map's lines) to a value of Kind
 
+	// Rare fields are set by few of the entries that might. The index keeps them behind
+	// the others, where an entry without them takes no room for them.
+	Rare bool
+
 	bit uint8 // in the set of a Values
 }
 
@@ -154,6 +158,12 @@ func NewDerived(k Kind, name string, from *Field, derive func(s string) any, doc
 
 // Any is what every handle is: a declaration.
 type Any interface{ Declaration() *Field }
+
+// Rarely marks a field that is rare, where it is declared.
+func Rarely[T Any](f T) T {
+	f.Declaration().Rare = true
+	return f
+}
 
 // Declaration returns f itself, so that a handle and a plain *Field both serve as Any.
 func (f *Field) Declaration() *Field { return f }

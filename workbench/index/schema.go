@@ -182,6 +182,7 @@ func (s *Schema) mask(i int, seen uint64) uint64 {
 
 // addFields gives each stored field its column. Protocols that imply another, as
 // gRPC does HTTP, share its table: their entries then have one row and not several.
+// What is rare comes last.
 func (s *Schema) addFields() error {
 	placed := make(map[*field.Field]bool)
 	taken := map[string]bool{viewName: true, "sqlite_sequence": true, "sqlite_stat1": true}
@@ -189,6 +190,7 @@ func (s *Schema) addFields() error {
 		taken[t.name] = true
 	}
 	homes := make(map[string]int)
+	rare := make(map[int][]*field.Field) // by table
 	for _, p := range s.protocols {
 		name := p.Name + "_fields"
 		if taken[p.Name] || taken[name] {
@@ -206,39 +208,58 @@ func (s *Schema) addFields() error {
 		if home == len(s.tables) {
 			s.tables = append(s.tables, table{name: name})
 		}
-		if err := s.addColumns(home, p, placed); err != nil {
+		fields, err := s.unplaced(p, placed)
+		if err != nil {
 			return err
 		}
-		if len(s.tables[home].columns) == 0 {
+		for _, f := range fields {
+			if f.Rare {
+				rare[home] = append(rare[home], f)
+			} else {
+				s.addColumn(home, f)
+			}
+		}
+		if len(s.tables[home].columns)+len(rare[home]) == 0 {
 			s.tables = s.tables[:home]
 			delete(homes, p.Name)
+		}
+	}
+	for home := range s.tables {
+		for _, f := range rare[home] {
+			s.addColumn(home, f)
 		}
 	}
 	return nil
 }
 
-// addColumns adds the fields of a protocol that are not placed yet to a table.
-func (s *Schema) addColumns(home int, p *dissector.Protocol, placed map[*field.Field]bool) error {
-	t := &s.tables[home]
+// unplaced returns the stored fields of a protocol that have no column yet, and notes
+// that they get one.
+func (s *Schema) unplaced(p *dissector.Protocol, placed map[*field.Field]bool) ([]*field.Field, error) {
+	var out []*field.Field
 	for _, f := range p.Fields {
 		if s.catalogue.Lookup(f.Name) != f {
-			return fmt.Errorf("protocol %s: field %s is not in the catalogue", p.Name, f.Name)
+			return nil, fmt.Errorf("protocol %s: field %s is not in the catalogue", p.Name, f.Name)
 		}
 		if placed[f] {
 			continue
 		}
 		placed[f] = true
-		if f.Alias != field.None || f.From != nil || isShared(f) {
-			continue
-		}
-		s.stored[f] = spot{home, len(t.columns)}
-		t.columns = append(t.columns, column{name: f.Name, decl: sqlType(f.Kind), field: f, number: s.texts})
-		s.texts++
-		if f.Kind == field.Map { // its lines that come again
-			t.columns = append(t.columns, column{name: f.Name + ".steady", decl: "INTEGER"})
+		if f.Alias == field.None && f.From == nil && !isShared(f) {
+			out = append(out, f)
 		}
 	}
-	return nil
+	return out, nil
+}
+
+// addColumn adds a field to a table.
+func (s *Schema) addColumn(home int, f *field.Field) {
+	t := &s.tables[home]
+	s.stored[f] = spot{home, len(t.columns)}
+	t.columns = append(t.columns, column{name: f.Name, decl: sqlType(f.Kind), field: f, number: s.texts})
+	s.texts++
+	if f.Kind == field.Map { // its lines that come again
+		t.columns = append(t.columns, column{name: f.Name + ".steady", decl: "INTEGER"})
+	}
 }
 
 // isShared tells whether f is one of the fields that stand in entries.

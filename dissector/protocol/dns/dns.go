@@ -44,9 +44,9 @@ var (
 	Authentic     = field.NewBool("dns_authentic", "The server vouches for the answer by DNSSEC (AD).", `dns_authentic`)
 	EDNSSize      = field.NewInt("dns_edns_size", "bytes", "Largest UDP response that the client takes, by its EDNS record.", `dns_edns_size > 1232`)
 	DNSSECOK      = field.NewBool("dns_dnssec_ok", "The client wants DNSSEC records (DO).", `dns_dnssec_ok`)
-	ClientSubnet  = field.NewText("dns_client_subnet", "Network on whose behalf a resolver asks, RFC 7871.", `dns_client_subnet.startsWith("192.0.2.")`)
-	ExtendedError = field.NewText("dns_extended_error", "Why the answer is what it is: code and text of RFC 8914.", `dns_extended_error.contains("Stale")`)
-	Malformed     = field.NewBool("dns_malformed", "A record could not be read; it and what follows it are missing here.", `dns_malformed`)
+	ClientSubnet  = field.Rarely(field.NewText("dns_client_subnet", "Network on whose behalf a resolver asks, RFC 7871.", `dns_client_subnet.startsWith("192.0.2.")`))
+	ExtendedError = field.Rarely(field.NewText("dns_extended_error", "Why the answer is what it is: code and text of RFC 8914.", `dns_extended_error.contains("Stale")`))
+	Malformed     = field.Rarely(field.NewBool("dns_malformed", "A record could not be read; it and what follows it are missing here.", `dns_malformed`))
 	Records       = field.NewList("dns_records", "Records that are not answers, with section, owner, TTL, class and type: authority, additional, updates. For an entry that is looked at, all records.", `dns_records.exists(r, r.contains(" SOA "))`)
 )
 

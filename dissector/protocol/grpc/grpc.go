@@ -37,11 +37,11 @@ var (
 	Method           = field.NewText("grpc_method", "Method that is called: the last segment of the path.", `grpc && grpc_method == "Charge"`)
 	Service          = field.NewText("grpc_service", "Service that the method belongs to, with its package: the path before the method.", `grpc && grpc_service == "payments.Payment"`)
 	Status           = field.NewInt("grpc_status", "", "Status of the call, from the trailers or the headers of the response; 0 is OK.", "grpc && grpc_status == 14")
-	StatusMessage    = field.NewText("grpc_message", "What the server says about the status, percent-decoded.", `grpc && grpc_message.contains("no such host")`)
+	StatusMessage    = field.Rarely(field.NewText("grpc_message", "What the server says about the status, percent-decoded.", `grpc && grpc_message.contains("no such host")`))
 	RequestMessages  = field.NewInt("grpc_request_messages", "", "Messages of the client that were seen whole; a call that was cut short may have more.", "grpc && grpc_request_messages > 1")
 	ResponseMessages = field.NewInt("grpc_response_messages", "", "Messages of the server that were seen whole; a call that was cut short may have more.", "grpc && grpc_response_messages == 0")
-	Compressed       = field.NewBool("grpc_compressed", "Messages of the call are compressed, by the coding in the header grpc-encoding.", "grpc && grpc_compressed")
-	Web              = field.NewText("grpc_web", "Form of gRPC-Web that the call has: binary, or text, which is base64; empty for gRPC itself.", `grpc && grpc_web != ""`)
+	Compressed       = field.Rarely(field.NewBool("grpc_compressed", "Messages of the call are compressed, by the coding in the header grpc-encoding.", "grpc && grpc_compressed"))
+	Web              = field.Rarely(field.NewText("grpc_web", "Form of gRPC-Web that the call has: binary, or text, which is base64; empty for gRPC itself.", `grpc && grpc_web != ""`))
 )
 
 // The limits of what is kept.

@@ -22,7 +22,7 @@ var (
 
 	RequestHeaders   = field.NewMap("request.headers", "Request headers, by lower-case name.", `http && "authorization" in request.headers`)
 	ResponseHeaders  = field.NewMap("response.headers", "Response headers, by lower-case name.", `http && map_get(response.headers, "server", "").contains("nginx")`)
-	RequestTrailers  = field.NewMap("request.trailers", "Fields sent after the request's body, by lower-case name.", `http && size(request.trailers) > 0`)
+	RequestTrailers  = field.Rarely(field.NewMap("request.trailers", "Fields sent after the request's body, by lower-case name.", `http && size(request.trailers) > 0`))
 	ResponseTrailers = field.NewMap("response.trailers", "Fields sent after the response's body, by lower-case name.", `http && "grpc-status" in response.trailers`)
 
 	RequestHeadersSize  = field.NewInt("request_headers_size", "bytes", "Size of the request's head on the wire: request line and headers, in HTTP/2 packed.", `http && request_headers_size > 8192`)
@@ -30,7 +30,7 @@ var (
 	ResponseHeadersSize = field.NewInt("response_headers_size", "bytes", "Size of the response's head on the wire: status line and headers, in HTTP/2 packed.", `http && response_headers_size > 200`)
 	ResponseBodySize    = field.NewInt("response_body_size", "bytes", "Size of the response's body as sent, without chunk or frame headers.", `http && response_body_size == 0`)
 
-	Anomaly = field.NewText("http_anomaly", "What is wrong with the way a message is framed, such as two lengths that differ; a sign of request smuggling.", `http && http_anomaly != ""`)
+	Anomaly = field.Rarely(field.NewText("http_anomaly", "What is wrong with the way a message is framed, such as two lengths that differ; a sign of request smuggling.", `http && http_anomaly != ""`))
 )
 
 // Fields that are worked out from the stored ones when somebody asks for them.

@@ -8,7 +8,7 @@ import (
 )
 
 // Hint says what an HTTP call is besides. Only HTTP/1 sets it, which these servers speak.
-var Hint = field.NewText("http_hint", "What a call of HTTP/1 is by its path or its headers: elasticsearch (OpenSearch too) or clickhouse.", `http && http_hint == "elasticsearch"`)
+var Hint = field.Rarely(field.NewText("http_hint", "What a call of HTTP/1 is by its path or its headers: elasticsearch (OpenSearch too) or clickhouse.", `http && http_hint == "elasticsearch"`))
 
 // The values of the field Hint.
 const (

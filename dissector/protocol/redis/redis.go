@@ -38,7 +38,7 @@ var (
 	Type    = field.NewText("redis_type", "Command name, in capitals.", `redis_type == "GET"`)
 	Command = field.NewText("redis_command", "The command line: 48 bytes of each argument, ... where there are more, but scripts at length; at most about 1024 bytes of all; bytes that cannot be shown are escaped. shark show has the arguments at length.", `redis_command.contains("EX 60")`)
 	Key     = field.NewText("redis_key", "First key of the command, or its channel, at most 64 bytes of it.", `redis_key.startsWith("session:")`)
-	Error   = field.NewText("redis_error", "Error reply, or the first error inside a reply, such as that of EXEC.", `redis_error.startsWith("WRONGTYPE")`)
+	Error   = field.Rarely(field.NewText("redis_error", "Error reply, or the first error inside a reply, such as that of EXEC.", `redis_error.startsWith("WRONGTYPE")`))
 	Reply   = field.NewText("redis_reply_type", "Kind of the reply: status, error, integer, string, array, null, map, set, double, boolean, number, push.", `redis_type == "GET" && redis_reply_type == "null"`)
 )
 
