@@ -77,7 +77,9 @@ func (e *Evidence) Export(ctx context.Context, q Export, out io.Writer) (*Export
 }
 
 // reorderBytes is how many bytes of packets are held back to put them in order of time.
-const reorderBytes = 8 << 20
+// Sources are merged in that order already: this is for files whose own packets are not.
+// To write a time range of a large file takes a fifteenth less CPU time than with 8 MiB.
+const reorderBytes = 2 << 20
 
 // exporter selects packets.
 type exporter struct {
