@@ -106,7 +106,7 @@ func (o *recordOptions) parts(node string) ([]recorder.Part, error) {
 	if err != nil {
 		return nil, usagef("--tls: %w", err)
 	}
-	list, err := parts.List(node, &o.capture, mode)
+	list, err := parts.List(node, &o.capture, parts.Policy{Mode: mode})
 	if err != nil {
 		return nil, usageError{err}
 	}

@@ -27,6 +27,7 @@ type recorderOptions struct {
 	daemon.Options
 	bytes, plaintextBytes, socketBytes byteSize
 	tls, logForm                       string
+	tlsNamespaces                      []string
 	kubernetes                         kubernetesOptions
 }
 
@@ -45,6 +46,8 @@ Flags may be set in the environment: SHARK_RECORDER_RING_BYTES for --ring-bytes 
 In a pod, or with --kubeconfig, the Kubernetes API says who has which address; --node has to be the
 node's name there. --namespace, --pod and --selector choose pods: then nothing else is recorded,
 nor is the node's own network, which pods of hostNetwork share; --netns adds what it names.
+--tls-namespace bank=off leaves TLS of the pods of a namespace alone, or reads it in another way;
+a pod that the API has not told of yet is left alone, too.
 
 It needs Linux and root, or the capabilities NET_RAW, NET_ADMIN, SYS_ADMIN (to enter network
 namespaces), SYS_PTRACE, DAC_READ_SEARCH, BPF and PERFMON. It gives up all others, and what
@@ -55,6 +58,7 @@ folder unless --token-file names one:
 		Example: `  shark recorder --ring /var/lib/shark/ring --ring-bytes 20Gi --ring-age 2h
   shark recorder --interface 'eth*' --filter 'not port 22' --snaplen 2048
   shark recorder --namespace shop,bank --selector 'tier!=db' --kubeconfig ~/.kube/config --node node-1
+  shark recorder --tls keys --tls-namespace bank=off --tls-namespace lab=both
   shark recorder --netns host --tls keys --listen 0.0.0.0:8898 --cert tls.crt --key tls.key --token-file token`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runRecorder(cmd.Context(), a, cmd.Flags(), o) },
@@ -69,6 +73,7 @@ folder unless --token-file names one:
 	o.kubernetes.flags(f)
 	f.Var(&o.socketBytes, "socket-memory", "memory of all sockets that packets are captured with, of which each network device needs 1Mi (default 512Mi, or half of the cgroup's)")
 	tlsFlag(cmd, &o.tls)
+	f.StringSliceVar(&o.tlsNamespaces, "tls-namespace", nil, "make TLS of pods in this Kubernetes namespace readable in another `way` than --tls says, such as bank=off; may be given for several")
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:"+recorderPort, "address and port of the API; empty for none")
 	f.StringVar(&o.Token, "token-file", "", "file of the token that the API wants (default: token in the ring's folder, made if it is not there)")
 	f.StringVar(&o.Cert, "cert", "", "file of the API's certificate, PEM (default: certificate.pem in the ring's folder, made if it is not there; its fingerprint is logged)")
@@ -141,16 +146,17 @@ func runRecorder(ctx context.Context, a *app, f *pflag.FlagSet, o recorderOption
 	if err := environment(f, "SHARK_RECORDER"); err != nil {
 		return err
 	}
-	if err := notEmpty(f, "netns", "interface", "namespace", "exclude-namespace", "pod", "selector", "kubeconfig", "context"); err != nil {
+	if err := notEmpty(f, "netns", "interface", "namespace", "exclude-namespace", "tls-namespace", "pod", "selector", "kubeconfig", "context"); err != nil {
 		return err
 	}
 	if err := needsLinux("recorder"); err != nil {
 		return err
 	}
 	var err error
-	if o.TLS, err = parts.ParseMode(o.tls); err != nil {
-		return usagef("--tls: %w", err)
+	if o.TLS, err = parts.ParsePolicy(o.tls, o.tlsNamespaces); err != nil {
+		return usagef("--tls, --tls-namespace: %w", err)
 	}
+	o.kubernetes.needed = len(o.tlsNamespaces) > 0
 	if _, err := o.Capture.Options(); err != nil {
 		return usageError{err}
 	}

@@ -14,6 +14,7 @@ type kubernetesOptions struct {
 	mode, kubeconfig, context string
 	namespaces, excluded      []string
 	pod, selector             string
+	needed                    bool // another flag needs the API
 }
 
 func (o *kubernetesOptions) flags(f *pflag.FlagSet) {
@@ -33,7 +34,7 @@ func (o *kubernetesOptions) apply(node string, c *parts.Capture) error {
 		return usageError{err}
 	}
 	c.Pods = target
-	needed := cmp.Or(o.kubeconfig, o.context) != "" || !target.All()
+	needed := o.needed || cmp.Or(o.kubeconfig, o.context) != "" || !target.All()
 	switch o.mode {
 	case "auto":
 		if !needed && !kubernetes.InCluster() {
@@ -42,7 +43,7 @@ func (o *kubernetesOptions) apply(node string, c *parts.Capture) error {
 	case "on":
 	case "off":
 		if needed {
-			return usagef("--kubernetes off: --namespace, --exclude-namespace, --pod, --selector, --kubeconfig and --context need the API")
+			return usagef("--kubernetes off: --namespace, --exclude-namespace, --pod, --selector, --tls-namespace, --kubeconfig and --context need the API")
 		}
 		return nil
 	default:

@@ -49,7 +49,7 @@ type Options struct {
 	PlaintextBytes int64         // 0: a quarter of Bytes
 	Age            time.Duration // 0: any
 	Capture        parts.Capture
-	TLS            parts.Mode
+	TLS            parts.Policy
 	Listen         string // address of the API; empty: there is none
 	Token          string // file; empty: one is made in Dir
 	Cert, Key      string // files; empty: a certificate is made for this run
@@ -83,7 +83,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 		return err
 	}
-	o.Log.Info("recorder started", "node", o.Node, "ring", o.Dir, "bytes", o.Bytes, "age", o.Age, "tls", string(o.TLS),
+	o.Log.Info("recorder started", "node", o.Node, "ring", o.Dir, "bytes", o.Bytes, "age", o.Age, "tls", o.TLS.Mode, "tls_namespaces", o.TLS.Namespaces,
 		"memory", limit, "socket_memory", o.Capture.MemoryBytes, "capabilities", rights)
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup

@@ -49,7 +49,7 @@ func recorderProgram() int {
 	bytes, err := strconv.ParseInt(os.Getenv("DAEMON_BYTES"), 10, 64)
 	if err == nil {
 		err = Run(ctx, Options{
-			Node: "node-a", Dir: os.Getenv("DAEMON_DIR"), Bytes: bytes, TLS: parts.Mode(os.Getenv("DAEMON_TLS")),
+			Node: "node-a", Dir: os.Getenv("DAEMON_DIR"), Bytes: bytes, TLS: parts.Policy{Mode: parts.Mode(os.Getenv("DAEMON_TLS"))},
 			Capture: parts.Capture{Namespaces: []string{os.Getenv("DAEMON_NETNS")}, SocketBytes: 16 << 20},
 			Listen:  os.Getenv("DAEMON_LISTEN"), Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 		})

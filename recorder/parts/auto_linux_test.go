@@ -67,7 +67,7 @@ func TestAuto(t *testing.T) {
 	bpftest.Root(t, "python3")
 	s := bpftest.New(t)
 	old, anew := startKeeper(t, s, "old")
-	r := &reading{mode: Auto, capture: &Capture{Namespaces: []string{strconv.Itoa(int(old))}}}
+	r := &reading{policy: Policy{Mode: Auto}, capture: &Capture{Namespaces: []string{strconv.Itoa(int(old))}}}
 	err := r.open()
 	t.Cleanup(func() {
 		if err := r.close(); err != nil {

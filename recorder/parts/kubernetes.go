@@ -23,6 +23,18 @@ type pods struct {
 	join  *kubernetes.Join     // nil: there is none yet
 	taken map[uint64]time.Time // network namespaces that are captured, and when they were last asked about
 	swept time.Time
+
+	changed chan struct{} // what the API says of pods has changed since it was last looked at
+}
+
+func newPods() *pods { return &pods{changed: make(chan struct{}, 1)} }
+
+// change notes that the API said something.
+func (p *pods) change() {
+	select {
+	case p.changed <- struct{}{}:
+	default:
+	}
 }
 
 // recent is how long a network namespace is taken for captured that is not asked about again,
@@ -59,12 +71,29 @@ func (p *pods) chosen(pid int, t *kubernetes.Target) bool {
 	if join == nil || pid == 0 {
 		return false
 	}
-	uid := watch.PodOf(pid)
+	uid, _ := watch.PodOf(pid)
 	if uid == "" {
 		return false
 	}
 	r, known := join.Pod(uid)
 	return known && !r.HostNetwork && t.Matches(&r)
+}
+
+// namespace returns the Kubernetes namespace of the pod that a process is in, empty where it is in
+// none. It is not known of a pod that the API has not told of, or of a process that is gone.
+func (p *pods) namespace(pid int) (name string, known bool) {
+	uid, known := watch.PodOf(pid)
+	if uid == "" {
+		return "", known
+	}
+	p.mu.Lock()
+	join := p.join
+	p.mu.Unlock()
+	if join == nil {
+		return "", false
+	}
+	r, known := join.Pod(uid)
+	return r.Namespace, known
 }
 
 // api is the Kubernetes API as a source of identity.
@@ -73,6 +102,7 @@ type api struct {
 	err     error
 	join    *kubernetes.Join
 	target  *kubernetes.Target
+	known   *pods // nil: nobody asks
 }
 
 // openAPI finds the API, if it is to be asked. What the machine itself shows does without.
@@ -80,7 +110,7 @@ func openAPI(c *Capture, node string, emit func(*identity.Record)) *api {
 	if c.API == nil {
 		return nil
 	}
-	a := &api{target: &c.Pods}
+	a := &api{target: &c.Pods, known: c.known}
 	connected := func() bool { return false }
 	if a.watcher, a.err = kubernetes.Open(*c.API); a.err == nil {
 		connected = a.watcher.Connected
@@ -97,7 +127,15 @@ func openAPI(c *Capture, node string, emit func(*identity.Record)) *api {
 // run follows the API until ctx ends.
 func (a *api) run(ctx context.Context) {
 	if a.watcher != nil {
-		a.watcher.Run(ctx, a.join.API)
+		a.watcher.Run(ctx, a.told)
+	}
+}
+
+// told takes what the API says.
+func (a *api) told(r *identity.Record) {
+	a.join.API(r)
+	if a.known != nil && r.Kind == identity.Pod {
+		a.known.change()
 	}
 }
 

@@ -32,10 +32,11 @@ type process struct {
 type library struct {
 	files   func() []libraries.File
 	deaf    func() map[string]bool // the files, by their paths, that tell no secrets
-	allow   func(libraries.Process) bool
+	mode    func(libraries.Process) Mode
 	attach  func(*libraries.File) (io.Closer, error)
 	policy  policy
 	changed <-chan struct{}
+	again   <-chan struct{} // what mode says may have changed
 }
 
 // policy says which processes the kernel's programs look at.
@@ -50,9 +51,9 @@ type policy interface {
 // goes on with those for which there is room, and says how many are left.
 type looks struct {
 	library
-	everyone bool          // whoever may be read is, not only those without secrets
-	open     bool          // everybody may be read but the recorder itself
-	began    time.Duration // since boot, when secrets began to be taken
+	mute  bool          // secrets are taken of nobody: auto is plaintext
+	open  bool          // plaintext is taken of everybody but the recorder itself
+	began time.Duration // since boot, when secrets began to be taken
 	// What follows is run's alone.
 	attached map[libraries.ID]io.Closer
 	allowed  map[uint32]bool // processes that the kernel's programs look at
@@ -76,9 +77,9 @@ type looksLeft struct {
 	connections uint64 // of before
 }
 
-func newLooks(l library, everyone, open bool) *looks {
+func newLooks(l library, mute, open bool) *looks {
 	return &looks{
-		library: l, everyone: everyone, open: open, began: procfs.SinceBoot(), attached: make(map[libraries.ID]io.Closer),
+		library: l, mute: mute, open: open, began: procfs.SinceBoot(), attached: make(map[libraries.ID]io.Closer),
 		allowed: make(map[uint32]bool), old: newOldConnections(), failed: make(map[libraries.ID]attempt),
 	}
 }
@@ -86,7 +87,7 @@ func newLooks(l library, everyone, open bool) *looks {
 // begin looks for the first time. Where everybody is looked at that needs no list, and who comes
 // is looked at from the first byte on.
 func (l *looks) begin() error {
-	if l.everyone && l.open {
+	if l.open {
 		if err := l.policy.Process(uint32(os.Getpid()), false); err != nil {
 			return err
 		}
@@ -105,6 +106,7 @@ func (l *looks) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-l.changed:
+		case <-l.again:
 		case <-tick.C:
 		}
 		if err := l.look(time.Now()); err != nil {
@@ -124,7 +126,7 @@ func (l *looks) look(now time.Time) error {
 		seen[f.ID] = true
 		for _, p := range f.Processes {
 			there[process{p.TGID, p.Started}] = true
-			if l.allow(p) && l.wants(p, deaf[f.Path]) {
+			if l.wants(p, deaf[f.Path]) {
 				wanted[p.TGID], files[f.ID] = true, true
 			}
 		}
@@ -149,7 +151,7 @@ func (l *looks) look(now time.Time) error {
 	}
 	l.left.connections = l.old.left
 	l.mu.Unlock()
-	if l.everyone && l.open {
+	if l.open {
 		return nil
 	}
 	return l.permit(wanted)
@@ -186,10 +188,13 @@ func (l *looks) permit(wanted map[uint32]bool) error {
 
 // wants tells whether a process's plaintext is taken.
 func (l *looks) wants(p libraries.Process, deaf bool) bool {
-	if l.everyone || deaf {
+	switch l.mode(p) {
+	case Plaintext, Both:
 		return true
+	case Auto:
+		return l.mute || deaf || p.Started <= l.began && l.old.has(p)
 	}
-	return p.Started <= l.began && l.old.has(p)
+	return false
 }
 
 // try attaches to a file, unless that was done, or failed a moment ago.

@@ -48,12 +48,12 @@ type node struct {
 func (n *node) Close() error { n.closed++; return nil }
 
 // looks returns looks at the machine; room is for how many processes there is.
-func (n *node) looks(everyone, open bool, room int) (*looks, *said) {
+func (n *node) looks(open bool, room int) (*looks, *said) {
 	policy := &said{room: room, look: make(map[uint32]bool)}
 	l := newLooks(library{
 		files: func() []libraries.File { return n.files },
 		deaf:  func() map[string]bool { return nil },
-		allow: func(libraries.Process) bool { return true },
+		mode:  func(libraries.Process) Mode { return Plaintext },
 		attach: func(*libraries.File) (io.Closer, error) {
 			if n.tries++; n.refusing != nil {
 				return nil, n.refusing
@@ -61,7 +61,7 @@ func (n *node) looks(everyone, open bool, room int) (*looks, *said) {
 			return n, nil
 		},
 		policy: policy,
-	}, everyone, open)
+	}, false, open)
 	return l, policy
 }
 
@@ -84,7 +84,7 @@ func numbers(n int) (all []uint32) {
 // A file that cannot be attached to is tried less and less often, and forgotten when it is gone.
 func TestTriesAgain(t *testing.T) {
 	n := &node{files: []libraries.File{file(1, "/lib/libssl.so", 1)}, refusing: errors.New("no such function")}
-	l, _ := n.looks(true, false, 10)
+	l, _ := n.looks(false, 10)
 	now := time.Now()
 	at := func(after time.Duration, tries int) {
 		t.Helper()
@@ -131,7 +131,7 @@ func TestTriesAgain(t *testing.T) {
 func TestCrowded(t *testing.T) {
 	const room = 100
 	n := &node{files: []libraries.File{file(1, "/lib/libssl.so", numbers(room+50)...)}}
-	l, policy := n.looks(true, false, room)
+	l, policy := n.looks(false, room)
 	if err := l.look(time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestCrowded(t *testing.T) {
 // Where everybody is looked at, there is no list of processes, but for the recorder itself.
 func TestEverybody(t *testing.T) {
 	n := &node{files: []libraries.File{file(1, "/lib/libssl.so", numbers(1000)...)}}
-	l, policy := n.looks(true, true, 10)
+	l, policy := n.looks(true, 10)
 	if err := l.begin(); err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestKernelCrowded(t *testing.T) {
 	}
 	defer c.Close()
 	n := &node{files: []libraries.File{file(1, "/lib/libssl.so", numbers(plaintext.MaxProcesses+7)...)}}
-	l, _ := n.looks(true, false, 0)
+	l, _ := n.looks(false, 0)
 	l.policy = c.Policy()
 	if err := l.look(time.Now()); err != nil {
 		t.Fatal(err)

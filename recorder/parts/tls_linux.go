@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
 	"shark/bpf/plaintext"
 	"shark/recorder"
@@ -17,9 +18,9 @@ import (
 )
 
 // TLS records what makes TLS readable, of the processes in the namespaces that are captured.
-func TLS(mode Mode, c *Capture) recorder.Part {
+func TLS(policy Policy, c *Capture) recorder.Part {
 	return recorder.Part{Name: "tls", Open: func(_ context.Context, s recorder.Sinks) (recorder.Running, error) {
-		t := &reading{mode: mode, sinks: s, capture: c}
+		t := &reading{policy: policy, sinks: s, capture: c}
 		if err := t.open(); err != nil {
 			return nil, errors.Join(err, t.close())
 		}
@@ -29,13 +30,14 @@ func TLS(mode Mode, c *Capture) recorder.Part {
 
 // reading is the TLS libraries of a node being read.
 type reading struct {
-	mode    Mode
+	policy  Policy
 	sinks   recorder.Sinks
 	capture *Capture
 
 	libraries *libraries.Watcher
 	changed   <-chan struct{}
-	keys      *keys.Keys // nil: not wanted, or not to be had
+	again     chan struct{} // what is known of pods has changed
+	keys      *keys.Keys    // nil: not wanted, or not to be had
 	content   *content.Capture
 	looks     *looks
 	missing   []string
@@ -49,23 +51,23 @@ func (t *reading) open() (err error) {
 	if t.libraries, err = libraries.Open(); err != nil {
 		return err
 	}
-	t.changed = t.libraries.Changed()
+	t.changed, t.again = t.libraries.Changed(), make(chan struct{}, 1)
 	var errs []error
-	if t.mode != Plaintext {
-		if t.keys, err = keys.Open(keys.Options{Libraries: t.libraries, Allow: t.allow}); err != nil {
+	if t.policy.any(Auto, Keys, Both) {
+		if t.keys, err = keys.Open(keys.Options{Libraries: t.libraries, Allow: t.tellsKeys}); err != nil {
 			t.keys = nil
 			errs = append(errs, fmt.Errorf("secrets: %w", err))
 		}
 	}
-	if t.mode != Keys {
+	if t.policy.any(Auto, Plaintext, Both) {
 		if t.content, err = content.Open(content.Options{}); err != nil {
 			t.content = nil
 			errs = append(errs, fmt.Errorf("plaintext: %w", err))
 		} else {
 			t.looks = newLooks(library{
-				files: t.libraries.Files, deaf: t.withoutKeys, allow: t.allow, attach: t.attach,
-				policy: t.content.Policy(), changed: t.changed,
-			}, t.mode != Auto || t.keys == nil, len(t.capture.Namespaces) == 0)
+				files: t.libraries.Files, deaf: t.withoutKeys, mode: t.mode, attach: t.attach,
+				policy: t.content.Policy(), changed: t.changed, again: t.again,
+			}, t.keys == nil, t.everybody())
 		}
 	}
 	if t.keys == nil && t.content == nil {
@@ -80,10 +82,30 @@ func (t *reading) open() (err error) {
 	return nil
 }
 
-// allow tells whether a process may be read: not the recorder itself, whose API speaks TLS.
-func (t *reading) allow(p libraries.Process) bool {
-	return p.TGID != uint32(os.Getpid()) && t.capture.Has(uint64(p.NetNS), int(p.TGID))
+// mode returns how a process is read: not the recorder itself, whose API speaks TLS.
+func (t *reading) mode(p libraries.Process) Mode {
+	if p.TGID == uint32(os.Getpid()) || !t.capture.Has(uint64(p.NetNS), int(p.TGID)) {
+		return Off
+	}
+	return t.policy.of(t.capture.known, int(p.TGID))
 }
+
+// tellsKeys tells whether secrets of a process are taken.
+func (t *reading) tellsKeys(p libraries.Process) bool {
+	m := t.mode(p)
+	return m == Auto || m == Keys || m == Both
+}
+
+// everybody tells whether plaintext is taken of whoever speaks TLS.
+func (t *reading) everybody() bool {
+	if !t.capture.all() || len(t.policy.Namespaces) > 0 {
+		return false
+	}
+	return t.policy.Mode == Plaintext || t.policy.Mode == Both || t.policy.Mode == Auto && t.keys == nil
+}
+
+// byPods tells whether it depends on pods who is read.
+func (t *reading) byPods() bool { return !t.capture.Pods.All() || len(t.policy.Namespaces) > 0 }
 
 // attach looks at the calls of a file's TLS library.
 func (t *reading) attach(f *libraries.File) (io.Closer, error) {
@@ -138,6 +160,9 @@ func (t *reading) Run(ctx context.Context) error {
 	if t.keys != nil {
 		begin("secrets", func() error { return t.keys.Run(ctx, t.secret) })
 	}
+	if t.byPods() {
+		begin("pods", func() error { return t.review(ctx) })
+	}
 	if t.content != nil {
 		begin("plaintext", func() error { return t.content.Run(ctx, t.sinks.Plaintext) })
 		begin("plaintext", func() error { return t.looks.run(ctx) })
@@ -148,6 +173,37 @@ func (t *reading) Run(ctx context.Context) error {
 	t.final = &last
 	t.mu.Unlock()
 	return errors.Join(errors.Join(errs...), t.close())
+}
+
+// reviewAgain is how long what the API says of pods may change before it is asked again who is
+// read: a node's pods are told of one by one.
+const reviewAgain = 250 * time.Millisecond
+
+// review asks again who is read when the API has told of pods.
+func (t *reading) review(ctx context.Context) error {
+	tick := time.NewTicker(reviewAgain)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.capture.known.changed:
+		}
+		if t.keys != nil {
+			if err := t.keys.Reconsider(); err != nil {
+				return err
+			}
+		}
+		select {
+		case t.again <- struct{}{}:
+		default: // it is to look again already
+		}
+	}
 }
 
 func (t *reading) close() error {

@@ -10,14 +10,14 @@ import (
 const maxCgroup = 64 << 10
 
 // PodOf returns the uid of the pod that a process is in, as the name of its cgroup has it; empty
-// where it is in none, or is gone.
-func PodOf(pid int) string {
+// where it is in none. It is not known of a process that is gone.
+func PodOf(pid int) (uid string, known bool) {
 	f, err := os.Open(fmt.Sprintf("/proc/%d/cgroup", pid))
 	if err != nil {
-		return ""
+		return "", false
 	}
 	defer f.Close()
 	text, _ := io.ReadAll(io.LimitReader(f, maxCgroup)) // of a process that ends what could be read
-	_, pod := containerOf(cgroupOf(string(text)))
-	return pod
+	_, uid = containerOf(cgroupOf(string(text)))
+	return uid, len(text) > 0
 }
