@@ -93,6 +93,42 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestNoStatus: a response that ended without a status has failed, for every client makes an error
+// of it. Where its end, or a part of it, was not seen, nobody knows.
+func TestNoStatus(t *testing.T) {
+	trailer := func(text string) func(*dissector.Message) {
+		return func(m *dissector.Message) { http.ResponseTrailers.Add(&m.Values, []byte("grpc-status"), []byte(text)) }
+	}
+	for name, c := range map[string]struct {
+		contentType string
+		code        int
+		is          func(*dissector.Message)
+		status      string
+		failed      bool
+	}{
+		"seen to its end":       {"application/grpc", 200, func(*dissector.Message) {}, noStatus, true},
+		"no number":             {"application/grpc", 200, trailer("x"), noStatus, true},
+		"with a status":         {"application/grpc", 200, trailer("0"), "0 OK", false},
+		"cut short":             {"application/grpc", 200, func(m *dissector.Message) { m.Truncated = true }, "200", false},
+		"reset":                 {"application/grpc", 200, func(m *dissector.Message) { m.Cancel = true }, "200", false},
+		"with bytes missing":    {"application/grpc", 200, func(m *dissector.Message) { m.Lost = 1 }, "200", false},
+		"with headers unknown":  {"application/grpc", 200, func(m *dissector.Message) { m.Resumed = true }, "200", false},
+		"of a proxy that fails": {"application/grpc", 503, func(*dissector.Message) {}, "503", true},
+		"of gRPC-Web":           {"application/grpc-web", 200, func(*dissector.Message) {}, "200", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := &dissector.Message{From: dissector.Server}
+			http.SetStatus(m, c.code, nil, "HTTP/2")
+			http.ResponseHeaders.Add(&m.Values, []byte("content-type"), []byte(c.contentType))
+			c.is(m)
+			done(m)
+			if got := string(dissector.Status.Get(&m.Values)); got != c.status || dissector.Failed.Get(&m.Values) != c.failed {
+				t.Errorf("status %q, failed %v; want %q, %v", got, dissector.Failed.Get(&m.Values), c.status, c.failed)
+			}
+		})
+	}
+}
+
 func prefixed(flag byte, message string) string {
 	var b [prefixLen]byte
 	b[0] = flag

@@ -108,11 +108,24 @@ func done(m *dissector.Message) {
 	if trailers := trailersInBody(m); len(trailers) > 0 {
 		http.ResponseTrailers.AddLines(&m.Values, trailers)
 	}
-	setStatus(&m.Values)
+	if !setStatus(&m.Values) && whole(m) {
+		dissector.Failed.Set(&m.Values, true)
+		dissector.Status.SetString(&m.Values, noStatus)
+	}
 	setMessages(m, ResponseMessages)
 	if req := m.Peer(); req != nil && !claim(req) {
 		setMethod(&m.Values, http.Path.Get(&req.Values)) // nobody could tell that the request is gRPC
 	}
+}
+
+// noStatus is the status of a response that ended without one. Clients make an error of it,
+// UNKNOWN or INTERNAL, whatever the messages say.
+const noStatus = "no grpc-status"
+
+// whole tells whether all of a good response of HTTP/2 was seen, to its end: a status that is
+// not there was not sent.
+func whole(m *dissector.Message) bool {
+	return dissector.StatusCode.Get(&m.Values) == 200 && !m.Truncated && !m.Resumed && !m.Cancel && m.Lost == 0 && formOf(contentType(m)) == plain
 }
 
 // setForm says which form of gRPC-Web a message has, if it is one.
@@ -142,20 +155,20 @@ func setMethod(v *field.Values, path []byte) {
 	dissector.Operation.Set(v, path[i+1:])
 }
 
-// setStatus reads the status of a call that has one. It stands in the trailers,
-// or in the headers of a response that has nothing else ("Trailers-Only").
-func setStatus(v *field.Values) {
+// setStatus reads the status of a call, and tells whether it has one. It stands in the
+// trailers, or in the headers of a response that has nothing else ("Trailers-Only").
+func setStatus(v *field.Values) bool {
 	from := http.ResponseTrailers
 	text, ok := from.Get(v, "grpc-status")
 	if !ok {
 		from = http.ResponseHeaders
 		if text, ok = from.Get(v, "grpc-status"); !ok {
-			return
+			return false
 		}
 	}
 	code, err := strconv.ParseUint(string(text), 10, 31)
 	if err != nil {
-		return
+		return false
 	}
 	Status.Set(v, int64(code))
 	if code != 0 {
@@ -165,6 +178,7 @@ func setStatus(v *field.Values) {
 	if message, ok := from.Get(v, "grpc-message"); ok && len(message) > 0 {
 		StatusMessage.Set(v, unescape(message[:min(len(message), maxStatusMessage)]))
 	}
+	return true
 }
 
 // statusText returns a status code and its name:
