@@ -11,9 +11,20 @@ type api struct {
 	response func(r *body)
 }
 
+// unknown is an API that is newer than all of these.
+var unknown = api{max: -1, flexFrom: never, throttle: -1}
+
+// apiOf returns the API of a key.
+func apiOf(key int) *api {
+	if key < len(apis) {
+		return &apis[key]
+	}
+	return &unknown
+}
+
 func (a *api) flexible(version int) bool { return version >= int(a.flexFrom) }
 
-// apis are the APIs by key, up to Kafka 4.1.
+// apis are the APIs by key, all that a released client can send in autumn 2026.
 var apis = [...]api{
 	0:  {name: "PRODUCE", max: 13, flexFrom: 9, throttle: -1, request: produceRequest, response: produceResponse},
 	1:  {name: "FETCH", max: 18, flexFrom: 12, throttle: 1, request: fetchRequest, response: fetchResponse},
@@ -108,4 +119,6 @@ var apis = [...]api{
 	90: {name: "DESCRIBE_SHARE_GROUP_OFFSETS", max: 1, flexFrom: 0, throttle: 0},
 	91: {name: "ALTER_SHARE_GROUP_OFFSETS", max: 0, flexFrom: 0, throttle: 0, plain: true, request: groupRequest},
 	92: {name: "DELETE_SHARE_GROUP_OFFSETS", max: 0, flexFrom: 0, throttle: 0, plain: true, request: groupRequest},
+	93: {name: "STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE", max: 0, flexFrom: 0, throttle: 0, plain: true, request: groupRequest},
+	94: {name: "UNREGISTER_CONTROLLER", max: 0, flexFrom: 0, throttle: 0, plain: true},
 }

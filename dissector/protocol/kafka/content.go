@@ -32,7 +32,7 @@ func content(m *dissector.Message, _ []byte, limit int) ([]byte, error) {
 			return nil, nil
 		}
 		off = h.body
-	} else if version > int(apis[key].max) {
+	} else if version > int(apiOf(key).max) {
 		return nil, nil
 	}
 	t := tree{limit: limit}

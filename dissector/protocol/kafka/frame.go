@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"encoding/binary"
+	"strconv"
 
 	"shark/dissector"
 )
@@ -80,7 +81,7 @@ func readHeader(b []byte, size int64) (h header, short, ok bool) {
 		return h, true, true
 	}
 	h.key, h.version = int(int16(binary.BigEndian.Uint16(b))), int(int16(binary.BigEndian.Uint16(b[2:])))
-	if h.key < 0 || h.key >= len(apis) || h.version < 0 || h.version > int(apis[h.key].max)+newer {
+	if h.key < 0 || h.key >= len(apis)+newerKeys || h.version < 0 || h.version > int(apiOf(h.key).max)+newer {
 		return h, false, false
 	}
 	if len(b) < 8 {
@@ -107,7 +108,7 @@ func readHeader(b []byte, size int64) (h header, short, ok bool) {
 			return h, false, false
 		}
 	}
-	if apis[h.key].flexible(h.version) {
+	if apiOf(h.key).flexible(h.version) {
 		r.flex = true
 		r.tags()
 	}
@@ -127,15 +128,19 @@ func (p *parser) request(w *walk, frame []byte, size int64, m *dissector.Message
 		return 0, errMalformed
 	}
 	p.bare = h.key == keySaslHandshake && h.version == 0
-	api, v := &apis[h.key], &m.Values
+	api, v := apiOf(h.key), &m.Values
 	m.Notes = known | uint64(h.key)<<16 | uint64(h.version)
 	APIKey.Set(v, int64(h.key))
-	APIName.SetString(v, api.name)
+	name := api.name
+	if api == &unknown {
+		name = "API_" + strconv.Itoa(h.key)
+	}
+	APIName.SetString(v, name)
 	APIVersion.Set(v, int64(h.version))
 	Correlation.Set(v, int64(h.correlation))
 	ClientID.Set(v, h.client)
 	Size.Set(v, size)
-	dissector.Operation.SetString(v, api.name)
+	dissector.Operation.SetString(v, name)
 	w.correlation, w.key, w.version = h.correlation, h.key, h.version
 	w.client = append(w.client[:0], h.client...)
 	return h.body, nil
@@ -168,7 +173,7 @@ func (p *parser) response(w *walk, frame []byte, size int64, m *dissector.Messag
 	m.Notes = peer.Notes
 	w.correlation = correlation
 	w.key, w.version = noted(m)
-	if w.version > int(apis[w.key].max) {
+	if w.version > int(apiOf(w.key).max) {
 		return 0, nil
 	}
 	return 4, nil

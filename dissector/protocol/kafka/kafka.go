@@ -29,6 +29,7 @@ const (
 	maxSummary    = 256      // bytes of the summary
 	maxClient     = 255      // bytes of a client id that is taken for one
 	newer         = 3        // versions of an API above the newest known that are still believed in
+	newerKeys     = 32       // keys of APIs above the last known that are, on a connection known to be Kafka
 )
 
 // The fields.

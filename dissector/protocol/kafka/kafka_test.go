@@ -49,6 +49,22 @@ func parse(t *testing.T, p dissector.Parse, from dissector.Side, b []byte) *diss
 	return m
 }
 
+// TestUnknownAPI: a request that is newer than what is known has its number for a name, says who
+// sent it, and is answered.
+func TestUnknownAPI(t *testing.T) {
+	p := Protocol.New(dissector.TCP)
+	m := parse(t, p, dissector.Client, frame(int16(len(apis)+3), int16(1), int32(7), "billing", int8(0), []byte("new")))
+	if got := string(dissector.Operation.Get(&m.Values)); got != "API_98" || string(ClientID.Get(&m.Values)) != "billing" || Correlation.Get(&m.Values) != 7 {
+		t.Errorf("operation %q of client %q, number %d", got, ClientID.Get(&m.Values), Correlation.Get(&m.Values))
+	}
+	if m := parse(t, p, dissector.Client, produce(8, -1, "orders", 1)); string(dissector.Summary.Get(&m.Values)) != "orders" {
+		t.Errorf("the request behind it is about %q", dissector.Summary.Get(&m.Values))
+	}
+	if _, err := p(dissector.Client, frame(int16(len(apis)+newerKeys), int16(1), int32(7), "billing"), new(dissector.Message)); err == nil {
+		t.Error("any number is believed")
+	}
+}
+
 func TestProduceWithoutAcknowledgementIsOneWay(t *testing.T) {
 	p := Protocol.New(dissector.TCP)
 	if m := parse(t, p, dissector.Client, produce(1, 0, "orders", 10)); m.Role != dissector.OneWay {

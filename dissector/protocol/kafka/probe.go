@@ -29,7 +29,7 @@ func probe(head []byte) dissector.Guess {
 	whole := int64(len(frame)) == size
 	h, short, ok := readHeader(frame, size)
 	switch {
-	case ok && !short && size >= 8 && h.body > 8 && believable(head, size, h):
+	case ok && !short && h.key < len(apis) && size >= 8 && h.body > 8 && believable(head, size, h):
 		return dissector.Request
 	case ok && short && !whole && len(head) < maxWait:
 		return dissector.More

@@ -26,7 +26,7 @@ const prefix = 4
 // begin begins with the frame at hand, whose body is at off.
 func (w *walk) begin(frame []byte, off int, m *dissector.Message) {
 	w.passed = tally{}
-	w.body.begin(frame, off, w.version, apis[w.key].flexible(w.version), m)
+	w.body.begin(frame, off, w.version, apiOf(w.key).flexible(w.version), m)
 }
 
 // goOn reads the next piece.
@@ -76,7 +76,7 @@ func (w *walk) read(from dissector.Side, n int, left int64, m *dissector.Message
 
 // run reads the body.
 func (w *walk) run(from dissector.Side) {
-	switch api := &apis[w.key]; {
+	switch api := apiOf(w.key); {
 	case from == dissector.Server:
 		if w.body.flex && w.key != keyApiVersions { // KIP-511: its response has the old header always
 			w.body.tags()
