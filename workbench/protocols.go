@@ -30,10 +30,14 @@ func choose(words []string) (choice, error) {
 		chosen[p.Name] = true
 	}
 	for _, word := range words {
-		name := strings.TrimLeft(word, "+-")
+		given := word
+		if word != "" && (word[0] == '+' || word[0] == '-') {
+			given = word[1:]
+		}
+		name := strings.ToLower(given)
 		i := slices.IndexFunc(there, func(p *dissector.Protocol) bool { return p.Name == name })
-		if i < 0 || len(word)-len(name) > 1 {
-			return choice{}, usage("--protocols: there is no protocol %q; there are %s", word, strings.Join(ProtocolNames(), ", "))
+		if i < 0 {
+			return choice{}, usage("--protocols: there is no protocol %q; there are %s", given, strings.Join(ProtocolNames(), ", "))
 		}
 		chosen[name] = word[0] != '-'
 		if over := there[i].Over; over != "" && chosen[name] {
