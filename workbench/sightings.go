@@ -173,7 +173,7 @@ func (c *Coverage) sightings(t *seenTwice) {
 		}
 		c.note(o.String())
 	}
-	c.count(t.Filled, "packets", "captured only where another clock is than that of most of the connection: their times are worked out from how much the clocks differ")
+	c.count(t.Filled, "packets", "captured only where another clock is than that of most of the connection: times go by that clock")
 	c.count(t.Forgotten, "packets", "more than memory holds: further sightings may count as packets")
 }
 

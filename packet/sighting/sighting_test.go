@@ -130,7 +130,7 @@ func TestResent(t *testing.T) {
 }
 
 // A Source gives each packet once and in the order in which they were sent, by the clock of the
-// node that saw the connection first; captured times stay, but of what that node did not capture.
+// node that saw the connection first; captured times stay.
 func TestOnce(t *testing.T) {
 	for seed := range uint64(6) {
 		o := sightingtest.Options{
@@ -142,7 +142,7 @@ func TestOnce(t *testing.T) {
 		got := make(map[int]int)
 		var last int64
 		var b [3]packet.Batch // as a consumer that keeps some
-		given, worked, late := int64(0), int64(0), 0
+		given, late := int64(0), 0
 		for i := 0; ; i++ {
 			x := &b[i%3]
 			if err := src.ReadBatch(x); err == io.EOF {
@@ -152,19 +152,12 @@ func TestOnce(t *testing.T) {
 			}
 			for _, r := range x.Records {
 				s := &w.Sightings[r.Number-1]
-				if !bytes.Equal(s.Data, r.Data) {
+				if s.Time != r.Time || !bytes.Equal(s.Data, r.Data) {
 					t.Fatalf("seed %d: packet %d changed", seed, r.Number)
 				}
 				got[s.Packet]++
 				given++
-				at := s.Time - int64(s.Node)*int64(o.Offset)
-				if r.Time != s.Time {
-					worked++
-					other := at + int64(1-s.Node)*int64(o.Offset) // what the other node's clock showed
-					if off := r.Time - other; off < -2e6 || off > 2e6 {
-						t.Errorf("seed %d: packet %d of node %d has a time that is wrong by %v", seed, r.Number, s.Node, time.Duration(off))
-					}
-				}
+				at := r.Time - int64(s.Node)*int64(o.Offset)
 				if at < last-int64(time.Millisecond) {
 					late++
 				}
@@ -184,9 +177,8 @@ func TestOnce(t *testing.T) {
 		if given+merged != int64(len(w.Sightings)) {
 			t.Errorf("seed %d: %d given and %d merged of %d", seed, given, merged, len(w.Sightings))
 		}
-		filled := src.Filled()
-		if filled == 0 || filled > int64(w.Packets)/100 || worked > filled || o.Offset != 0 && worked < filled {
-			t.Errorf("seed %d: %d of %d packets by the other clock, %d with times that were worked out", seed, filled, w.Packets, worked)
+		if filled := src.Filled(); filled == 0 || filled > int64(w.Packets)/100 {
+			t.Errorf("seed %d: %d of %d packets by the other clock", seed, filled, w.Packets)
 		}
 	}
 }

@@ -20,11 +20,10 @@ const (
 
 // Source is another source without the further sightings of packets. Where several clocks
 // are, packets come in the order in which they were seen, as far as is known how much the clocks
-// differ. Of a packet's sightings that one is given which the interface has that saw its
-// connection first, so that the times of a connection are by one clock, as they were captured. A
-// packet that only others captured has the time that this clock showed then, as far as is known:
-// how long something took would else be wrong by as much as the clocks differ. What one interface
-// alone captured passes through as it is, and with Keep everything does.
+// differ; their times stay as they were captured. Of a packet's sightings that one is given which
+// the interface has that saw its connection first, so that the times of a connection are by one
+// clock, but for packets that only others captured. What one interface alone captured passes
+// through as it is.
 //
 // Up to 64 MiB of packets are held, the latest second or so.
 type Source struct {
@@ -89,7 +88,7 @@ func Once(src packet.Source, clock func(iface uint32) int, o Options) *Source {
 func (s *Source) Merged() (packets, bytes int64) { return s.merged, s.mergedBytes }
 
 // Filled returns how many packets were given that another clock captured than that of most of
-// their connection, whose times are worked out.
+// their connection.
 func (s *Source) Filled() int64 { return s.filled }
 
 // Tracker returns what found the sightings.
@@ -288,7 +287,6 @@ func (s *Source) give(b *packet.Batch) int {
 	b.Records = append(b.Records, h.rec)
 	if h.clock != h.wanted {
 		s.filled++
-		b.Records[len(b.Records)-1].Time += s.shift(h.clock) - s.shift(h.wanted)
 	}
 	size := len(h.rec.Data)
 	s.bytes -= h.size()
