@@ -49,6 +49,7 @@ type Watcher struct {
 
 	mu     sync.Mutex
 	status Status
+	closed bool // the programs are
 }
 
 // Open attaches the programs. What a kernel does not offer is no error: Status has it.
@@ -112,20 +113,30 @@ func (w *Watcher) Close() error {
 	if w.programs == nil {
 		return nil
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.readLost()
+	w.closed = true
 	return w.programs.Close()
+}
+
+// readLost notes what the kernel could not tell, as long as the programs are there.
+func (w *Watcher) readLost() {
+	if w.programs == nil || w.closed {
+		return
+	}
+	if lost, err := w.programs.Lost(); err == nil {
+		w.status.Lost = lost
+	}
 }
 
 // Status returns how it goes. It may be called by any goroutine.
 func (w *Watcher) Status() Status {
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.readLost()
 	s := w.status
-	w.mu.Unlock()
 	s.Missing = slices.Clone(s.Missing)
-	if w.programs != nil {
-		if lost, err := w.programs.Lost(); err == nil {
-			s.Lost = lost
-		}
-	}
 	return s
 }
 

@@ -354,3 +354,30 @@ os.execv("/bin/sleep", ["sleep", "1000"])`, ready, on)
 	}
 	d.find("the pod's end", func(x *identity.Record) bool { return x.Kind == identity.Pod && x.Op == identity.Delete })
 }
+
+// TestStatusAtTheEnd: the status may be asked while the watcher is closed, and after.
+func TestStatusAtTheEnd(t *testing.T) {
+	bpftest.Root(t)
+	w, err := Open(Options{Node: "here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asking, asked := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(asked)
+		w.Status()
+		close(asking)
+		for range 100 {
+			w.Status()
+		}
+	}()
+	<-asking
+	before := w.Status()
+	if err := w.Close(); err != nil {
+		t.Error(err)
+	}
+	<-asked
+	if after := w.Status(); after.Lost.Sockets < before.Lost.Sockets {
+		t.Errorf("of %d sockets that could not be told, %d are known at the end", before.Lost.Sockets, after.Lost.Sockets)
+	}
+}
