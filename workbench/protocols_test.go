@@ -18,6 +18,7 @@ func TestChoose(t *testing.T) {
 		{"+tcp", "", "", all + 1},
 		{"+tcp,+udp,-dns", "", "not looked for: dns", all + 1},
 		{"redis", "redis", "looked for only: redis", 1},
+		{"Redis", "redis", "looked for only: redis", 1},
 		{"redis,kafka", "redis,kafka", "looked for only: redis, kafka", 2},
 		{"grpc", "http,http2,grpc", "looked for only: http, http2, grpc", 3},
 		{"-redis,+redis", "all", "", all},
@@ -31,7 +32,7 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%q: %d protocols, %q, %q, %v", c.words, len(got.list), got.text, got.note, err)
 		}
 	}
-	for _, word := range []string{"gopher", "++tcp", "+-tcp", "-", "+", "TCP"} {
+	for _, word := range []string{"gopher", "++tcp", "+-tcp", "-", "+"} {
 		if _, err := choose([]string{word}); !errors.Is(err, ErrUsage) || !strings.Contains(err.Error(), "there are http, ") {
 			t.Errorf("%q: %v", word, err)
 		}
