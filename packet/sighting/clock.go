@@ -151,11 +151,7 @@ func (c *clocks) pair(a, b *seen) {
 		c.pairs[key] = x
 	}
 	d, now := b.time-a.time, max(a.time, b.time)
-	conn := a.conn
-	if b.conn&^reverse < conn&^reverse {
-		conn = b.conn
-	}
-	lo, hi, ok := c.talk(conn, key, d, now)
+	lo, hi, ok := c.talk(a.conn, key, d, now)
 	x.add(d, now)
 	if ok {
 		x.bound(lo, hi, now)

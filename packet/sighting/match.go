@@ -46,19 +46,13 @@ func (t *Tracker) sight(p *packet.Packet, clock int) (first uint64, by *seen) {
 // one may be it.
 func (t *Tracker) find(s *seen) *candidate {
 	some := t.alike[:0]
-	count := t.seen.latest(s.key)
+	_, e := t.seen.link(s.key)
 	for range maxAlike {
-		e := t.seen.at(count)
 		if e == nil || s.time-e.time > t.window {
 			break
 		}
-		if e.key == s.key {
-			some = t.consider(some, s, e)
-		}
-		if e.older-count < 1<<31 { // not older: the place was used again
-			break
-		}
-		count = e.older
+		some = t.consider(some, s, e)
+		e = t.seen.at(e.alike)
 	}
 	return t.choose(some)
 }
@@ -146,7 +140,7 @@ func (t *Tracker) further(s *seen, c *candidate) {
 	t.stats.Further++
 	if s.conn != c.by.conn {
 		t.stats.Translated++
-		t.nats.add(s.conn, c.by.conn)
+		t.nats.join(s.conn, c.by.conn)
 	}
 	if s.clock != c.by.clock && s.proof >= likely {
 		t.clocks.pair(c.by, s)

@@ -33,7 +33,7 @@ const (
 	DefaultWindow = 2 * time.Second
 	// DefaultMemory is how many bytes a Tracker keeps at most: the latest 260,000 packets.
 	DefaultMemory = 32 << 20
-	// maxAlike is how many packets that look the same are looked at.
+	// maxAlike is how many packets that look the same are looked at, the latest first.
 	maxAlike = 32
 	// maxConns is of how many connections is known what NAT makes of them, and where they are seen.
 	maxConns = 1 << 16
@@ -70,7 +70,7 @@ type Tracker struct {
 	window int64
 	byFlow bool
 	seen   table
-	nats   aliases
+	nats   nats
 	clocks clocks
 	stats  Stats
 	packet packet.Packet

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -290,6 +291,39 @@ func TestAllTheSame(t *testing.T) {
 		r.Number, r.Time = i+1, r.Time+1
 		if got := tracker.First(&r, 0); got != r.Number {
 			t.Fatalf("packet %d taken for %d", r.Number, got)
+		}
+	}
+}
+
+// What is found does not depend on the hashes, which nobody can foresee: in another run the
+// answer is the same, also of packets that dozens of interfaces saw and behind NAT.
+func TestEveryRun(t *testing.T) {
+	const runs, copies = 20, 30
+	w := sightingtest.Make(sightingtest.Options{Seed: 5, Talks: 12, Loss: 0.05, NAT: true, Overlay: sightingtest.VXLAN, Resend: 0.2})
+	for _, o := range []sighting.Options{{}, {ByFlow: true}, {Memory: 1 << 16}} {
+		trackers := make([]*sighting.Tracker, runs)
+		for i := range trackers {
+			trackers[i] = sighting.NewTracker(o)
+		}
+		number := uint64(0)
+		for i := range w.Sightings {
+			r := w.Sightings[i].Record
+			for j := range uint32(copies) {
+				number++
+				r.Number, r.Interface = number, w.Sightings[i].Interface+4*j
+				want := trackers[0].First(&r, sightingtest.Clock(r.Interface))
+				for _, x := range trackers[1:] {
+					if got := x.First(&r, sightingtest.Clock(r.Interface)); got != want {
+						t.Fatalf("%+v: packet %d is one with %d, in another run with %d", o, number, want, got)
+					}
+				}
+			}
+		}
+		for _, x := range trackers[1:] {
+			if x.Stats() != trackers[0].Stats() || !slices.Equal(x.Offsets(), trackers[0].Offsets()) {
+				t.Fatalf("%+v: %+v and %d offsets, in another run %+v and %d, or others", o,
+					trackers[0].Stats(), len(trackers[0].Offsets()), x.Stats(), len(x.Offsets()))
+			}
 		}
 	}
 }

@@ -206,11 +206,10 @@ func (s *Source) sight(r *packet.Record, clock int) (first uint64, by *seen) {
 
 // seenBy returns the interface that saw a connection first.
 func (s *Source) seenBy(conn uint64, iface uint32) uint32 {
-	conn &^= reverse
-	if known := s.conns.of(conn); known != conn {
-		return uint32(known >> 1)
+	if first, ok := s.conns.get(conn); ok {
+		return uint32(first)
 	}
-	s.conns.set(conn, uint64(iface)<<1|reverse) // which no connection is
+	s.conns.set(conn, uint64(iface))
 	return iface
 }
 

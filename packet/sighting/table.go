@@ -6,10 +6,11 @@ type seen struct {
 	number uint64
 	first  uint64 // number of the packet's first sighting
 	time   int64
-	older  uint32 // place of the one before with the same low bits of its key
+	older  uint32 // count of the latest sighting with another key that has the same low bits
 	iface  uint32
 	clock  uint32
 	slot   uint32 // of a Source, where it holds the packet
+	alike  uint32 // count of the one before with the same key
 	ttl    uint8
 }
 
@@ -17,7 +18,9 @@ type seen struct {
 const seenSize = 80 + 4
 
 // table holds the latest sightings, by key. Sightings are counted from 1; the count modulo the
-// size is the place in the ring.
+// size is the place in the ring. Those of one key are a list, of which the latest stands in
+// another list, of the keys with the same low bits: however many packets look alike, they hide
+// none that do not, and what is found does not depend on what the keys happen to be.
 type table struct {
 	ring      []seen
 	heads     []uint32 // by low bits of the key: count of the latest sighting
@@ -45,8 +48,21 @@ func (t *table) at(count uint32) *seen {
 	return &t.ring[count%uint32(len(t.ring))]
 }
 
-// latest returns the count of the latest sighting with the low bits of a key.
-func (t *table) latest(key uint64) uint32 { return t.heads[key%uint64(len(t.heads))] }
+// link returns where the latest sighting with a key is named, and that sighting; nil if there is
+// none, and then where the list of the keys with its low bits begins.
+func (t *table) link(key uint64) (*uint32, *seen) {
+	head := &t.heads[key%uint64(len(t.heads))]
+	for at := head; ; {
+		s := t.at(*at)
+		if s == nil {
+			return head, nil
+		}
+		if s.key == key {
+			return at, s
+		}
+		at = &s.older
+	}
+}
 
 // add keeps a sighting in the place of the oldest. If that is not older than the window, the
 // ring grows, or what is needed is forgotten.
@@ -64,10 +80,19 @@ func (t *table) add(s *seen, window int64) *seen {
 		clear(t.ring)
 		t.last = 1
 	}
+	return t.put(s, t.last)
+}
+
+// put keeps a sighting as the latest of all.
+func (t *table) put(s *seen, count uint32) *seen {
+	s.alike = 0
+	if at, before := t.link(s.key); before != nil {
+		s.alike, *at = *at, before.older
+	}
 	head := &t.heads[s.key%uint64(len(t.heads))]
 	s.older = *head
-	at := &t.ring[t.last%uint32(len(t.ring))]
-	*at, *head = *s, t.last
+	at := &t.ring[count%uint32(len(t.ring))]
+	*at, *head = *s, count
 	return at
 }
 
@@ -81,43 +106,56 @@ func (t *table) grow() {
 		if s == nil || s.number == 0 {
 			continue
 		}
-		head := &t.heads[s.key%uint64(len(t.heads))]
-		s.older = *head
-		t.ring[count%uint32(len(t.ring))] = *s
-		*head = count
+		t.put(s, count)
 	}
 }
 
-// aliases are connections behind NAT, with one that each has before it. Of the older half those
-// are forgotten that are not asked for again.
+// aliases name for a connection something that is known of it. Of the older half those are
+// forgotten that are not asked for again.
 type aliases struct {
 	young, old map[uint64]uint64
 }
 
-// of returns the connection that stands for a connection and for what NAT makes of it.
-func (x *aliases) of(conn uint64) uint64 {
+// get returns what is named for a connection.
+func (x *aliases) get(conn uint64) (to uint64, ok bool) {
 	conn &^= reverse
-	if to, ok := x.young[conn]; ok {
-		return to
+	if to, ok = x.young[conn]; ok {
+		return to, true
 	}
-	to, ok := x.old[conn]
-	if !ok {
-		return conn
+	if to, ok = x.old[conn]; ok {
+		x.set(conn, to)
 	}
-	x.set(conn, to)
-	return to
-}
-
-// add notes that two connections are one.
-func (x *aliases) add(a, b uint64) {
-	one := min(x.of(a), x.of(b))
-	x.set(a&^reverse, one)
-	x.set(b&^reverse, one)
+	return to, ok
 }
 
 func (x *aliases) set(conn, to uint64) {
 	if x.young == nil || len(x.young) >= maxConns {
 		x.young, x.old = make(map[uint64]uint64), x.young
 	}
-	x.young[conn] = to
+	x.young[conn&^reverse] = to
+}
+
+// nats are connections behind NAT, with one that each has before it.
+type nats struct{ aliases }
+
+// of returns the connection that stands for a connection and for what NAT makes of it: of those
+// that were joined, the one that was seen first.
+func (x *nats) of(conn uint64) uint64 {
+	conn &^= reverse
+	root, hops := conn, 0
+	for to, ok := x.get(root); ok; to, ok = x.get(root) {
+		root = to
+		hops++
+	}
+	if hops > 1 {
+		x.set(conn, root)
+	}
+	return root
+}
+
+// join notes that a connection is another one, which was seen before.
+func (x *nats) join(conn, before uint64) {
+	if conn, before = x.of(conn), x.of(before); conn != before {
+		x.set(conn, before)
+	}
 }
