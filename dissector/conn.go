@@ -137,6 +137,8 @@ func (c *conn) segment(d int, p *packet.Packet) {
 	}
 	if c.talk == nil && s.Len > 0 && !c.over {
 		c.talk = c.p.talk(c)
+		c.talk.joined = c.joined()
+		c.talk.pairs.joined = c.talk.joined
 	}
 	if c.talk != nil {
 		c.tcp.order.Add(d, &s, c.talk)
@@ -151,6 +153,20 @@ func (c *conn) segment(d int, p *packet.Packet) {
 		c.closed = true
 		c.p.closing(c)
 	}
+}
+
+// joined tells whether the connection was joined in its middle. Of what was taken from a TLS
+// library, the connection on the wire says so, if it was seen.
+func (c *conn) joined() bool {
+	k := c.key
+	if k.plain {
+		k.plain = false
+		if c = c.p.find(k.hash(), &k); c == nil || c.tcp == nil {
+			return false
+		}
+	}
+	_, opened := c.tcp.health.Client()
+	return !opened
 }
 
 // hangUp ends the talk when both sides have said their last word: what it keeps is
@@ -211,6 +227,26 @@ func (c *conn) clientDir() int {
 		return 1
 	}
 	return 0
+}
+
+// sideOf tells which side sends in a direction where what is said does not: by the
+// handshake, or by which end has a port of the protocol.
+func (c *conn) sideOf(d int, p *Protocol) (side Side, ok bool) {
+	client := d
+	if c.tcp != nil {
+		client, ok = c.tcp.health.Client()
+	}
+	if !ok {
+		f := c.direction(d)
+		from, to := slices.Contains(p.Ports, f.SrcPort), slices.Contains(p.Ports, f.DstPort)
+		if ok, client = from != to, d; from {
+			client = d ^ 1
+		}
+	}
+	if client == d {
+		return Client, ok
+	}
+	return Server, ok
 }
 
 // footprint is roughly how many bytes the connection holds on to. It is told by what

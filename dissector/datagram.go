@@ -57,7 +57,7 @@ func (t *talk) hear(d int, b []byte) bool {
 	if t.follow(d, b) {
 		return true
 	}
-	p, role, _ := t.c.p.detect(t.c, b, nil)
+	p, role, _ := t.c.p.detect(t.c, d, b, nil)
 	if p == nil {
 		if t.probes[d]++; t.probes[d] >= MaxProbes {
 			t.dead = true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"shark/dissector"
@@ -157,6 +158,62 @@ func TestPairsAfterLoss(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestPairsJoinedLate: the first answer may be to what was asked before the capture began.
+func TestPairsJoinedLate(t *testing.T) {
+	script := dissectortest.NewLate
+	noise := strings.Repeat("x", 100)
+	tests := []struct {
+		name string
+		s    *dissectortest.Script
+		want []string
+	}{
+		{"in turns", script().Client("?a\n").Server("=1\n").Client("?b\n").Server("=2\n").Close(), []string{"a > 1 resumed", "b > 2"}},
+		{"an answer comes first", script().Server("=0\n").Client("?a\n").Server("=1\n").Close(), []string{"- > 0", "a > 1"}},
+		{"pipelined", script().Client("?a\n?b\n").Server("=1\n").Server("=2\n").Close(), []string{"- > 1 unpaired", "- > 2 unpaired", "a > - resumed unpaired", "b > - unpaired"}},
+		{"by key", script().Client("#x a\n#y b\n").Server("$y 2\n$x 1\n").Close(), []string{"a > 1", "b > 2"}},
+		{"the end of an answer that was not seen to begin", script().Client("?a\n").Server(noise + "\n").Server("=1\n").Close(), []string{"- > 1 resumed unpaired", "a > - resumed unpaired"}},
+		{"the end of an answer, then turns", script().Server(noise + "\n").Client("?a\n").Server("=1\n").Client("?b\n").Server("=2\n").Close(), []string{"a > 1 resumed", "b > 2"}},
+		{"the end of a request", script().Client(noise + "\n").Server("=0\n").Client("?a\n").Server("=1\n").Close(), []string{"- > 0", "a > 1 resumed"}},
+		{"a hole before anything is known", script().Client("?").Lose().Server("=0\n").Client("a\n").Server("=1\n").Close(), []string{"- > 1 resumed unpaired", "a > - resumed unpaired"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := tt.s.Calls(t, lineProtocol("line"))
+			slices.Sort(got)
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got  %q\nwant %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestEitherSide: who sent what both may send is told by the handshake on a port of the
+// protocol, and by the port where the handshake was not seen.
+func TestEitherSide(t *testing.T) {
+	either := lineProtocol("line")
+	either.Probe = func(head []byte) dissector.Guess {
+		if bytes.IndexByte(head, '\n') > 1 {
+			return dissector.Either
+		}
+		return dissector.More
+	}
+	for _, tt := range []struct {
+		name string
+		s    *dissectortest.Script
+		port uint16
+		want []string
+	}{
+		{"handshake", dissectortest.NewScript(), 7, []string{"a > 1"}},
+		{"port of the server", dissectortest.NewLate(), 7, []string{"a > 1 resumed"}},
+		{"foreign port", dissectortest.NewLate(), 8, nil},
+	} {
+		either.Ports = []uint16{tt.port}
+		if got := tt.s.Client("?a\n").Server("=1\n").Close().Calls(t, either); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)
+		}
 	}
 }
 

@@ -1,6 +1,14 @@
 package dissector
 
-import "slices"
+import (
+	"math"
+	"slices"
+
+	"shark/dissector/stream"
+)
+
+// anywhere is the place of a hole of which only its side is known.
+var anywhere = stream.At{Number: math.MaxUint64}
 
 // Gap says that the next n bytes of a side were never captured. Inside a span of
 // known length they do no harm; elsewhere the side has to find its place again.
@@ -51,6 +59,7 @@ func (t *talk) miss(d int, n int64) {
 		t.tunnel.gap(d, n)
 	case t.proto == nil:
 		s.gap += n + int64(len(s.buf))
+		s.holed = true
 	default:
 		t.lose(d, n+int64(len(s.buf)))
 	}
@@ -68,29 +77,67 @@ func (t *talk) lose(d int, n int64) {
 	s.lost = true
 	t.side[0].hold, t.side[1].hold = nil, nil
 	t.c.skipped[d] += n
-	t.pairs.loss(t, t.role[d])
+	t.pairs.loss(t, t.role[d], anywhere)
 	if t.tunnel != nil { // the end of what was cut opened it
 		t.tunnel.gap(d, max(n, 1))
 	}
 }
 
-// resync looks for the next message of a side that lost its place, at the front
-// of data first: where a segment begins, a message often does. It returns how
-// much to drop and whether a message may begin there.
-func (t *talk) resync(d int, data []byte) (drop int, found bool) {
+// ignore passes over bytes of a side, [from, to) of the data in work, that no protocol is
+// known by.
+func (t *talk) ignore(d, from, to int) {
 	s := &t.side[d]
-	guess := t.proto.Probe(data).sure()
-	if guess == More && len(data) < MaxProbe {
+	s.gap += int64(to - from)
+	s.unread, s.holed = s.place(to-1), false
+}
+
+// recall tells the pairing, once it is known who says what, of bytes that made no sense
+// before.
+func (t *talk) recall() {
+	for d := range t.side {
+		s := &t.side[d]
+		if s.holed && len(s.marks) > 0 { // else it is known when its next bytes come
+			s.holed, s.unread = false, s.place(0)
+		}
+		switch {
+		case s.unread.Number == 0 && (!s.holed || t.role[d] == Server):
+		case t.role[d] == Server:
+			t.pairs.unread, t.pairs.distrust, t.pairs.turn = s.unread, true, true
+		default:
+			t.pairs.joined = true
+		}
+		s.unread = stream.At{}
+	}
+}
+
+// foundHole tells the pairing where a hole of the server's ended that was there before the
+// protocol was known, now that the bytes behind it have come.
+func (t *talk) foundHole(d, used int) {
+	s := &t.side[d]
+	s.holed = false
+	if t.role[d] == Server {
+		t.pairs.loss(t, Server, s.place(used))
+	}
+}
+
+// resync looks for the next message of a side that lost its place, at the front
+// of data[used:] first: where a segment begins, a message often does. It returns how
+// much to drop and whether a message may begin there.
+func (t *talk) resync(d int, data []byte, used int) (drop int, found bool) {
+	s, rest := &t.side[d], data[used:]
+	guess := t.proto.Probe(rest).sure()
+	if guess == More && len(rest) < MaxProbe {
 		return 0, false
 	}
 	if !t.may(d, guess) {
-		if drop, found = t.scan(d, data[1:]); found {
+		if drop, found = t.scan(d, rest[1:]); found {
 			drop++
 		} else {
-			drop = len(data)
+			drop = len(rest)
 		}
 		t.c.skipped[d] += int64(drop)
 		s.gap += int64(drop)
+		t.pairs.loss(t, t.role[d], s.place(used+drop-1))
 	} else {
 		found = true
 	}

@@ -15,9 +15,11 @@ type pairing struct {
 	keyed table[exchange] // by key, oldest first
 	n     int             // exchanges in both
 
-	distrust  bool // the turn is unknown
-	turn      bool // since then, an answer was seen or is known to be lost
-	pipelined bool // requests were sent before earlier ones were answered
+	distrust  bool      // the turn is unknown
+	turn      bool      // since then, an answer was seen or is known to be lost
+	pipelined bool      // requests were sent before earlier ones were answered
+	joined    bool      // the connection was joined in its middle: earlier requests may wait for answers
+	unread    stream.At // where the last bytes of the server came that made no sense before the protocol was known
 	lastData  int64
 }
 
@@ -91,12 +93,21 @@ func (p *pairing) judge(m *Message) {
 			}
 		}
 	}
+	if p.unread.Number > 0 && mayAnswer(m, p.unread) {
+		m.ex.void = true
+		return
+	}
 	if !p.distrust {
+		if p.joined { // as after a loss, but that nothing was lost in sight
+			m.ex.unsure, m.Resumed = true, m.Resumed || !p.turn
+			p.joined = false
+		}
 		return
 	}
 	idle := m.Start-p.lastData >= idleTime
 	if !pending && (p.turn && !p.pipelined || idle) {
 		p.distrust, p.pipelined, m.ex.unsure = false, false, true
+		m.Resumed, p.joined = m.Resumed || p.joined, false
 	} else {
 		m.ex.void = true
 	}
@@ -217,7 +228,7 @@ func (p *pairing) finished(t *talk, m *Message) {
 		t.emit(t.c.p.exchange(m, nil), true, false)
 		return
 	case ex.req == nil:
-		p.turn = p.turn || p.distrust
+		p.turn = p.turn || p.distrust || p.joined
 		p.remove(m, ex)
 		t.emit(ex, false, false)
 	case ex.void && ex.resp == nil:
@@ -276,9 +287,15 @@ func (p *pairing) removeKeyed(key uint64, ex *exchange) {
 	p.n--
 }
 
-// loss voids the in-order pairs that a hole in what a side said makes uncertain.
-// Requests made before a hole in the requests are still answered first.
-func (p *pairing) loss(t *talk, from Side) {
+// mayAnswer tells whether bytes that came at a place may be the answer to a request: they
+// came behind it, or their sender had received it.
+func mayAnswer(req *Message, at stream.At) bool {
+	return req.First < at.Number || req.offset < at.Acked
+}
+
+// loss voids the in-order pairs that a hole in what a side said, which ends at a place, makes
+// uncertain. Requests made before a hole in the requests are still answered first.
+func (p *pairing) loss(t *talk, from Side, at stream.At) {
 	p.distrust = true
 	p.turn = from == Server
 	if from == Client {
@@ -288,7 +305,7 @@ func (p *pairing) loss(t *talk, from Side) {
 	p.queue = nil
 	for _, ex := range queue {
 		switch {
-		case ex.resp != nil: // its answer has begun
+		case ex.resp != nil, !mayAnswer(ex.req, at): // its answer has begun, or will behind the hole
 			p.queue = append(p.queue, ex)
 		case ex.req.done:
 			p.n--

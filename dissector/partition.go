@@ -278,7 +278,7 @@ func (p *partition) finish() {
 
 // detect asks the probes, those first that the sides named or a port speaks for. more says
 // that some wants to see more bytes and none was sure.
-func (p *partition) detect(c *conn, head []byte, named []*Protocol) (proto *Protocol, sender Side, more bool) {
+func (p *partition) detect(c *conn, d int, head []byte, named []*Protocol) (proto *Protocol, sender Side, more bool) {
 	ask := func(list []*Protocol, ours bool) bool {
 		for _, x := range list {
 			guess := x.Probe(head)
@@ -292,7 +292,13 @@ func (p *partition) detect(c *conn, head []byte, named []*Protocol) (proto *Prot
 			case Response:
 				proto, sender = x, Server
 				return true
-			case More, MaybeRequest, MaybeResponse, Either:
+			case Either:
+				if side, ok := c.sideOf(d, x); ours && ok {
+					proto, sender = x, side
+					return true
+				}
+				more = true
+			case More, MaybeRequest, MaybeResponse:
 				more = true
 			}
 		}

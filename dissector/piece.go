@@ -167,6 +167,6 @@ func (t *talk) newMessage(d int, at stream.At) *Message {
 		m.Flow.Src, m.Flow.Dst, m.Flow.SrcPort, m.Flow.DstPort = m.Flow.Dst, m.Flow.Src, m.Flow.DstPort, m.Flow.SrcPort
 	}
 	m.Start, m.First, m.End, m.Last = at.Time, at.Number, at.Time, at.Number
-	m.talk, m.proto = t, t.proto
+	m.talk, m.proto, m.Joined = t, t.proto, t.joined
 	return m
 }

@@ -146,7 +146,8 @@ type Guess uint8
 // the client or by the server, or the same of bytes that are good in another
 // protocol too: that is believed where the port is one of this protocol, or where
 // the connection is known to speak it. Either is this protocol, but sent by whom is not
-// told: as good as More until that is known.
+// told: by whom, the handshake or the port says where the port is one of this protocol, and
+// elsewhere it is as good as More until that is known.
 const (
 	No Guess = iota
 	More
@@ -199,6 +200,7 @@ type Message struct {
 	Transport Transport
 	Gap       int64 // bytes missing right before buf: whatever depends on them is unknown
 	Whole     bool  // buf is a whole datagram
+	Joined    bool  // the connection was joined in its middle: what both sides said before is unknown
 	Detail    bool  // somebody wants to look at it: set what is too dear to store
 
 	// Set by Parse.

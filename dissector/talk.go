@@ -16,6 +16,7 @@ type talk struct {
 	probes [2]int // of each direction's bytes without success
 	fresh  bool   // what is spoken was agreed on, and nothing of it was read yet
 	dead   bool   // nothing more can be read
+	joined bool   // the connection was joined in its middle
 	pairs  pairing
 
 	before  protocolBefore // what was spoken before the sides agreed to encrypt
@@ -26,15 +27,17 @@ type talk struct {
 // side is one direction's bytes on their way to become messages. Datagrams are messages
 // as they are: talks of them all have one empty pair of sides.
 type side struct {
-	inbox       // bytes that the parser or the probes still want to see
-	need  int   // length of buf from which on parsing is worth a try
-	piece piece // what is being passed over
-	cur   *Message
-	gap   int64 // bytes missing right before buf
-	lost  bool  // where messages begin is unknown
-	base  int64 // offset of buf in the side's stream
-	ended bool
-	hold  *exchange // an upgrade was asked for: nothing is parsed until it is answered
+	inbox        // bytes that the parser or the probes still want to see
+	need   int   // length of buf from which on parsing is worth a try
+	piece  piece // what is being passed over
+	cur    *Message
+	gap    int64 // bytes missing right before buf
+	lost   bool  // where messages begin is unknown
+	base   int64 // offset of buf in the side's stream
+	ended  bool
+	hold   *exchange // an upgrade was asked for: nothing is parsed until it is answered
+	holed  bool      // bytes were lost right before buf, before the protocol was known
+	unread stream.At // where the last bytes came that made no sense before the protocol was known; packet 0: all did
 }
 
 // Data takes the next bytes of a side in order.
@@ -100,8 +103,11 @@ func (t *talk) work(d int, data []byte, used int) int {
 		if t.proto == nil {
 			return t.detect(d, data, used)
 		}
+		if s.holed {
+			t.foundHole(d, used)
+		}
 		if s.lost {
-			n, found := t.resync(d, data[used:])
+			n, found := t.resync(d, data, used)
 			used += n
 			if !found {
 				return used
@@ -155,7 +161,7 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 		if s.cur == nil {
 			t.c.p.free(m)
 		}
-		if t.fresh && s.cur == nil && s.gap == 0 && t.other(buf) {
+		if t.fresh && s.cur == nil && s.gap == 0 && t.other(d, buf) {
 			t.change(Unknown)
 			return 0, false
 		}
@@ -181,8 +187,8 @@ func (t *talk) step(d int, data []byte, used int) (n int, more bool) {
 
 // other tells whether bytes that are not of the protocol agreed on are surely of another
 // one, such as those of a session that goes on in TLS and was decrypted.
-func (t *talk) other(b []byte) bool {
-	p, _, _ := t.c.p.detect(t.c, b, t.hint())
+func (t *talk) other(d int, b []byte) bool {
+	p, _, _ := t.c.p.detect(t.c, d, b, t.hint())
 	return p != nil && p != t.proto
 }
 
@@ -210,7 +216,7 @@ func (t *talk) stumble(d int, data []byte, used int) int {
 func (t *talk) detect(d int, data []byte, used int) int {
 	s := &t.side[d]
 	for used < len(data) {
-		p, role, more := t.c.p.detect(t.c, data[used:], t.hint())
+		p, role, more := t.c.p.detect(t.c, d, data[used:], t.hint())
 		switch {
 		case p != nil:
 			t.speak(p, d, role)
@@ -220,7 +226,7 @@ func (t *talk) detect(d int, data []byte, used int) int {
 		}
 		t.c.middle(data[used:])
 		next := s.segmentAfter(used, len(data))
-		s.gap += int64(next - used)
+		t.ignore(d, used, next)
 		used = next
 	}
 	if t.probes[d]++; t.probes[d] >= MaxProbes && (t.probes[d^1] >= MaxProbes || !t.c.tcp.order.Started(d^1)) {
@@ -233,6 +239,7 @@ func (t *talk) detect(d int, data []byte, used int) int {
 func (t *talk) speak(p *Protocol, d int, role Side) {
 	t.begins(p)
 	t.role[d], t.role[d^1] = role, role.Other()
+	t.recall()
 	for i := range t.side {
 		s := &t.side[i]
 		s.need = 0

@@ -38,6 +38,7 @@ func Run(t *testing.T, p *dissector.Protocol, carriers ...*dissector.Protocol) {
 			golden(t, file, recs, opts, &all)
 			variants(t, recs, opts)
 			losses.add(loss(t, recs, opts))
+			late(t, recs, opts)
 			datagrams(t, p, recs, opts)
 		})
 	}

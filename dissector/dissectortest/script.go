@@ -34,6 +34,11 @@ func NewScript() *Script {
 	return s
 }
 
+// NewLate returns a connection that was joined in its middle.
+func NewLate() *Script {
+	return &Script{next: [2]uint32{1000, 5000}, time: 1_700_000_000_000_000_000}
+}
+
 // NewPlaintext returns what a TLS library was given to send and received in the connection
 // of NewScript, from a time on after that began.
 func NewPlaintext(after time.Duration) *Script {

@@ -3,8 +3,7 @@ package dubbo
 import "shark/dissector"
 
 // probe knows a message by its header and by what its body begins with. Either side sends
-// events, so who sent one is told by the message behind it, or else guessed: it is the
-// client that asks whether the server is alive.
+// events, so who sent one is told by the message behind it.
 func probe(head []byte) dissector.Guess {
 	guess := dissector.More
 	for first := true; ; first = false {
@@ -26,9 +25,7 @@ func probe(head []byte) dissector.Guess {
 		if !whole {
 			return guess
 		}
-		if guess = dissector.MaybeResponse; h.request {
-			guess = dissector.MaybeRequest
-		}
+		guess = dissector.Either
 		head = head[headerSize+h.size:]
 	}
 }

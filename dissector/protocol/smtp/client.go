@@ -76,7 +76,7 @@ func (p *parser) command(buf []byte, m *dissector.Message) (int64, error) {
 	span := int64(n)
 	switch kind {
 	case kindHello:
-		p.lmtp = verb == "LHLO"
+		p.hello, p.lmtp = true, verb == "LHLO"
 		if name, _, _ := bytes.Cut(argument, []byte(" ")); len(name) > 0 {
 			Hello.Set(v, wire.Clip(name, maxName))
 		}

@@ -190,6 +190,9 @@ func (p *parser) delivered(kind uint64, m *dissector.Message) {
 	if p.left == 0 && p.lmtp {
 		p.left = p.mail.count
 	}
+	if !p.hello && p.mail.count > 1 { // more replies may follow
+		m.Resumed = true
+	}
 	if p.left--; p.left > 0 {
 		m.Open = true
 		return

@@ -102,6 +102,7 @@ type parser struct {
 	auth    auth
 	mail    envelope
 	reply   reply
+	hello   bool // the command was seen that tells LMTP from SMTP
 	lmtp    bool
 	left    int // replies to the message that are still to come
 }

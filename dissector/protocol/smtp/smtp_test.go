@@ -147,6 +147,12 @@ func TestCalls(t *testing.T) {
 			[]string{"greeting mx.example.org ESMTP one-way", "AUTH CRAM-MD5 > - unpaired", "AUTH CRAM-MD5 *** > 235 resumed"},
 		},
 		{
+			"joined late, it may be LMTP: the reply may be one of several",
+			dissectortest.NewLate().Client("MAIL FROM:<a@b>\r\n").Server("250 ok\r\n").Client("RCPT TO:<a>\r\nRCPT TO:<b>\r\nDATA\r\n").
+				Server("250 ok\r\n250 ok\r\n354 go\r\n").Client("Subject: x\r\n\r\n.\r\n").Server("250 took it\r\n"),
+			[]string{"MAIL from a@b > 250 resumed", "RCPT to a > 250", "RCPT to b > 250", "DATA > 354", "message from a@b to a, b > 250 resumed"},
+		},
+		{
 			"LMTP answers for each recipient",
 			dissectortest.NewScript().Server("220 mx LMTP\r\n").Client("LHLO me\r\nMAIL FROM:<>\r\nRCPT TO:<a>\r\nRCPT TO:<b>\r\nDATA\r\n").
 				Server("250 mx\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n").Client("x\r\n.\r\nQUIT\r\n").Server("250 ok\r\n", "452 full\r\n221 bye\r\n"),

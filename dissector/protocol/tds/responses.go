@@ -155,7 +155,7 @@ func (p *parser) setResult(h header, m *dissector.Message) {
 	setText(v, Server, d.server)
 	setText(v, Version, []byte(d.version))
 	setText(v, Transaction, []byte(d.transaction))
-	if d.moved {
+	if d.moved && d.loggedIn { // what is asked later is asked in the one before
 		setText(v, Database, p.database)
 	}
 	if d.hasInfo {

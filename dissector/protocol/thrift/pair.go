@@ -7,18 +7,19 @@ import "shark/dissector"
 // One that does not is answered in order, and each reply names its method: after a loss
 // none of these pairs until the sides are seen to take turns.
 type pairs struct {
-	uses    uint64
-	waits   map[uint32]queue // the calls that are not answered, by sequence id
-	waiting int              // how many these are
-	last    uint32           // sequence id of the latest call
-	counted bool             // a call was seen
-	repeats bool             // the client does not count
-	lost    [2]bool          // bytes of a side
-	doubt   bool             // after a loss: which reply is whose cannot be told
-	turn    bool             // since then, a reply was seen or is known to be lost
-	ahead   bool             // a call was sent before the one before it was answered
-	pending int              // calls that are not answered
-	at      int64            // ns; when the latest call, reply or loss was
+	uses     uint64
+	waits    map[uint32]queue // the calls that are not answered, by sequence id
+	waiting  int              // how many these are
+	last     uint32           // sequence id of the latest call
+	counted  bool             // a call was seen
+	repeats  bool             // the client does not count
+	lost     [2]bool          // bytes of a side
+	doubt    bool             // after a loss: which reply is whose cannot be told
+	turn     bool             // since then, a reply was seen or is known to be lost
+	ahead    bool             // a call was sent before the one before it was answered
+	pending  int              // calls that are not answered
+	unproven bool             // calls that were not seen may be answered yet
+	at       int64            // ns; when the latest call, reply or loss was
 }
 
 // wait is a call that waits for its reply.
@@ -39,14 +40,36 @@ func (p *pairs) lose(from dissector.Side, at int64) {
 		p.turn, p.pending = true, 0
 	}
 	p.lost[from] = true
+	p.unname()
 	// Where bytes of both are missing, a call may be that used the id of one whose reply
 	// is missing.
 	if both := p.lost[0] && p.lost[1]; both || p.repeats {
 		p.forget()
 	}
+}
+
+// unname leaves the calls so far that have no id of their own without a reply.
+func (p *pairs) unname() {
 	if q, ok := p.waits[0]; ok {
 		p.waiting -= 1 + len(q.rest)
 		delete(p.waits, 0)
+	}
+}
+
+// prove looks, in a connection joined in its middle, whether its sides take turns: as long as
+// they may not, the call that seems to be answered is one that may not be.
+func (p *pairs) prove(from dissector.Side, id uint32, m *dissector.Message) {
+	switch {
+	case !p.unproven:
+	case from == dissector.Server:
+		p.unproven = false
+	case p.pending > 0:
+		p.unproven, p.doubt, p.turn = false, true, false
+		if p.unname(); p.repeats {
+			p.forget()
+		}
+	case id == 0:
+		m.Resumed = true
 	}
 }
 
@@ -60,6 +83,7 @@ func (p *pairs) forget() {
 func (p *pairs) key(from dissector.Side, id uint32, name []byte, m *dissector.Message) uint64 {
 	_, method := split(name) // a reply does not name the service
 	w := wait{name: hash(method)}
+	p.prove(from, id, m)
 	if from == dissector.Client {
 		p.learn(id)
 		p.call(m)
@@ -88,7 +112,7 @@ func (p *pairs) key(from dissector.Side, id uint32, name []byte, m *dissector.Me
 func (p *pairs) learn(id uint32) {
 	_, waits := p.waits[id]
 	if !p.repeats && p.counted && (id == p.last || waits) {
-		if p.repeats = true; p.doubt {
+		if p.repeats = true; p.doubt || p.unproven {
 			p.forget()
 		}
 	}

@@ -10,6 +10,7 @@ import (
 // parser reads one connection.
 type parser struct {
 	side     [2]side
+	joined   bool // the connection was joined in its middle, and that is taken account of
 	pairs    pairs
 	inflated []byte // room for the beginning of what was compressed
 }
@@ -17,6 +18,7 @@ type parser struct {
 // side is where a side stands within a message that has no frame.
 type side struct {
 	walker walker
+	heard  bool // a message of it was read
 	open   bool
 	kind   int
 	key    uint64
@@ -27,6 +29,9 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if m.Gap > 0 {
 		s.open = false
 		p.pairs.lose(from, m.Start)
+	}
+	if m.Joined && !p.joined { // calls that were not seen may be answered yet
+		p.joined, p.pairs.unproven = true, true
 	}
 	if s.open {
 		return p.goOn(from, buf, m)
@@ -68,7 +73,11 @@ func (p *parser) unframed(from dissector.Side, buf []byte, m *dissector.Message)
 	if err != nil && err != dissector.ErrShort {
 		return 0, err
 	}
-	p.set(from, &h, "unframed", m)
+	transport := "unframed"
+	if m.Joined && !s.heard { // the length of a frame may have come right before
+		transport, m.Resumed = "", true
+	}
+	p.set(from, &h, transport, m)
 	m.SetBody(h.size, span)
 	s.open, s.kind = !done, h.kind
 	if m.Open = s.open; done {
@@ -159,8 +168,11 @@ func (p *parser) set(from dissector.Side, h *head, transport string, m *dissecto
 	}
 	SequenceID.Set(v, int64(int32(h.id)))
 	Wire.SetString(v, protocols[h.protocol])
-	Transport.SetString(v, transport)
 	s := &p.side[from]
+	s.heard = true
+	if transport != "" {
+		Transport.SetString(v, transport)
+	}
 	if h.kind != oneWay {
 		s.key = p.pairs.key(from, h.id, h.name, m)
 	}

@@ -195,6 +195,25 @@ func TestCallsWithoutNumbers(t *testing.T) {
 	}
 }
 
+// Where the connection was joined in its middle, the first reply may be to a call that was
+// not seen, and what has no frame may have had one.
+func TestJoinedLate(t *testing.T) {
+	ask, answer := message(call, "add", 0, field1), message(reply, "add", 0, result0)
+	for _, c := range []struct {
+		name   string
+		script *dissectortest.Script
+		want   []string
+	}{
+		{"in turns", dissectortest.NewLate().Client(ask).Server(answer).Client(ask).Server(answer), []string{"add add > OK resumed", "add add > OK"}},
+		{"sent ahead", dissectortest.NewLate().Client(ask, ask).Server(answer, answer), []string{"- > OK resumed", "- > OK resumed", "add add > - resumed", "add add > - resumed"}},
+		{"a reply comes first", dissectortest.NewLate().Server(answer).Client(ask, ask).Server(answer, answer), []string{"- > OK resumed", "add add > OK resumed", "add add > OK"}},
+	} {
+		if got := c.script.Close().Calls(t, Protocol); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q", c.name, got)
+		}
+	}
+}
+
 // A reply pairs with the call that it names, and with none where that cannot be told.
 func TestCallsWithOneNumber(t *testing.T) {
 	ask := func(name string, id uint32) string { return message(call, name, id, field1) }
