@@ -269,6 +269,9 @@ func (c *conn) footprint() int {
 // footprint is what of it the talk holds on to.
 func (t *talk) footprint() int {
 	n := 300 + t.pairs.n*1500
+	if t.pairs.early != nil {
+		n += 1500
+	}
 	if t.c.tcp != nil {
 		n += 350
 		for d := range t.side {

@@ -14,6 +14,7 @@ type pairing struct {
 	queue []*exchange     // in order; the answered ones leave it
 	keyed table[exchange] // by key, oldest first
 	n     int             // exchanges in both
+	early *Message        // the interim response that began what is said, as long as it is all
 
 	distrust  bool      // the turn is unknown
 	turn      bool      // since then, an answer was seen or is known to be lost
@@ -34,14 +35,22 @@ type exchange struct {
 
 // attach finds or makes the exchange of a message that begins.
 func (t *talk) attach(m *Message, at stream.At) {
+	p := &t.pairs
+	if p.early != nil {
+		t.c.p.free(p.early)
+		p.early = nil
+	}
 	if m.Role != BySide {
 		return
 	}
-	p := &t.pairs
 	if p.n >= MaxPending {
 		p.dropOldest(t)
 	}
 	if m.From == Client {
+		if ex := p.greeting(m); ex != nil {
+			ex.req, m.ex = m, ex
+			return
+		}
 		m.ex = t.c.p.exchange(m, nil)
 		if !m.keyed {
 			p.judge(m)
@@ -58,6 +67,18 @@ func (t *talk) attach(m *Message, at stream.At) {
 	if m.keyed {
 		p.keep(m)
 	}
+}
+
+// greeting returns the exchange of a request that the server began.
+func (p *pairing) greeting(m *Message) *exchange {
+	if !m.keyed {
+		return nil
+	}
+	ex := p.keyed.get(m.key)
+	for ex != nil && (ex.req != nil || !ex.resp.Begins || ex.resp.done) {
+		ex = ex.next
+	}
+	return ex
 }
 
 // keep keeps the exchange of a message that begins one.
@@ -213,6 +234,22 @@ func (t *talk) remark(m *Message) {
 	}
 }
 
+// silence ends the exchange of m's key, in which nothing is answered, and is done with m.
+func (t *talk) silence(m *Message) {
+	m.Skip = true
+	ex := t.pairs.keyed.get(m.key)
+	for ex != nil && (ex.req == nil || ex.resp != nil) {
+		ex = ex.next
+	}
+	if ex == nil || !ex.req.done {
+		return
+	}
+	ex.req.Merge(&m.Values)
+	ex.req.Unpaired = ex.req.Unpaired || m.Unpaired
+	t.pairs.remove(ex.req, ex)
+	t.emit(ex, !m.Unpaired, false)
+}
+
 // finished is called when a message is complete: its exchange becomes an entry if
 // that is complete too.
 func (p *pairing) finished(t *talk, m *Message) {
@@ -221,6 +258,9 @@ func (p *pairing) finished(t *talk, m *Message) {
 	case ex == nil && m.Role == Interim:
 		if first := p.awaiting(m, -1, m.Transport); first != nil {
 			first.interim++
+		} else if m.Begins && t.c.index == 0 {
+			p.early = m
+			return
 		}
 		t.c.p.free(m)
 		return
@@ -350,6 +390,10 @@ func (ex *exchange) first() *Message {
 
 // drain makes entries of all that is left, oldest first.
 func (p *pairing) drain(t *talk, evicted bool) {
+	if m := p.early; m != nil {
+		p.early = nil
+		t.emit(t.c.p.exchange(nil, m), false, evicted)
+	}
 	left := p.queue
 	for ex := range p.keyed.all {
 		for ; ex != nil; ex = ex.next {

@@ -293,12 +293,12 @@ func (p *partition) detect(c *conn, d int, head []byte, named []*Protocol) (prot
 				proto, sender = x, Server
 				return true
 			case Either:
-				if side, ok := c.sideOf(d, x); ours && ok {
+				if side, ok := c.sideOf(d, x); ok {
 					proto, sender = x, side
 					return true
 				}
 				more = true
-			case More, MaybeRequest, MaybeResponse:
+			case More, MaybeRequest, MaybeResponse, MaybeEither:
 				more = true
 			}
 		}

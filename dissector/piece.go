@@ -71,6 +71,9 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 	if m.Remark {
 		t.remark(m)
 	}
+	if m.Role == Silent {
+		t.silence(m)
+	}
 	if m.Skip {
 		return
 	}

@@ -146,8 +146,9 @@ type Guess uint8
 // the client or by the server, or the same of bytes that are good in another
 // protocol too: that is believed where the port is one of this protocol, or where
 // the connection is known to speak it. Either is this protocol, but sent by whom is not
-// told: by whom, the handshake or the port says where the port is one of this protocol, and
-// elsewhere it is as good as More until that is known.
+// told: the handshake tells it, or which end has a port of the protocol, and elsewhere it is
+// as good as More. MaybeEither is as good as More until it is known what the connection
+// speaks.
 const (
 	No Guess = iota
 	More
@@ -156,6 +157,7 @@ const (
 	MaybeRequest
 	MaybeResponse
 	Either
+	MaybeEither
 )
 
 // sure is g where it is to be believed.
@@ -165,6 +167,8 @@ func (g Guess) sure() Guess {
 		return Request
 	case MaybeResponse:
 		return Response
+	case MaybeEither:
+		return Either
 	}
 	return g
 }
@@ -185,6 +189,10 @@ const (
 	// Their keys must tell who asked.
 	Asks
 	Answers
+	// Silent is no message: it says that nothing answers the request of its key, which is
+	// complete without, as what came instead proves. Its fields stand in the request too. With
+	// Unpaired it is not known whether anything did.
+	Silent
 )
 
 // Message is what one side said: a request, a response or a one-way message.
@@ -218,9 +226,12 @@ type Message struct {
 	Again bool
 	// Unpaired says that its other half may exist but will not be told, for a limit.
 	Unpaired bool
-	Need     int     // with ErrShort: length of buf from which on another try is worth it
-	Trail    *Trail  // of a datagram, also with Skip or an error: what its conversation is known by from now on
-	Watch    Watcher // sees the piece pass, if set; not of a datagram
+	// Begins, of a response, says that the server spoke first: the request of its key comes
+	// later. An interim one is an entry by itself where nothing follows in its connection.
+	Begins bool
+	Need   int     // with ErrShort: length of buf from which on another try is worth it
+	Trail  *Trail  // of a datagram, also with Skip or an error: what its conversation is known by from now on
+	Watch  Watcher // sees the piece pass, if set; not of a datagram
 	// Next names the protocol that both sides speak after this message, or is
 	// Opaque or Unknown. In a request it is a wish: the client's bytes behind it
 	// wait for the answer, which grants it by its own Next. In a one-way message it

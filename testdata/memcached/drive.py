@@ -264,16 +264,19 @@ def binary():
     c.call("gat", 0x1d, b"n", struct.pack(">I", 60))
     c.call("delete", 0x04, b"n")
     c.call("delete", 0x04, b"n", opaque=9)
-    for i, key in enumerate((b"user:1", b"nobody", b"user:1")):
-        c.say(0x0d, key, opaque=100 + i)
-        silent("getkq", key.decode())
+    quiet = {100 + i: key for i, key in enumerate((b"user:1", b"nobody", b"user:1"))}
+    for opaque, key in quiet.items():
+        c.say(0x0d, key, opaque=opaque)
     c.say(0x11, b"quiet", sets, b"hush", 103)
     silent("setq", "quiet")
     c.say(0x0a, opaque=104)
     for _ in range(2):
-        _, status, _, k, v = c.hear()
-        print("getkq", k.decode(), NAMES[status], 1, len(v), "one-way")
+        _, status, opaque, k, v = c.hear()
+        assert quiet.pop(opaque) == k
+        print("getkq", k.decode(), NAMES[status], 1, len(v))
     c.told("noop", b"")
+    for key in quiet.values():  # what was not found
+        silent("getkq", key.decode())
     for i in range(6):  # pipelined, with and without an opaque
         c.say(0x00, b"user:%d" % i, opaque=i // 2)
     for i in range(6):

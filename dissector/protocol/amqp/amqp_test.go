@@ -187,6 +187,13 @@ func TestCloses(t *testing.T) {
 	})
 }
 
+// A connection that dies with the protocol header: the answer is another one, or none.
+func TestRefused(t *testing.T) {
+	check(t, dissectortest.NewScript().Client(header).Server("AMQP\x00\x00\x08\x00"), "connection.start > another protocol header")
+	check(t, dissectortest.NewScript().Client(header).Server(header), "connection.start > the same protocol header")
+	check(t, dissectortest.NewScript().Client(header), "connection.start > -")
+}
+
 // Content whose frames other channels' frames part.
 func TestParted(t *testing.T) {
 	m1, m2 := invoke(1, "basic.publish", 0, "", "a", false), invoke(2, "basic.publish", 0, "", "b", false)
@@ -292,7 +299,8 @@ func TestProbe(t *testing.T) {
 		want dissector.Guess
 	}{
 		"nothing":                {"", dissector.More},
-		"protocol header":        {header, dissector.More},
+		"protocol header":        {header, dissector.Either},
+		"part of one":            {header[:7], dissector.More},
 		"AMQP 1.0":               {"AMQP\x00\x01\x00\x00", dissector.No},
 		"AMQP 1.0 with SASL":     {"AMQP\x03\x01\x00\x00", dissector.No},
 		"request":                {request, dissector.Request},

@@ -27,7 +27,12 @@ const (
 	frameEnd  = 0xce
 )
 
-const header = "AMQP\x00\x00\x09\x01" // specification, 4.2.2
+// The protocol header, and what it has in common with those of other versions
+// (specification, 4.2.2).
+const (
+	header      = "AMQP\x00\x00\x09\x01"
+	headerStart = "AMQP"
+)
 
 // readFrame reads the head of the frame at off of buf.
 func readFrame(buf []byte, off int, m *dissector.Message) (frame, error) {

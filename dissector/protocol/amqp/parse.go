@@ -55,8 +55,8 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 		return p.resume(from, buf, m)
 	case p.answers[from].told < len(p.answers[from].tags):
 		return p.nextAnswer(from, m), nil
-	case from == dissector.Client && buf[0] == header[0]:
-		return p.header(buf, m)
+	case buf[0] == header[0]:
+		return p.header(from, buf, m)
 	}
 	f, err := readFrame(buf, 0, m)
 	if err != nil {
@@ -75,19 +75,33 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	return int64(span), err
 }
 
-// header reads the protocol header, which connection.start answers.
-func (p *parser) header(buf []byte, m *dissector.Message) (int64, error) {
-	n := min(len(buf), len(header))
-	if !strings.HasPrefix(header, string(buf[:n])) {
+// header reads the protocol header, which connection.start answers, or another header:
+// with that a server says which version it would speak, and closes (specification, 4.2.2).
+func (p *parser) header(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
+	n, sure := min(len(buf), len(header)), len(header)
+	if from == dissector.Server {
+		sure = len(headerStart)
+	}
+	if !strings.HasPrefix(header, string(buf[:min(n, sure)])) {
 		return 0, errMalformed
 	}
 	if n < len(header) {
 		m.Need = len(header)
 		return 0, dissector.ErrShort
 	}
-	Channel.Set(&m.Values, 0)
-	dissector.Operation.SetString(&m.Values, nameOf(protocolHeader))
-	p.ask(p.channel(0), protocolHeader, m)
+	v := &m.Values
+	Channel.Set(v, 0)
+	dissector.Operation.SetString(v, nameOf(protocolHeader))
+	if from == dissector.Client {
+		p.ask(p.channel(0), protocolHeader, m)
+		return int64(n), nil
+	}
+	dissector.Status.SetString(v, "another protocol header")
+	if string(buf[:n]) == header {
+		dissector.Status.SetString(v, "the same protocol header")
+	}
+	dissector.Failed.Set(v, true)
+	p.answer(p.channel(0), protocolHeader, m)
 	return int64(n), nil
 }
 

@@ -8,12 +8,15 @@ import (
 
 // probe knows a method frame that is good to its last octet and that only one side
 // sends. Methods that both send, such as basic.ack, prove the place but not the
-// sender. With heartbeats more is asked for. So is with the protocol header: it is
-// also a server's way to refuse another version (specification, 4.2.2), and who
-// sent it is known when the server answers connection.start.
+// sender. Nor does the protocol header, which is also a server's way to refuse another
+// version (specification, 4.2.2): who sent it is known by the handshake, or when the
+// server answers connection.start. With heartbeats more is asked for.
 func probe(head []byte) dissector.Guess {
 	if strings.HasPrefix(header, string(head[:min(len(head), len(header))])) {
-		return dissector.More
+		if len(head) < len(header) {
+			return dissector.More
+		}
+		return dissector.Either
 	}
 	var m dissector.Message
 	var a args

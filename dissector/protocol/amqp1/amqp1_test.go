@@ -491,3 +491,20 @@ func TestMalformed(t *testing.T) {
 		}
 	}
 }
+
+// TestRefused: a connection that dies with the protocol header is a call.
+func TestRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		script *dissectortest.Script
+		want   string
+	}{
+		"another layer":   {dissectortest.NewScript().Client(plainHeader).Server(saslHeader), "protocol-header AMQP 1.0.0 > SASL 1.0.0"},
+		"another version": {dissectortest.NewScript().Client(plainHeader).Server("AMQP\x00\x00\x09\x01"), "protocol-header AMQP 1.0.0 > another protocol header"},
+		"agreed, no more": {dissectortest.NewScript().Client(saslHeader).Server(saslHeader), "protocol-header SASL 1.0.0 > SASL 1.0.0"},
+		"no answer":       {dissectortest.NewScript().Client(plainHeader), "protocol-header AMQP 1.0.0 > -"},
+	} {
+		if got := c.script.Close().Calls(t, Protocol); !slices.Equal(got, []string{c.want}) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}

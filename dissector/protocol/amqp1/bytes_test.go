@@ -15,7 +15,7 @@ func TestProbe(t *testing.T) {
 		want dissector.Guess
 	}{
 		"nothing":            {"", dissector.More},
-		"header":             {plainHeader, dissector.More},
+		"header":             {plainHeader, dissector.Either},
 		"part of a header":   {"AMQP", dissector.More},
 		"0-9-1":              {"AMQP\x00\x00\x09\x01", dissector.No},
 		"0-9":                {"AMQP\x01\x01\x00\x09", dissector.No},
@@ -25,7 +25,7 @@ func TestProbe(t *testing.T) {
 		"server":             {plainHeader + opening + giveBegin, dissector.Response},
 		"mechanisms":         {saslHeader + secured(saslMechanisms, symbol("PLAIN")), dissector.Response},
 		"init":               {saslHeader + secured(saslInit, symbol("PLAIN")), dissector.Request},
-		"part of init":       {saslHeader + secured(saslInit, symbol("PLAIN"))[:20], dissector.More},
+		"part of init":       {saslHeader + secured(saslInit, symbol("PLAIN"))[:20], dissector.Either},
 		"TLS client":         {tlsHeader + "\x16\x03\x01\x00\x04\x01", dissector.Request},
 		"TLS server":         {tlsHeader + "\x16\x03\x03\x00\x04\x02", dissector.Response},
 		"TLS undecided":      {tlsHeader + "\x16\x03", dissector.More},

@@ -9,7 +9,7 @@ import (
 // probe walks over protocol headers and whole frames that are good to their last octet
 // up to one that only one side sends: of the security layer, or a begin, which names
 // the session that it answers (part 2, 2.5.1 and 5.3.2). Behind a header that asks
-// for TLS it is the side of the handshake that tells. Until then both may send them:
+// for TLS it is the side of that handshake that tells. Until then both may send them:
 // the two sides' frames look alike.
 func probe(head []byte) dissector.Guess {
 	var m dissector.Message
@@ -29,9 +29,10 @@ func probe(head []byte) dissector.Guess {
 			if !ok {
 				return dissector.No
 			}
-			if off += protocolHeaders; id == tlsID {
+			if off += protocolHeaders; id == tlsID && off < len(head) {
 				return handshake(head[off:])
 			}
+			more = dissector.Either
 			continue
 		}
 		if !plausible(b) {

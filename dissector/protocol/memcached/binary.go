@@ -109,30 +109,6 @@ func (h *header) strict() bool {
 
 func (h *header) value() int64 { return h.body - int64(h.key+h.extras) }
 
-// opaques is what is known of how the client uses its opaques.
-type opaques struct {
-	// losses counts them: clients use an opaque again, so that one from before a
-	// loss must not be taken for one behind it.
-	losses uint64
-	last   uint32
-	again  bool   // the client repeats them
-	lone   uint64 // messages that nothing is paired with
-}
-
-// key returns by what a message is paired: by opcode and opaque, and not at all
-// where the opaque is a repeated one and some messages were lost.
-func (o *opaques) key(h *header) uint64 {
-	if h.magic == magicRequest {
-		o.again = o.again || h.opaque == o.last
-		o.last = h.opaque
-	}
-	if o.again && o.losses > 0 {
-		o.lone++
-		return 1<<63 | o.lone
-	}
-	return o.losses&0x7fffff<<40 | uint64(h.op)<<32 | uint64(h.opaque)
-}
-
 func (p *parser) binary(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
 	if len(buf) < headerSize {
 		m.Need = headerSize
@@ -151,11 +127,8 @@ func (p *parser) binary(from dissector.Side, buf []byte, m *dissector.Message) (
 		m.Need = head
 		return 0, dissector.ErrShort
 	}
-	if h.opaque != 0 {
-		m.SetKey(p.opaques.key(&h))
-	}
-	if h.quiet {
-		m.Role = dissector.OneWay
+	if p.pair(from, &h, m) {
+		return headerSize, nil
 	}
 	if h.value() > 0 {
 		m.SetBody(front, h.value())
@@ -172,7 +145,6 @@ func (p *parser) binary(from dissector.Side, buf []byte, m *dissector.Message) (
 // request sets the fields of a request.
 func (h *header) request(key []byte, m *dissector.Message) {
 	v := &m.Values
-	m.Notes = uint64(h.op)
 	h.name(m)
 	if len(key) > 0 {
 		shown := escape(key, maxKey)

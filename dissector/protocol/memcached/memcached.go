@@ -6,6 +6,8 @@
 // Replies answer commands in order; binary ones by opcode and opaque where the
 // client sets one. A command that asks for silence (noreply, the meta flag q, the
 // quiet opcodes) is one-way, and so is what the server says to it all the same.
+// A quiet get with an opaque of its own is a call where something is found; that
+// nothing was, which makes it one-way, is known from the answer to a later request.
 // Where it is not certain which command a reply is for, the pairs begin anew.
 //
 // Values are never buffered. The log that "watch" asks for is not read. Of an

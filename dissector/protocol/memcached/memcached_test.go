@@ -20,6 +20,45 @@ func packet(magic, op byte, status uint16, opaque uint32, extras, key, value str
 	return string(b) + extras + key + value
 }
 
+func getq(opaque uint32, key string) string { return packet(0x80, 9, 0, opaque, "", key, "") }
+
+func found(opaque uint32) string { return packet(0x81, 9, 0, opaque, "\x00\x00\x00\x00", "", "v") }
+
+// TestQuietMisses: a quiet get that nothing was found for says so, as the same get that is
+// not quiet does.
+func TestQuietMisses(t *testing.T) {
+	s := dissectortest.NewScript().Client(getq(1, "a") + packet(0x80, 0x0a, 0, 2, "", "", "")).Server(packet(0x81, 0x0a, 0, 2, "", "", "")).Close()
+	hits := int64(-1)
+	s.Each(t, sink(func(e *dissector.Entry) {
+		if e.OneWay && e.Protocol == Protocol && e.Request.Has(Hits) {
+			hits = Hits.Get(&e.Request.Values)
+		}
+	}), Protocol)
+	if hits != 0 {
+		t.Errorf("%d hits", hits)
+	}
+}
+
+type sink func(e *dissector.Entry)
+
+func (f sink) Entry(e *dissector.Entry) error { f(e); return nil }
+
+// TestManyQuietGets: beyond what waits, they are one-way.
+func TestManyQuietGets(t *testing.T) {
+	s := dissectortest.NewScript()
+	for i := range uint32(maxQuiet + 2) {
+		s.Client(getq(i+1, "k"))
+	}
+	got := s.Server(found(maxQuiet), found(maxQuiet+1)).Close().Calls(t, Protocol)
+	count := make(map[string]int)
+	for _, line := range got {
+		count[line]++
+	}
+	if count["getq k > SUCCESS"] != 1 || count["getq k one-way"] != maxQuiet-1+2 || count["getq one-way"] != 1 {
+		t.Error(count)
+	}
+}
+
 func TestProbe(t *testing.T) {
 	for _, c := range []struct {
 		head string
@@ -53,6 +92,9 @@ func TestProbe(t *testing.T) {
 		{"ms k 2 T0\r\nhi\r\n", dissector.Request},
 		{"STORED\r\n", dissector.Response},
 		{"END\r\n", dissector.MaybeResponse},
+		{"ERROR\r\n", dissector.MaybeResponse},
+		{"ERROR Too many open connections\r\n", dissector.Response},
+		{"ERROR too few of something\r\n", dissector.No},
 		{"VALUE k 0 2\r\nhi\r\nEND\r\n", dissector.Response},
 		{"VALUE k 0 2\r\nhello\r\n", dissector.No},
 		{"STAT pid 1\r\n", dissector.Response},
@@ -116,6 +158,36 @@ func TestCalls(t *testing.T) {
 				Client(packet(0x80, 0, 0, 7, "", "a", "")).Lose().Server(packet(0x81, 0, 1, 7, "", "", "Not found")).
 				Client(packet(0x80, 0, 0, 8, "", "b", "")).Server(packet(0x81, 0, 0, 8, "\x00\x00\x00\x00", "", "v")),
 			[]string{"- > SUCCESS resumed", "get a > -", "get b > -"},
+		},
+		{
+			"quiet gets: what is found pairs, what is not is proven by a later answer",
+			dissectortest.NewScript().
+				Client(getq(1, "a")+getq(2, "b")+getq(3, "c")+packet(0x80, 0x0a, 0, 4, "", "", "")).
+				Server(found(2), packet(0x81, 0x0a, 0, 4, "", "", "")).
+				Client(getq(5, "d")),
+			[]string{"getq a one-way", "getq b > SUCCESS", "getq c one-way", "noop > SUCCESS", "getq d > -"},
+		},
+		{
+			"quiet gets: an answer without an opaque proves as much",
+			dissectortest.NewScript().
+				Client(getq(1, "a") + packet(0x80, 0, 0, 0, "", "b", "")).Server(packet(0x81, 0, 1, 0, "", "", "Not found")),
+			[]string{"getq a one-way", "get b > KEY_ENOENT"},
+		},
+		{
+			"quiet gets of one opaque are not told apart",
+			dissectortest.NewScript().
+				Client(packet(0x80, 0x0a, 0, 7, "", "", "")).Server(packet(0x81, 0x0a, 0, 7, "", "", "")).
+				Client(getq(1, "a")+getq(1, "b")+packet(0x80, 0x0a, 0, 4, "", "", "")).
+				Server(found(1), packet(0x81, 0x0a, 0, 4, "", "", "")),
+			[]string{"noop > SUCCESS", "getq b one-way", "getq one-way", "getq a > - unpaired", "noop > SUCCESS"},
+		},
+		{
+			"quiet gets: what was found may be in what was lost",
+			dissectortest.NewScript().
+				Client(getq(1, "a") + getq(2, "b") + packet(0x80, 0, 0, 3, "", "c", "")).Lose().Server(found(1)).
+				Server(packet(0x81, 0, 0, 3, "\x00\x00\x00\x00", "", "v")).
+				Client(packet(0x80, 0x0a, 0, 4, "", "", "")).Server(packet(0x81, 0x0a, 0, 4, "", "", "")),
+			[]string{"- > SUCCESS resumed", "getq a > - unpaired", "getq b > - unpaired", "noop > SUCCESS", "get c > -"},
 		},
 	} {
 		got := c.script.Close().Calls(t, Protocol)

@@ -9,7 +9,7 @@ import (
 
 // parser reads one connection.
 type parser struct {
-	quiet bool // a command that asks for silence was the last, or came before it
+	hush  bool // a command that asks for silence was the last, or came before it
 	reply reply
 	opaques
 }
@@ -24,7 +24,7 @@ const (
 
 func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
 	if m.Gap > 0 {
-		p.losses++
+		p.lose()
 		if from == dissector.Server {
 			p.reply = reply{}
 		}
@@ -88,10 +88,10 @@ func (p *parser) command(line []byte, end int, buf []byte, m *dissector.Message)
 	if c.meta {
 		m.Notes |= hash(flag(c.rest, c.min, 'O')) << 32
 	}
-	if p.quiet {
+	if p.hush {
 		m.Notes |= afterQ
 	}
-	if p.quiet = c.quiet; c.quiet {
+	if p.hush = c.quiet; c.quiet {
 		m.Role = dissector.OneWay
 	}
 	return span, nil

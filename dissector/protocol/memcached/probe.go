@@ -153,6 +153,9 @@ var words = map[string]bool{
 	"ITEM": false, "PREFIX": false, "HD": false, "EN": false, "NS": false, "EX": false, "NF": false, "MN": false,
 }
 
+// refused is what a server that has too many connections says to one more, asked or not.
+const refused = "ERROR Too many open connections"
+
 // probeReply judges a whole line of the server, behind which comes rest.
 func probeReply(line, rest []byte) dissector.Guess {
 	word, text := firstWord(line)
@@ -163,6 +166,9 @@ func probeReply(line, rest []byte) dissector.Guess {
 			arg[n] = w
 		}
 		n++
+	}
+	if string(line) == refused {
+		return dissector.Response
 	}
 	switch string(word) {
 	case "STORED", "NOT_STORED", "EXISTS":

@@ -113,7 +113,7 @@ func setError(v *field.Values, line []byte) {
 func (p *parser) role(word, rest []byte, m *dissector.Message) (dissector.Role, error) {
 	peer := m.Peer()
 	switch {
-	case peer == nil && p.quiet:
+	case peer == nil && p.hush:
 		return dissector.OneWay, nil
 	case peer == nil || peer.Notes&known == 0 && peer.Notes&afterQ == 0:
 		return dissector.BySide, nil

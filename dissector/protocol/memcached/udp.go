@@ -22,7 +22,7 @@ func (p *parser) datagram(from dissector.Side, buf []byte, m *dissector.Message)
 	}
 	m.SetKey(uint64(binary.BigEndian.Uint16(buf)))
 	_, err := p.parse(from, buf[frameSize:], m)
-	p.reply, p.quiet, m.Open = reply{}, false, false
+	p.reply, p.hush, m.Open = reply{}, false, false
 	m.SetBody(0, 0)
 	if err != nil {
 		return 0, err

@@ -35,7 +35,7 @@ func probe(head []byte) dissector.Guess {
 	}
 	switch {
 	case guess == dissector.No && (published || packets > 1):
-		return dissector.Either
+		return dissector.MaybeEither
 	case guess == dissector.No && len(head) < maxProbe:
 		return dissector.More
 	case guess == dissector.MaybeRequest && published:

@@ -62,6 +62,14 @@ func TestConnections(t *testing.T) {
 		want   []string
 	}{
 		{
+			"a greeting and no more", dissectortest.NewScript().Server(packet(0, greetingOf)),
+			[]string{"- > greeting"},
+		},
+		{
+			"an error in place of a greeting", dissectortest.NewScript().Server(packet(0, "\xff\x10\x04#08004Too many connections")),
+			[]string{"- > ERROR 1040 (08004)"},
+		},
+		{
 			"switch of the plugin", dissectortest.NewScript().Server(packet(0, greetingOf)).Client(packet(1, loginOf(0))).
 				Server(packet(2, "\xfemysql_native_password\x00scramble")).Client(packet(3, "secret")).Server(packet(4, "\x01\x03") + packet(5, okPayload)),
 			[]string{login},

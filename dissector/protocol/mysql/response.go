@@ -131,7 +131,10 @@ func (p *parser) lone(buf []byte, m *dissector.Message) (int64, error) {
 		return 0, errMalformed
 	}
 	p.offered, p.greeted, p.phase = g.caps, true, greeted
-	m.Role = dissector.Interim
+	m.Role, m.Begins = dissector.Interim, true
+	Command.SetString(&m.Values, commands[comConnect])
+	dissector.Operation.SetString(&m.Values, commands[comConnect])
+	dissector.Status.SetString(&m.Values, "greeting")
 	return int64(headerSize + h.n), nil
 }
 

@@ -38,7 +38,7 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 			return 0, either(err)
 		}
 		p.ident(from, id, m)
-		m.Open = true
+		m.Open, m.Begins = true, from == dissector.Server
 		return int64(size), nil
 	}
 	number, payload, span, err := packet(buf)

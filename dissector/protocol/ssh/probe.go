@@ -8,9 +8,10 @@ import (
 
 // probe wants an identification string, or else a KEXINIT, and reads on until it knows
 // who sends it: a client by its KEXINIT or by the message behind it, a server only by
-// that. It answers what the client has said, so that this was captured before.
+// that. It answers what the client has said, so that this was captured before. Until then
+// an identification string, which nothing else begins with, is either side's.
 func probe(head []byte) dissector.Guess {
-	b := head
+	b, more := head, dissector.More
 	if !begins(b, "\x00\x00") {
 		if !begins(b, "SSH-") && !bytes.Contains(b[:min(len(b), maxText)], []byte("\nSSH-")) {
 			return dissector.No
@@ -22,19 +23,19 @@ func probe(head []byte) dissector.Guess {
 		case err != nil:
 			return dissector.No
 		}
-		b = b[size:]
+		b, more = b[size:], dissector.Either
 	}
 	number, payload, span, err := packet(b)
 	switch {
 	case err == dissector.ErrShort:
-		return dissector.More
+		return more
 	case err != nil || number != msgKexInit:
 		return dissector.No
 	}
 	k, err := readKexInit(payload, span <= int64(len(b)))
 	switch {
 	case err == dissector.ErrShort:
-		return dissector.More
+		return more
 	case err != nil:
 		return dissector.No
 	}
@@ -43,12 +44,12 @@ func probe(head []byte) dissector.Guess {
 		return who
 	}
 	if span > int64(len(b)) {
-		return dissector.More
+		return more
 	}
 	number, _, _, err = packet(b[span:])
 	switch {
 	case err == dissector.ErrShort:
-		return dissector.More
+		return more
 	case err != nil:
 		return dissector.No
 	case who != dissector.Response && (number == msgKexInitDH || number == msgGexRequest):

@@ -3,10 +3,10 @@
 // and the server's host key. They are one call; all that comes after is passed over,
 // encrypted as it is.
 //
-// A client and a server say the same in the same way. Who is who is told by what only
-// one of them says: an algorithm that stands for an extension (RFC 8308 section 2.1), or
-// the number of the message behind KEXINIT. A connection without either, such as one
-// that ends after the identification strings, is left unknown.
+// A client and a server say the same in the same way. Who is who is told by the TCP
+// handshake, or else by what only one of them says: an algorithm that stands for an
+// extension (RFC 8308 section 2.1), or the number of the message behind KEXINIT. A
+// connection without any of these is left unknown.
 package ssh
 
 import (

@@ -82,7 +82,10 @@ func TestFailures(t *testing.T) {
 	script(t, dissectortest.NewScript().Client(clientID+asClient).Server(serverID+offer("dh1", "z")).Close(), call+"no host key algorithm in common")
 	script(t, dissectortest.NewScript().Client(clientID+asClient).Server(serverID+asServer).Server(pack("\x01\x00\x00\x00\x0b"+text("bye")+text(""))).Close(), call+"disconnected")
 	script(t, dissectortest.NewScript().Client(clientID+asClient).Server(serverID).Close(), call+" truncated")
-	script(t, dissectortest.NewScript().Client(clientID).Server(serverID).Close())
+	script(t, dissectortest.NewScript().Client(clientID).Server(serverID).Close(), call+" truncated")
+	script(t, dissectortest.NewScript().Server(serverID).Client(clientID).Close(), call+" truncated")
+	script(t, dissectortest.NewScript().Server(serverID).Close(), "- >  truncated")
+	script(t, dissectortest.NewScript().Client(clientID).Close(), call+"- truncated")
 	script(t, dissectortest.NewScript().Client(clientID+asClient).Lose().Server(serverID+asServer).Client(kexInit1).Server(kexReply).Close(), call+"-")
 }
 
@@ -121,7 +124,7 @@ func TestProbe(t *testing.T) {
 		want       dissector.Guess
 	}{
 		{"client", clientID + asClient, dissector.Request},
-		{"server by its KEXINIT only", serverID + asServer, dissector.More},
+		{"server by its KEXINIT only", serverID + asServer, dissector.Either},
 		{"server", serverID + asServer + kexReply, dissector.Response},
 		{"client by the third", clientID + old + kexInit1, dissector.Request},
 		{"client with a group", clientID + old + pack("\x22abc"), dissector.Request},
@@ -129,10 +132,10 @@ func TestProbe(t *testing.T) {
 		{"without identification", asClient, dissector.Request},
 		{"neither", clientID + old + newKeys, dissector.No},
 		{"server that says what clients say", serverID + asServer + kexInit1, dissector.No},
-		{"identification", clientID, dissector.More},
+		{"identification", clientID, dissector.Either},
 		{"part of one", "SSH-2.0-mi", dissector.More},
 		{"its beginning", "S", dissector.More},
-		{"line before", "hello\r\n" + serverID, dissector.More},
+		{"line before", "hello\r\n" + serverID, dissector.Either},
 		{"version 1", "SSH-1.5-x\n", dissector.No},
 		{"no software", "SSH-2.0-\r\n" + asClient, dissector.No},
 		{"too long", "SSH-2.0-" + strings.Repeat("x", 300), dissector.No},
@@ -153,7 +156,11 @@ func TestProbe(t *testing.T) {
 func TestCut(t *testing.T) {
 	whole := clientID + asClient
 	for n := range len(whole) {
-		if got := probe([]byte(whole[:n])); got != dissector.More {
+		want := dissector.More
+		if n >= len(clientID) {
+			want = dissector.Either
+		}
+		if got := probe([]byte(whole[:n])); got != want {
 			if got != dissector.Request || n < len(whole)-minPadding-kexInitTrailer-8 {
 				t.Fatalf("%d bytes: %d", n, got)
 			}
