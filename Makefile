@@ -105,11 +105,8 @@ confusion: ## print what tshark calls the packets that shark gives a protocol
 	tools/need.sh tshark
 	go run ./dissector/truth -confusion
 
-record: ## record the captures of testdata anew, from real servers, into build/record
-	@set -e; for script in testdata/*/record.sh; do \
-		name=$$(basename $$(dirname $$script)); echo "record $$name"; \
-		mkdir -p build/record/$$name; $$script build/record/$$name; \
-	done
+record: ## record the captures of testdata anew, from real servers, into build/record (NAMES="dns redis": these)
+	tools/record.sh build/record $(NAMES)
 
 bench: build ## measure speed and memory on 200 MB, in some minutes
 	bench/run

@@ -26,7 +26,8 @@ ip link set lo up
 # record FILE FILTER COMMAND...
 record() {
 	log=$(mktemp)
-	tcpdump -Z root --immediate-mode -B 65536 -i lo -U -w "$out/$1.pcap" -s 0 "$2" 2>"$log" &
+	# The slots of its ring are as long as the longest packet: with this length there are 4000.
+	tcpdump -Z root --immediate-mode -B 262144 -i lo -w "$out/$1.pcap" -s 65600 "$2" 2>"$log" &
 	dump=$!
 	until grep -q listening "$log"; do sleep 0.1; done
 	"${@:3}" || { kill $dump; exit 1; }
