@@ -254,3 +254,34 @@ func TestRider(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
+
+// TestRiderLetsGo: a claim that the head of a message cannot prove is judged once it is whole; what
+// is not borne out belongs to its carrier alone, as if nobody had asked.
+func TestRiderLetsGo(t *testing.T) {
+	read := field.NewText("rider_read", "Bytes read.", `rider_read != ""`)
+	rider := &dissector.Protocol{Name: "rider", Label: "Rider", Doc: "Rides.", Over: "line", Fields: field.Fields(read), Carry: &dissector.Rider{
+		Claim: func(m *dissector.Message) bool { return body.Get(&m.Values) > 0 },
+		Body:  func(m *dissector.Message, chunk []byte) { m.Ride = string(chunk) },
+		Keep:  func(m *dissector.Message) bool { return m.Ride == "yes" },
+	}}
+	var got owners
+	dissectortest.NewScript().Client("?a%3\nyes").Server("=1\n").Client("?b%2\nno").Server("=2\n").Close().Each(t, &got, lineProtocol("line"), rider)
+	if want := []string{"rider", "line"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	got = nil
+	dissectortest.NewScript().Client("?b%2\nno").Server("=2\n").Close().Each(t, &got, lineProtocol("line"), rider)
+	if want := []string{"line"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// owners are the protocols of calls.
+type owners []string
+
+func (o *owners) Entry(e *dissector.Entry) error {
+	if e.Protocol != dissector.ConnProtocol && e.Protocol != dissector.FlowProtocol {
+		*o = append(*o, e.Protocol.Name)
+	}
+	return nil
+}

@@ -105,7 +105,9 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 			}
 		}
 		for _, r := range m.carried {
-			t.c.speaks(r)
+			if r.Carry.Keep == nil {
+				t.c.speaks(r)
+			}
 		}
 	}
 	s.cur = nil

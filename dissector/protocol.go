@@ -73,6 +73,9 @@ type Rider struct {
 	Claim func(m *Message) bool
 	Body  func(m *Message, chunk []byte) // in order, nothing of it kept; after a gap m.Lost has grown
 	Done  func(m *Message)               // the message is complete, or as complete as it gets
+	// Keep, where a head cannot prove whose message it is, tells once all riders are done with
+	// it whether the claim holds. Nil: every claim does.
+	Keep func(m *Message) bool
 }
 
 // Watcher sees a piece of a stream's message pass by, for a parser that has a use for bytes
@@ -318,6 +321,24 @@ func (m *Message) end(truncated bool) {
 			r.Carry.Done(m)
 		}
 	}
+	if len(m.carried) > 0 {
+		m.judgeClaims()
+	}
+}
+
+// judgeClaims takes back the claims that the whole message does not bear out.
+func (m *Message) judgeClaims() {
+	kept := m.carried[:0]
+	for _, r := range m.carried {
+		if r.Carry.Keep != nil {
+			if !r.Carry.Keep(m) {
+				continue
+			}
+			m.talk.c.speaks(r)
+		}
+		kept = append(kept, r)
+	}
+	m.carried = kept
 }
 
 // Peer returns the request that this response answers: by its key, if that is

@@ -13,15 +13,17 @@ import (
 	"shark/dissector/protocol/http"
 )
 
-// call is what is kept of a message's body. Once it is done it is asked, without a body:
-// so a response finds that its request is GraphQL.
+// call is what is kept of a message's body. Once it is done and is GraphQL it is asked,
+// without a body: so a response finds that its request is.
 type call struct {
+	as   media
 	body []byte
 	over bool // there was more
 	lost int64
+	long *answer // reads a body that is too long to keep
 }
 
-// asked stands in the Ride of every request that is done.
+// asked stands in the Ride of every message that is done.
 var asked = new(call)
 
 var calls = sync.Pool{New: func() any { return new(call) }}
@@ -30,7 +32,11 @@ var calls = sync.Pool{New: func() any { return new(call) }}
 // than maxUnpacked at most.
 var rooms = sync.Pool{New: func() any { return new([]byte) }}
 
-func newCall() *call { return calls.Get().(*call) }
+func newCall(as media) *call {
+	c := calls.Get().(*call)
+	c.as = as
+	return c
+}
 
 func body(m *dissector.Message, chunk []byte) {
 	c, ok := m.Ride.(*call)
@@ -43,10 +49,36 @@ func body(m *dissector.Message, chunk []byte) {
 	if c.over {
 		return
 	}
-	if len(chunk) > maxBody-len(c.body) {
-		chunk, c.over = chunk[:maxBody-len(c.body)], true
+	if c.long == nil && len(chunk) > c.room() {
+		c.fill(m)
+	}
+	if c.long != nil {
+		c.long.take(chunk)
+		return
+	}
+	if n := c.room(); len(chunk) > n {
+		chunk, c.over = chunk[:n], true
 	}
 	c.body = append(c.body, chunk...)
+}
+
+// room is how many more bytes of the body are kept: of a form, no file.
+func (c *call) room() int {
+	if c.as == mediaForm {
+		return maxForm - len(c.body)
+	}
+	return maxBody - len(c.body)
+}
+
+// fill is called when a body gets too long to keep: a response is read as it passes by, for its
+// errors may stand at its end. What is packed has to be kept.
+func (c *call) fill(m *dissector.Message) {
+	if m.From == dissector.Client || http.Coded(m) {
+		return
+	}
+	c.long = newAnswer(m)
+	c.long.take(c.body)
+	c.body = c.body[:0]
 }
 
 func done(m *dissector.Message) {
@@ -54,24 +86,26 @@ func done(m *dissector.Message) {
 	if !ok || c == asked {
 		return
 	}
-	m.Ride = asked
 	if m.Lost > c.lost || m.Truncated {
 		c.over = true
 	}
-	limit := min(maxUnpacked, freeUnpacked+maxRatio*len(c.body))
 	room := rooms.Get().(*[]byte)
 	defer rooms.Put(room)
-	text, err := http.ContentIn(room, m, c.body, limit)
-	if err != nil || len(text) == limit {
-		c.over = true
-	}
+	text := c.text(room, m)
+	var is bool
 	if m.From == dissector.Client {
-		request(m, text)
-	} else {
-		response(m, text)
+		if is = c.bearsOut(m, text); is {
+			request(m, text)
+		}
+	} else if is = c.answersAsked(m); is {
+		c.response(m, text)
 	}
-	if c.over {
-		Cut.Set(&m.Values, true)
+	m.Ride = other{}
+	if is {
+		m.Ride = asked
+		if c.over {
+			Cut.Set(&m.Values, true)
+		}
 	}
 	if cap(c.body) > maxKept {
 		c.body = nil
@@ -80,10 +114,45 @@ func done(m *dissector.Message) {
 	calls.Put(c)
 }
 
+// text returns what there is to read of the body, in room if it has to be unpacked.
+func (c *call) text(room *[]byte, m *dissector.Message) []byte {
+	limit := min(maxUnpacked, freeUnpacked+maxRatio*len(c.body))
+	text, err := http.ContentIn(room, m, c.body, limit)
+	if err != nil || len(text) == limit {
+		c.over = true
+	}
+	if c.as == mediaForm {
+		var whole bool
+		text, whole = operations(m, text)
+		c.over = !whole
+	}
+	return text
+}
+
+// answersAsked tells whether a response is GraphQL: by its media type, or as its request is. Of
+// one that is not over, what was said of it tells.
+func (c *call) answersAsked(m *dissector.Message) bool {
+	if c.as == mediaGraphQL {
+		return true
+	}
+	req := m.Peer()
+	if req == nil {
+		return false
+	}
+	said, ok := req.Ride.(*call)
+	if !ok || said == asked {
+		return ok
+	}
+	so := *said
+	so.over = true
+	return so.bearsOut(req, so.text(new([]byte), req))
+}
+
 // parts are those of a request.
 type parts struct {
 	query, operation string
 	extensions       []byte // JSON
+	typical          bool   // there is a member that requests have, of the type it has there
 }
 
 // request sets what a request asks for, in its body or in its target.
@@ -135,6 +204,7 @@ func (p *parts) read(s *scanner) bool {
 		case "extensions":
 			p.extensions = value
 		}
+		p.typical = p.typical || isMember(string(name)) && isTyped(name, value)
 		good = good && err == nil
 	})
 	return ok && good
@@ -195,54 +265,34 @@ type fault struct {
 	} `json:"extensions"`
 }
 
-// response counts the errors of a response, or of all of a batch.
-func response(m *dissector.Message, text []byte) {
-	if !bytes.Contains(text, []byte(`"errors"`)) { // as nearly always: reading it all takes most of the time
-		return
+// response sets the errors of a response, or of all of a batch.
+func (c *call) response(m *dissector.Message, text []byte) {
+	a := c.long
+	if a == nil {
+		if !bytes.Contains(text, []byte(`"errors"`)) { // as nearly always: reading it all takes most of the time
+			return
+		}
+		a = newAnswer(m)
+		a.take(text)
 	}
-	first, n := errorsOf(text)
-	if n == 0 {
+	if a.end(); a.over {
+		c.over = true
+	}
+	if a.n == 0 {
 		return
 	}
 	v := &m.Values
-	Errors.Set(v, int64(n))
+	Errors.Set(v, int64(a.n))
 	dissector.Failed.Set(v, true)
 	status := "errors"
-	if code := first.code(); code != "" {
+	if code := a.first.code(); code != "" {
 		status = code
 		ErrorCode.SetString(v, shorten(code, maxName))
 	}
 	dissector.Status.SetString(v, status)
-	if text := first.Message; text != "" {
+	if text := a.first.Message; text != "" {
 		Error.SetString(v, shorten(text, maxError))
 	}
-}
-
-// errorsOf reads the first of the errors in a response, which may be that of a batch, and
-// counts them.
-func errorsOf(text []byte) (first fault, n int) {
-	s := scanner{text: text}
-	answers := 0
-	s.each(func() bool {
-		answers++
-		return s.members(func(name, value []byte) {
-			if string(name) != "errors" {
-				return
-			}
-			list := scanner{text: value}
-			list.elements(func() bool {
-				one, ok := list.value()
-				if ok && n == 0 {
-					_ = json.Unmarshal(one, &first) // one of another form is an error, too
-				}
-				if ok {
-					n++
-				}
-				return ok
-			})
-		}) && answers < maxBatch
-	})
-	return first, n
 }
 
 // code returns an error's code, which servers put into its extensions.

@@ -13,7 +13,11 @@ import (
 
 // read gives a body to the rider, cut at a place.
 func read(m *dissector.Message, text string, cut int) {
-	m.Ride = newCall()
+	if m.From == dissector.Server {
+		m.Ride = newCall(mediaGraphQL)
+	} else {
+		claim(m)
+	}
 	body(m, []byte(text[:cut]))
 	body(m, []byte(text[cut:]))
 	m.BodySize = int64(len(text))
@@ -117,7 +121,7 @@ func TestLimits(t *testing.T) {
 		t.Error("a large body is not cut")
 	}
 	m = head("POST", "/graphql", "Content-Type: application/json\r\n")
-	m.Ride = newCall()
+	claim(m)
 	body(m, []byte(`{"query":`))
 	m.Lost = 5
 	body(m, []byte(`a}"}`))

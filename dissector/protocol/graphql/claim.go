@@ -12,8 +12,8 @@ import (
 // place: of three that ask, the first finds out.
 type other struct{}
 
-// claim tells by a message's head whether it is GraphQL, and notes so in m.Ride. A
-// response is if its request is.
+// claim tells by a message's head whether it may be GraphQL, and notes so in m.Ride. A
+// response may be if its request may.
 func claim(m *dissector.Message) bool {
 	switch m.Ride.(type) {
 	case *call:
@@ -21,72 +21,77 @@ func claim(m *dissector.Message) bool {
 	case other:
 		return false
 	}
-	var is bool
+	var as media
 	if m.From == dissector.Server {
-		is = answers(m)
+		as = answers(m)
 	} else {
-		is = asks(m)
+		as = asks(m)
 	}
-	if is {
-		m.Ride = newCall()
-	} else {
+	if as == mediaOther {
 		m.Ride = other{}
+		return false
 	}
+	m.Ride = newCall(as)
+	return true
+}
+
+// keep tells whether a message that was claimed turned out to be GraphQL.
+func keep(m *dissector.Message) bool {
+	_, is := m.Ride.(*call)
 	return is
 }
 
-// answers tells whether a response is GraphQL.
-func answers(m *dissector.Message) bool {
+// answers tells as what a response may be GraphQL.
+func answers(m *dissector.Message) media {
 	t, _ := http.ContentType(m)
-	switch mediaOf(t) {
+	as := mediaOf(t)
+	switch as {
 	case mediaGraphQL:
-		return true
-	case mediaJSON:
-		req := m.Peer()
-		if req == nil {
-			return false
+		return as
+	case mediaJSON, mediaMixed:
+		if req := m.Peer(); req != nil {
+			if _, ok := req.Ride.(*call); ok {
+				return as
+			}
 		}
-		_, ok := req.Ride.(*call)
-		return ok
 	}
-	return false
+	return mediaOther
 }
 
-// asks tells whether a request is GraphQL.
-func asks(m *dissector.Message) bool {
+// asks tells as what a request may be GraphQL.
+func asks(m *dissector.Message) media {
 	v := &m.Values
 	switch string(http.Method.Get(v)) {
 	case "POST":
 		t, _ := http.ContentType(m)
-		switch mediaOf(t) {
-		case mediaGraphQL:
-			return true
-		case mediaJSON:
-			path := http.Path.Get(v)
-			return isPath(path) || maybePath(path) && says(m)
+		if as := mediaOf(t); as != mediaMixed {
+			return as
 		}
 	case "GET":
 		target := http.URL.Get(v)
-		i := bytes.IndexByte(target, '?')
-		if i < 0 {
-			return false
+		if i := bytes.IndexByte(target, '?'); i >= 0 && asksInQuery(target[:i], target[i+1:]) {
+			return mediaGraphQL
 		}
-		return asksInQuery(target[:i], target[i+1:])
 	}
-	return false
+	return mediaOther
 }
 
-// What a Content-Type may be.
+// What a Content-Type may be. Of JSON and what may be made of it, the body tells whether it
+// is GraphQL.
 type media uint8
 
 const (
 	mediaOther media = iota
 	mediaJSON
 	mediaGraphQL
+	mediaForm  // a request with files (https://github.com/jaydenseric/graphql-multipart-request-spec)
+	mediaMixed // a response that comes bit by bit
 )
 
 var (
 	typeJSON     = []byte("application/json")
+	typeForm     = []byte("multipart/form-data")
+	typeMixed    = []byte("multipart/mixed")
 	typeGraphQL  = []byte("application/graphql")
 	typeResponse = []byte("application/graphql-response+json")
 )
@@ -104,8 +109,15 @@ func mediaOf(t []byte) media {
 		if bytes.EqualFold(t, typeJSON) {
 			return mediaJSON
 		}
+	case len(typeMixed):
+		if bytes.EqualFold(t, typeMixed) {
+			return mediaMixed
+		}
 	case len(typeGraphQL), len(typeGraphQL) + len("+json"), len(typeResponse):
-		if bytes.EqualFold(t, typeResponse) || bytes.EqualFold(bytes.TrimSuffix(t, []byte("+json")), typeGraphQL) {
+		switch {
+		case bytes.EqualFold(t, typeForm): // as long as application/graphql
+			return mediaForm
+		case bytes.EqualFold(t, typeResponse), bytes.EqualFold(bytes.TrimSuffix(t, []byte("+json")), typeGraphQL):
 			return mediaGraphQL
 		}
 	}
@@ -128,14 +140,10 @@ func isPath(path []byte) bool {
 	return false
 }
 
-// maybePath tells whether servers have GraphQL at a path that many others have too: it is
-// cheaper than to look at headers.
-func maybePath(path []byte) bool {
-	switch string(path[bytes.LastIndexByte(path, '/')+1:]) {
-	case "", "query", "api":
-		return true
-	}
-	return false
+// expects tells whether a request is made where GraphQL is to be expected: at a path of
+// that name, or by a client of GraphQL.
+func expects(m *dissector.Message) bool {
+	return isPath(http.Path.Get(&m.Values)) || says(m)
 }
 
 // says tells whether the headers of a request speak of GraphQL: they accept its answers,
@@ -151,24 +159,36 @@ func says(m *dissector.Message) bool {
 	return false
 }
 
-// asksInQuery tells whether the query of a GET holds a document or, at a path of GraphQL,
-// the hash of one.
+// asksInQuery tells whether the query of a GET holds a document or the hash of one. At a
+// path of GraphQL the document may have mistakes.
 func asksInQuery(path, query []byte) bool {
-	if i := bytes.Index(query, []byte("query=")); i >= 0 && (i == 0 || query[i-1] == '&') {
-		_, ok := readDocument(parameter(query[i+len("query="):]), "")
-		return ok
+	if text, ok := parameter(query, "query="); ok {
+		if _, ok := readDocument(text, ""); ok {
+			return true
+		}
+		return isPath(path) && beginsDocument(text)
 	}
-	return isPath(path) && bytes.Contains(query, []byte("persistedQuery"))
+	if bytes.Contains(query, []byte("persistedQuery")) {
+		if isPath(path) {
+			return true
+		}
+		text, _ := parameter(query, "extensions=")
+		one := parts{extensions: []byte(text)}
+		return one.hash() != ""
+	}
+	return false
 }
 
-// parameter decodes the value at the front of a query.
-func parameter(b []byte) string {
+// parameter decodes the value of a query's parameter, whose name ends in =.
+func parameter(query []byte, name string) (value string, ok bool) {
+	i := bytes.Index(query, []byte(name))
+	if i < 0 || i > 0 && query[i-1] != '&' {
+		return "", false
+	}
+	b := query[i+len(name):]
 	if i := bytes.IndexByte(b, '&'); i >= 0 {
 		b = b[:i]
 	}
 	s, err := url.QueryUnescape(string(b))
-	if err != nil {
-		return ""
-	}
-	return s
+	return s, err == nil
 }

@@ -3,9 +3,15 @@
 // or in the query of a GET, alone or in batches, and the errors that stand in answers
 // whose HTTP status says nothing of them.
 //
-// What is GraphQL is told by the head of a message, before its body is there: a path with
-// a segment graphql or gql and a JSON body, a media type of GraphQL, or a query that is a
-// document of the language. Subscriptions over WebSocket are not read.
+// What is GraphQL is told by the body of a request: a member query that begins as a document of
+// the language does, or the hash of one (https://www.apollographql.com/docs/react/api/link/persisted-queries).
+// It may be alone, in a batch, or in a form with files
+// (https://github.com/jaydenseric/graphql-multipart-request-spec). A media type of GraphQL says so
+// by itself, and so does a query in the target that is a document. At a path with a segment
+// graphql or gql, or of a client of GraphQL, any member will do that requests have. A response is
+// GraphQL if its request is, also one that comes bit by bit as multipart/mixed
+// (https://github.com/graphql/graphql-over-http/blob/main/rfcs/IncrementalDelivery.md).
+// Subscriptions over WebSocket are not read, and neither are responses of server-sent events.
 package graphql
 
 import (
@@ -24,7 +30,7 @@ var Protocol = &dissector.Protocol{
 	Fields:    field.Fields(Type, Name, RootFields, Batch, Persisted, Errors, Error, ErrorCode, Cut),
 	Implies:   []string{"http"},
 	Over:      "http",
-	Carry:     &dissector.Rider{Claim: claim, Body: body, Done: done},
+	Carry:     &dissector.Rider{Claim: claim, Body: body, Done: done, Keep: keep},
 }
 
 // V1 is the flag of calls over HTTP/1.
@@ -35,7 +41,7 @@ var V1 = &dissector.Protocol{
 	Transport: dissector.TCP,
 	Implies:   []string{"gql", "http"},
 	Over:      "http",
-	Carry:     &dissector.Rider{Claim: func(m *dissector.Message) bool { return !isHTTP2(m) && claim(m) }},
+	Carry:     &dissector.Rider{Claim: func(m *dissector.Message) bool { return !isHTTP2(m) && claim(m) }, Keep: keep},
 }
 
 // V2 is the flag of calls over HTTP/2.
@@ -46,7 +52,7 @@ var V2 = &dissector.Protocol{
 	Transport: dissector.TCP,
 	Implies:   []string{"gql", "http"},
 	Over:      "http",
-	Carry:     &dissector.Rider{Claim: func(m *dissector.Message) bool { return isHTTP2(m) && claim(m) }},
+	Carry:     &dissector.Rider{Claim: func(m *dissector.Message) bool { return isHTTP2(m) && claim(m) }, Keep: keep},
 }
 
 // The fields of GraphQL beyond those of HTTP.
@@ -65,6 +71,10 @@ var (
 // The limits of what is kept.
 const (
 	maxBody      = 256 << 10 // bytes of a body
+	maxForm      = 64 << 10  // bytes of a form with files, in front of which stands what it asks for
+	maxBoundary  = 70        // bytes of a boundary between parts (RFC 2046, section 5.1.1)
+	maxErrors    = 64 << 10  // bytes of a list of errors
+	maxRoles     = 8         // brackets in one another between which errors are looked for
 	maxUnpacked  = 1 << 20   // bytes that it unpacks to, and not more than
 	freeUnpacked = 64 << 10  // bytes that any body may unpack to, and
 	maxRatio     = 64        // for each packed one these more

@@ -31,6 +31,13 @@ func FuzzJSON(f *testing.F) {
 		if s.at > len(text) || a.at > len(text) || len(got) > len(text) || n > len(text) {
 			t.Fatalf("%d members, %d elements of %d bytes", len(got), n, len(text))
 		}
+		var whole, cut walker
+		whole.walk(text)
+		cut.walk(text[:len(text)/2])
+		cut.walk(text[len(text)/2:])
+		if whole.n != cut.n || whole.dead != cut.dead || whole.depth != cut.depth {
+			t.Fatalf("%d errors as a whole, %d in halves", whole.n, cut.n)
+		}
 		if !json.Valid(text) {
 			return
 		}

@@ -125,6 +125,9 @@ func ContentType(m *dissector.Message) ([]byte, bool) {
 	return headers.Get(&m.Values, "content-type")
 }
 
+// Coded tells whether the body of a message is packed, as its headers say.
+func Coded(m *dissector.Message) bool { return len(codingsOf(m)) > 0 }
+
 // codingsOf lists the codings of m's body in the order they were applied.
 func codingsOf(m *dissector.Message) []string {
 	headers := RequestHeaders
