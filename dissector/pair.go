@@ -229,6 +229,7 @@ func (t *talk) remark(m *Message) {
 		half = other
 	}
 	half.Update(&m.Values)
+	half.Unanswered = max(half.Unanswered, m.Unanswered)
 	if m.Cancel {
 		t.cancel(half)
 	}
@@ -402,6 +403,7 @@ func (p *pairing) drain(t *talk, evicted bool) {
 	}
 	p.queue, p.keyed, p.n = left[:0], table[exchange]{}, 0
 	sortByFirst(left)
+	t.said = t.said || len(left) > 1
 	for _, ex := range left {
 		for _, m := range []*Message{ex.req, ex.resp} {
 			if m != nil && !m.done {

@@ -310,8 +310,21 @@ func (p *partition) detect(c *conn, d int, head []byte, named []*Protocol) (prot
 	return proto, sender, more
 }
 
+// hides tells whether an exchange is no entry, for it was not answered.
+func (t *talk) hides(ex *exchange) bool {
+	if ex.req == nil || ex.resp != nil {
+		return false
+	}
+	return ex.req.Unanswered == Hidden || ex.req.Unanswered == Alone && t.said
+}
+
 // emit hands an exchange to the sink as an entry.
 func (t *talk) emit(ex *exchange, oneWay, evicted bool) {
+	if t.hides(ex) {
+		t.recycle(ex)
+		return
+	}
+	t.said = true
 	c, p := t.c, t.c.p
 	e := &p.entry
 	first := ex.first()

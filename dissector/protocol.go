@@ -198,6 +198,17 @@ const (
 	Silent
 )
 
+// Unanswered says when a request without an answer is an entry.
+type Unanswered uint8
+
+// The cases. What begins a connection is Alone, for what comes of it tells more, and Hidden
+// where it needs no answer.
+const (
+	Shown  Unanswered = iota // always
+	Alone                    // if nothing else that its connection says is one
+	Hidden                   // never
+)
+
 // Message is what one side said: a request, a response or a one-way message.
 // The engine fills the first part before Parse, Parse the second; the third is
 // the engine's account of it.
@@ -227,6 +238,9 @@ type Message struct {
 	// Again says that the bytes of this message, all of them at hand, say more: Parse is
 	// called for them once more. An acknowledgement of several is the answer to each.
 	Again bool
+	// Unanswered says when a request is an entry to which nothing answers. A Remark may say so
+	// later.
+	Unanswered Unanswered
 	// Unpaired says that its other half may exist but will not be told, for a limit.
 	Unpaired bool
 	// Begins, of a response, says that the server spoke first: the request of its key comes

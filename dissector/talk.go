@@ -17,6 +17,7 @@ type talk struct {
 	fresh  bool   // what is spoken was agreed on, and nothing of it was read yet
 	dead   bool   // nothing more can be read
 	joined bool   // the connection was joined in its middle
+	said   bool   // something of it became an entry, or is about to
 	pairs  pairing
 
 	before  protocolBefore // what was spoken before the sides agreed to encrypt

@@ -1,8 +1,8 @@
 #!/bin/bash
-# Records late/long.pcap, late/site.pcap, slow.pcap, away.pcap, calm.pcap and the captures of
-# calls anew: record.sh FOLDER
+# Records late/long.pcap, late/site.pcap, slow.pcap, away.pcap, calm.pcap, refused.pcap and the
+# captures of calls anew: record.sh FOLDER
 # Needs go, node, nginx, tcpdump and unshare, and the rights to make a network namespace. Beside
-# each capture but the late ones, .truth holds what the client was told, a line a call.
+# each capture but the late ones and refused.pcap, .truth holds what the client was told, a line a call.
 set -eu
 out=$(realpath "${1:?folder to write to}")
 here=$(realpath "$(dirname "$0")")
@@ -47,6 +47,7 @@ for scenario in slow away; do
 	record "$scenario" "$ports" told "$scenario" "$WORK/waits" "$scenario"
 done
 record calm "$ports" told calm node "$here/calm.cjs"
+record refused "$ports" node "$here/refused.cjs"
 site '
 	listen 127.0.0.1:8080 http2;
 	location = /closed { return 403 "closed\n"; }

@@ -6,7 +6,8 @@
 // going on, and ends those that it refuses. SETTINGS and WINDOW_UPDATE tell when a side
 // could not go on with its DATA. All other frames say nothing about an exchange and are
 // passed over. A pushed response is an entry without a request: what PUSH_PROMISE promises
-// stands in it.
+// stands in it. What a client says first is a request of its own, PRI, where a server refuses
+// it or nothing comes of it.
 //
 // Header compression makes every block depend on those before it. When some of
 // them are missing, what can no longer be known is left out and counted in

@@ -43,7 +43,7 @@ func (p *parser) goAway(from dissector.Side, f frame, buf []byte, m *dissector.M
 		p.leaving = p.streams.unfinished(p.leaving)
 	}
 	if len(p.leaving) == 0 {
-		m.Skip = true
+		m.Skip = !p.turnAway(from, a, m)
 		return f.span(), nil
 	}
 	last := len(p.leaving) - 1
@@ -60,10 +60,7 @@ func (p *parser) tell(a *away, st *stream, m *dissector.Message) {
 	m.Remark = true
 	refused := a == &p.sides[dissector.Server].away && a.refuses(st)
 	if refused || a.code != 0 || !p.failing {
-		GoAway.SetString(&m.Values, errorName(a.code))
-		if len(a.debug) > 0 {
-			GoAwayDebug.Set(&m.Values, a.debug)
-		}
+		a.say(m)
 	}
 	if !refused {
 		return
@@ -74,6 +71,14 @@ func (p *parser) tell(a *away, st *stream, m *dissector.Message) {
 	dissector.Failed.Set(&m.Values, true)
 	p.endStream(dissector.Server, st, m)
 	st.gone = true
+}
+
+// say sets what a side said when it went away.
+func (a *away) say(m *dissector.Message) {
+	GoAway.SetString(&m.Values, errorName(a.code))
+	if len(a.debug) > 0 {
+		GoAwayDebug.Set(&m.Values, a.debug)
+	}
 }
 
 // late ends a call that the client began before it had read the GOAWAY that refuses it:

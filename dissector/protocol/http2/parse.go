@@ -20,6 +20,7 @@ type parser struct {
 	failing bool      // a GOAWAY had an error code
 	windows [2]window // what each side may send
 	blind   bool      // the windows are unknown
+	opening opening
 }
 
 // side is what one side has said so far.
@@ -48,9 +49,11 @@ func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 			m.Need = len(preface)
 			return 0, dissector.ErrShort
 		}
-		p.begin(from)
-		m.Skip = true
+		p.open(from, m)
 		return int64(n), nil
+	}
+	if from == dissector.Server && p.opening == asked && !p.sides[from].begun && isPlain(buf) {
+		return p.plainly(buf, m)
 	}
 	if len(buf) < headerLen {
 		m.Need = headerLen

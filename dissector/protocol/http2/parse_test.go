@@ -37,7 +37,7 @@ func say(t testing.TB, parse dissector.Parse, from dissector.Side, gap int64, b 
 		if span <= 0 {
 			t.Fatalf("span %d", span)
 		}
-		if !m.Skip {
+		if !m.Skip && m.Unanswered == dissector.Shown { // but for the preface
 			out = append(out, line(m))
 		}
 		if !m.Again {
@@ -182,7 +182,7 @@ func TestArrivalInParts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if need = 0; !m.Skip {
+			if need = 0; !m.Skip && m.Unanswered == dissector.Shown {
 				got = append(got, line(m))
 			}
 			done += int(span)

@@ -64,6 +64,7 @@ func (p *parser) settings(from dissector.Side, f frame, buf []byte, m *dissector
 		return short(m, f.span())
 	}
 	m.Skip = true
+	p.welcome(from, f, m)
 	switch w := &p.windows[from]; {
 	case p.blind:
 	case !f.has(flagAck):
