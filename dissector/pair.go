@@ -179,6 +179,15 @@ func (p *pairing) peer(m *Message) *Message {
 	return ex.req
 }
 
+// handOn gives a request the key by which its answer comes in the protocol that the sides go
+// on with.
+func (p *pairing) handOn(ex *exchange, key uint64) {
+	p.remove(ex.req, ex)
+	ex.req.Next = "" // it was granted
+	ex.req.SetKey(key)
+	p.keep(ex.req)
+}
+
 // openMessage returns the message of a side that goes on with the next piece of key.
 func (p *pairing) openMessage(from Side, key uint64) *Message {
 	for ex := p.keyed.get(key); ex != nil; ex = ex.next {
@@ -259,6 +268,9 @@ func (p *pairing) finished(t *talk, m *Message) {
 	case ex == nil && m.Role == Interim:
 		if first := p.awaiting(m, -1, m.Transport); first != nil {
 			first.interim++
+			if m.NextKey != 0 {
+				p.handOn(first, m.NextKey)
+			}
 		} else if m.Begins && t.c.index == 0 {
 			p.early = m
 			return

@@ -395,6 +395,11 @@ func (e *Entry) add(m *Message) {
 	if m.Unpaired {
 		e.Marks |= MarkUnpaired
 	}
+	if p := m.proto; p != nil && p != e.Protocol && !slices.Contains(e.Carriers, p) { // it was upgraded between its halves
+		if e.Carriers = append(e.Carriers, p); len(e.Carriers) == 1 {
+			e.Protocol, e.Carriers[0] = p, e.Protocol
+		}
+	}
 	for _, r := range m.carried {
 		if r != e.Protocol && !slices.Contains(e.Carriers, r) {
 			e.Carriers = append(e.Carriers, e.Protocol)

@@ -98,6 +98,9 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 	}
 	if s.cur == nil {
 		m.Resumed = m.Resumed || m.Gap > 0
+		if m.NextKey != 0 && !t.c.p.speaks(m.Next) { // the answer is not going to be read
+			m.Role, m.NextKey = BySide, 0
+		}
 		t.attach(m, at)
 		for _, r := range t.riders {
 			if r.Carry.Claim(m) {
@@ -142,7 +145,7 @@ func (t *talk) finish(d int, m *Message) {
 		return
 	}
 	m.end(false)
-	next, final := m.Next, m.Role == OneWay || m.From == Server && m.Role != Interim
+	next, final := m.Next, m.Role == OneWay || m.From == Server && (m.Role != Interim || m.NextKey != 0)
 	ex := m.ex
 	if m.From == Client && next != "" && ex != nil && (ex.resp == nil || !ex.resp.done) {
 		t.side[d].hold = ex

@@ -253,9 +253,12 @@ type Message struct {
 	// Opaque or Unknown. In a request it is a wish: the client's bytes behind it
 	// wait for the answer, which grants it by its own Next. In a one-way message it
 	// holds at once.
-	Next  string
-	Notes uint64 // free for the parser: a response's parser reads it through Peer
-	Ride  any    // free for the rider
+	Next string
+	// NextKey, of an interim response with Next, says that its request is answered in that
+	// protocol: by the message of this key. 0: it is not.
+	NextKey uint64
+	Notes   uint64 // free for the parser: a response's parser reads it through Peer
+	Ride    any    // free for the rider
 
 	key   uint64
 	keyed bool

@@ -55,3 +55,9 @@ func newRegistry(protocols []*Protocol) *registry {
 func (r *registry) known(t Transport, port uint16) bool {
 	return len(r.byPort[portKey{t, port}]) > 0
 }
+
+// speaks tells whether a stream can go on with the protocol of a name.
+func (r *registry) speaks(name string) bool {
+	p := r.byName[name]
+	return p != nil && p.New != nil
+}

@@ -41,7 +41,7 @@ var V1 = &dissector.Protocol{
 	Transport: dissector.TCP,
 	Implies:   []string{"gql", "http"},
 	Over:      "http",
-	Carry:     &dissector.Rider{Claim: func(m *dissector.Message) bool { return !isHTTP2(m) && claim(m) }, Keep: keep},
+	Carry:     &dissector.Rider{Claim: func(m *dissector.Message) bool { return claim(m) && !isHTTP2(m) }, Keep: keep},
 }
 
 // V2 is the flag of calls over HTTP/2.
@@ -52,7 +52,7 @@ var V2 = &dissector.Protocol{
 	Transport: dissector.TCP,
 	Implies:   []string{"gql", "http"},
 	Over:      "http",
-	Carry:     &dissector.Rider{Claim: func(m *dissector.Message) bool { return isHTTP2(m) && claim(m) }, Keep: keep},
+	Carry:     &dissector.Rider{Claim: func(m *dissector.Message) bool { return claim(m) && isHTTP2(m) }, Keep: keep},
 }
 
 // The fields of GraphQL beyond those of HTTP.
@@ -87,6 +87,13 @@ const (
 	maxHeaders   = 8 << 10   // bytes of headers that are searched for GraphQL's
 )
 
+// isHTTP2 tells whether a call is one over HTTP/2: its request says so, where an upgrade comes
+// between that and the response.
 func isHTTP2(m *dissector.Message) bool {
+	if m.From == dissector.Server {
+		if req := m.Peer(); req != nil {
+			m = req
+		}
+	}
 	return len(http.Version.Get(&m.Values)) == len("HTTP/2")
 }

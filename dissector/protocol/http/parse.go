@@ -48,6 +48,10 @@ const (
 	nextTLS       = "tlsx"
 )
 
+// upgradedStream is the stream of HTTP/2 on which the request that asked for it is answered
+// (RFC 7540, section 3.2).
+const upgradedStream = 1
+
 var errChunk = errors.New("malformed chunk")
 
 func parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
@@ -200,7 +204,9 @@ func responseBody(m *dissector.Message, h *head, code int) int64 {
 	}
 	switch {
 	case code == 101:
-		m.Next = upgraded(h.upgrade)
+		if m.Next = upgraded(h.upgrade); m.Next == nextHTTP2 {
+			m.Role, m.NextKey = dissector.Interim, upgradedStream
+		}
 	case code < 200:
 		m.Role = dissector.Interim
 	case code < 300 && asked&noteConnect != 0:
@@ -230,8 +236,7 @@ func untilClose(m *dissector.Message, h *head) int64 {
 }
 
 // upgraded names the protocol that an Upgrade header asks for or, in a 101
-// response, switches to. With h2c the response to the request that asked for it
-// comes as stream 1 of HTTP/2; the request's entry here ends with the 101.
+// response, switches to.
 func upgraded(to []byte) string {
 	name, _, _ := bytes.Cut(to, comma)
 	name, _, _ = bytes.Cut(name, slash)

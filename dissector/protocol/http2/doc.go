@@ -5,8 +5,8 @@
 // DATA and RST_STREAM are pieces of its messages. GOAWAY is remarked on all that are
 // going on, and ends those that it refuses. SETTINGS and WINDOW_UPDATE tell when a side
 // could not go on with its DATA. All other frames say nothing about an exchange and are
-// passed over. A pushed response is an entry without a request: what PUSH_PROMISE promises
-// stands in it. What a client says first is a request of its own, PRI, where a server refuses
+// passed over. PUSH_PROMISE is the request that the response answers which it promises, as if the
+// client had made it. The request that asked for an upgrade is answered on stream 1. What a client says first is a request of its own, PRI, where a server refuses
 // it or nothing comes of it.
 //
 // Header compression makes every block depend on those before it. When some of
@@ -29,7 +29,7 @@ var Protocol = &dissector.Protocol{
 	Doc:       "HTTP/2 requests and responses (RFC 9113), also on connections whose beginning was not captured.",
 	Transport: dissector.TCP,
 	Ports:     []uint16{50051, 80, 8080},
-	Fields:    slices.Concat(http.Fields, field.Fields(StreamID, Reset, Unprocessed, GoAway, GoAwayDebug, RequestStall, ResponseStall, Exhausted, WindowsUnknown, Unknown, Holed)),
+	Fields:    slices.Concat(http.Fields, field.Fields(StreamID, Pushed, Reset, Unprocessed, GoAway, GoAwayDebug, RequestStall, ResponseStall, Exhausted, WindowsUnknown, Unknown, Holed)),
 	Implies:   []string{"http"},
 	Sync:      "\x00", // of the frame's length
 	Probe:     probe,
@@ -40,6 +40,7 @@ var Protocol = &dissector.Protocol{
 // The fields of HTTP/2 beyond those of HTTP.
 var (
 	StreamID       = field.NewInt("http2_stream", "", "Id of the stream in its connection.", "http2 && http2_stream == 1")
+	Pushed         = field.Rarely(field.NewBool("http2_pushed", "The client did not ask: the server did in its place, and pushed the response (PUSH_PROMISE).", "http2 && http2_pushed"))
 	Reset          = field.Rarely(field.NewText("http2_reset", "Error code with which a side ended the stream early (RST_STREAM).", `http2 && http2_reset == "REFUSED_STREAM"`))
 	Unprocessed    = field.Rarely(field.NewBool("http2_unprocessed", "The server said that it did nothing for this request, so that it is safe to send it again: it refused the stream (RST_STREAM with REFUSED_STREAM), or did not take it any more when it went away (GOAWAY).", `http2 && http2_unprocessed`))
 	GoAway         = field.Rarely(field.NewText("http2_goaway", "Error code with which a side announced the end of the connection (GOAWAY) while the call was going on, or refused the call for having done so. Of several the last one, but NO_ERROR takes no other's place.", `http2 && http2_goaway == "ENHANCE_YOUR_CALM"`))

@@ -129,7 +129,8 @@ func (p *parser) settle(from dissector.Side, f frame, st *stream, m *dissector.M
 	switch {
 	case l.kind == promise:
 		st.half[dissector.Client] = half{begun: true, ended: true}
-		m.Open = true
+		m.Role, m.Flow = dissector.Asks, m.Flow.Reverse() // as if the client had
+		Pushed.Set(&m.Values, true)
 	case l.kind == head && l.interim():
 		m.Role = dissector.Interim
 	default:

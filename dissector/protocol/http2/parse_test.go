@@ -66,7 +66,7 @@ func line(m *dissector.Message) string {
 	for _, x := range []struct {
 		on   bool
 		name string
-	}{{m.Open, "open"}, {m.Remark, "remark"}, {m.Cancel, "cancel"}, {m.Role == dissector.Interim, "interim"}, {m.Resumed, "resumed"}} {
+	}{{m.Open, "open"}, {m.Remark, "remark"}, {m.Cancel, "cancel"}, {m.Role == dissector.Asks, "asks"}, {m.Role == dissector.Interim, "interim"}, {m.Resumed, "resumed"}} {
 		if x.on {
 			s.WriteString(x.name + " ")
 		}
@@ -120,7 +120,7 @@ func TestPieces(t *testing.T) {
 			{s, 0, settings + raw(frameHeaders, 5, 1, "\x8c") + raw(frameRSTStream, 0, 1, "\x00\x00\x00\x00"), "status_code=400 failed=1 response_body_size=0 [1] | [1] http2_reset=NO_ERROR cancel"},
 		}},
 		{"push", []turn{
-			{s, 0, settings + raw(framePushPromise, 4, 1, "\x00\x00\x00\x02"+get+"\x41\x01h") + raw(frameHeaders, 4, 2, "\x88") + raw(frameData, 1, 2, "css"), "method=GET url=/ host=h [2] open | status_code=200 [2] open | [2] response_body_size=3"},
+			{s, 0, settings + raw(framePushPromise, 4, 1, "\x00\x00\x00\x02"+get+"\x41\x01h") + raw(frameHeaders, 4, 2, "\x88") + raw(frameData, 1, 2, "css"), "method=GET url=/ host=h [2] asks | status_code=200 [2] open | [2] response_body_size=3"},
 		}},
 		{"joined late: what is unknown stays so, what comes new is known", []turn{
 			{c, 0, raw(frameHeaders, 5, 9, "\x82\xbf\xbe\x86"+lit("x", "1")) + raw(frameHeaders, 5, 11, "\x82\x84\xbe\xbf"), "request.headers{x: 1} http2_unknown_headers=2 method=GET request_body_size=0 [9] resumed | request.headers{x: 1} http2_unknown_headers=1 method=GET url=/ request_body_size=0 [11] resumed"},
