@@ -30,7 +30,7 @@ var (
 	ResponseHeadersSize = field.NewInt("response_headers_size", "bytes", "Size of the response's head on the wire: status line and headers, in HTTP/2 packed.", `http && response_headers_size > 200`)
 	ResponseBodySize    = field.NewInt("response_body_size", "bytes", "Size of the response's body as sent, without chunk or frame headers.", `http && response_body_size == 0`)
 
-	Anomaly = field.Rarely(field.NewText("http_anomaly", "What is wrong with the way a message is framed, such as two lengths that differ; a sign of request smuggling.", `http && http_anomaly != ""`))
+	Anomaly = field.Rarely(field.NewText("http_anomaly", "What is wrong with the way a message is framed, such as two lengths that differ, a sign of request smuggling; or that its head is longer than the 64 KiB which are read of it.", `http && http_anomaly != ""`))
 )
 
 // Fields that are worked out from the stored ones when somebody asks for them.

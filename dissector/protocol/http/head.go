@@ -14,6 +14,7 @@ import (
 const (
 	maxHead      = 64 << 10 // head of a message, and the trailers after a body
 	maxMethod    = 32       // a method's length
+	maxUpgrade   = 64       // what a head that is longer switches to
 	maxChunkLine = 4 << 10  // a chunk's size and its extensions
 	maxLength    = 1 << 60  // a body's or a chunk's length
 )
@@ -26,6 +27,7 @@ const (
 	badCoding      = "transfer-encoding does not end in chunked"
 	spaceBeforeEnd = "space between a header's name and its colon"
 	noColon        = "header line without a colon"
+	longHead       = "head is too long to be read as a whole"
 )
 
 var (
@@ -92,6 +94,7 @@ func (h *head) read(buf []byte, pos int) error {
 	for next := pos; ; {
 		i := bytes.IndexByte(seen[next:], '\n')
 		if i < 0 {
+			h.lines, h.size = buf[pos:next], next
 			return unended(buf)
 		}
 		line := withoutCR(seen[next : next+i])

@@ -21,7 +21,7 @@ func TestContentTypeIsThatOfTheHeaders(t *testing.T) {
 		}
 		for from, first := range []string{"GET / HTTP/1.1\r\n", "HTTP/1.1 204 No Content\r\n"} {
 			m := &dissector.Message{From: dissector.Side(from)}
-			if _, err := parse(m.From, append(append([]byte(first), lines...), "\r\n\r\n"...), m); err != nil {
+			if _, err := new(parser).parse(m.From, append(append([]byte(first), lines...), "\r\n\r\n"...), m); err != nil {
 				t.Fatalf("%q: %v", lines, err)
 			}
 			headers := RequestHeaders

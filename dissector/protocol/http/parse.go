@@ -20,7 +20,7 @@ var Protocol = &dissector.Protocol{
 	Fields:    slices.Concat(Fields, field.Fields(Hint)),
 	Sync:      "HGPDOC",
 	Probe:     probe,
-	New:       func(dissector.Transport) dissector.Parse { return parse },
+	New:       func(dissector.Transport) dissector.Parse { return new(parser).parse },
 	Content:   Content,
 }
 
@@ -31,6 +31,8 @@ const (
 	noteChunks                     // the next piece of the message is a chunk
 	noteTyped                      // the head has a Content-Type; higher bits say where
 	noteUntyped                    // the head has none
+	noteLong                       // the next piece of the message is more of its head
+	noteInLine                     // and begins inside of a line that is passed over
 )
 
 // Where in Message.Notes the place of the Content-Type stands: the value that is the
@@ -54,11 +56,17 @@ const upgradedStream = 1
 
 var errChunk = errors.New("malformed chunk")
 
-func parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
+// parser has what is known of the heads that are too long to be read as a whole.
+type parser struct{ long [2]head }
+
+func (p *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error) {
 	if len(buf) == 0 {
 		return 0, dissector.ErrShort
 	}
-	if m.Notes&noteChunks != 0 {
+	switch {
+	case m.Notes&noteLong != 0:
+		return p.parseRest(from, buf, m)
+	case m.Notes&noteChunks != 0:
 		return parseChunk(from, buf, m)
 	}
 	if n := lineEnds(buf); n > 0 { // between messages, RFC 9112, section 2.2
@@ -66,9 +74,9 @@ func parse(from dissector.Side, buf []byte, m *dissector.Message) (int64, error)
 		return int64(n), nil
 	}
 	if from == dissector.Client {
-		return parseRequest(buf, m)
+		return p.parseRequest(buf, m)
 	}
-	return parseResponse(buf, m)
+	return p.parseResponse(buf, m)
 }
 
 // lineEnds counts the CR and LF that buf begins with.
@@ -81,11 +89,14 @@ func lineEnds(buf []byte) int {
 	return len(buf)
 }
 
-func parseRequest(buf []byte, m *dissector.Message) (int64, error) {
+func (p *parser) parseRequest(buf []byte, m *dissector.Message) (int64, error) {
 	if err := checkMethod(buf); err != nil {
 		return 0, err
 	}
 	line, next, err := firstLine(buf)
+	if err == errHeadTooLong {
+		return p.beginInLine(buf, m)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -94,7 +105,8 @@ func parseRequest(buf []byte, m *dissector.Message) (int64, error) {
 		return 0, errRequestLine
 	}
 	var h head
-	if err := h.read(buf, next); err != nil {
+	err = h.read(buf, next)
+	if err != nil && err != errHeadTooLong {
 		return 0, err
 	}
 	switch {
@@ -112,8 +124,11 @@ func parseRequest(buf []byte, m *dissector.Message) (int64, error) {
 	if h.coded && !h.chunked {
 		h.wrong(badCoding)
 	}
-	setAnomaly(m, &h)
 	setHint(m, &h, target)
+	if err != nil {
+		return p.begin(dissector.Client, m, &h), nil
+	}
+	setAnomaly(m, &h)
 	return requestBody(m, &h), nil
 }
 
@@ -167,7 +182,7 @@ func setAnomaly(m *dissector.Message, h *head) {
 	}
 }
 
-func parseResponse(buf []byte, m *dissector.Message) (int64, error) {
+func (p *parser) parseResponse(buf []byte, m *dissector.Message) (int64, error) {
 	if n := min(len(buf), len(statusPrefix)); string(buf[:n]) != statusPrefix[:n] {
 		return 0, errStatusLine
 	}
@@ -180,14 +195,21 @@ func parseResponse(buf []byte, m *dissector.Message) (int64, error) {
 		return 0, errStatusLine
 	}
 	var h head
-	if err := h.read(buf, next); err != nil {
+	err = h.read(buf, next)
+	if err != nil && err != errHeadTooLong {
 		return 0, err
 	}
 	SetStatus(m, code, reason, version)
 	addHeaders(m, ResponseHeaders, &h)
 	ResponseHeadersSize.Set(&m.Values, int64(h.size))
-	setAnomaly(m, &h)
 	setHint(m, &h, nil)
+	if err != nil {
+		if code < 200 && code != 101 {
+			m.Role = dissector.Interim
+		}
+		return p.begin(dissector.Server, m, &h), nil
+	}
+	setAnomaly(m, &h)
 	return responseBody(m, &h, code), nil
 }
 

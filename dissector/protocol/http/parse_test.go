@@ -81,7 +81,9 @@ func TestFraming(t *testing.T) {
 		{"bad chunk size", server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", "malformed chunk"},
 		{"chunk without its end", server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxyz\r\n", "malformed chunk"},
 		{"chunk line too long", server, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;" + strings.Repeat("x", 5000), "malformed chunk: its line is longer than 4096 bytes"},
-		{"head too long", client, "GET / HTTP/1.1\r\nA: " + strings.Repeat("x", 70000), "head is longer than 65536 bytes"},
+		{"head too long", client, "GET / HTTP/1.1\r\nA: " + strings.Repeat("x", 70000), "message is not complete yet"},
+		{"status line too long", server, "HTTP/1.1 200 " + strings.Repeat("x", 70000), "head is longer than 65536 bytes"},
+		{"method unknown before too much", client, "GOT /" + strings.Repeat("x", 70000), "head is longer than 65536 bytes"},
 		{"half a head", client, "GET / HTTP/1.1\r\nA: b\r\n", "message is not complete yet"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -148,6 +150,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(false, uint16(20), []byte(s))
 		f.Add(true, uint16(33), []byte(s))
 	}
+	f.Add(false, uint16(9), []byte("POST / HTTP/1.1\r\n"+"a: "+strings.Repeat("b", 66000)+"\r\nContent-Length: 2\r\n\r\nok"))
 	f.Fuzz(func(t *testing.T, server bool, cut uint16, data []byte) {
 		defer dissectortest.Bounded(t)()
 		from := dissector.Client

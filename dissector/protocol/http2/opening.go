@@ -27,9 +27,6 @@ var (
 	plainPrefix   = []byte("HTTP/1.")
 )
 
-// plain reads HTTP/1.
-var plain = http.Protocol.New(dissector.TCP)
-
 // openingKey is that of the preface and of what answers it: no stream has it.
 const openingKey = 0
 
@@ -106,7 +103,7 @@ func isPlain(buf []byte) bool {
 // body would have to be looked for, that is the connection's.
 func (p *parser) plainly(buf []byte, m *dissector.Message) (int64, error) {
 	m.SetKey(openingKey)
-	span, err := plain(dissector.Server, buf, m)
+	span, err := http.Protocol.New(dissector.TCP)(dissector.Server, buf, m)
 	if err != nil {
 		return 0, err
 	}
