@@ -246,7 +246,9 @@ func TestDissectorOfALateStart(t *testing.T) {
 	if found := 1 - float64(len(lost))/float64(len(whole)); found < 0.975 {
 		t.Errorf("found %.3f of the whole calls; not %s", found, some(lost))
 	}
-	told = slices.DeleteFunc(told, func(call string) bool { return strings.HasPrefix(call, "grpc POST ") || strings.HasPrefix(call, "http2 ") }) // of which some headers are not known
+	told = slices.DeleteFunc(told, func(call string) bool { // of which some headers are not known
+		return strings.HasPrefix(call, "grpc POST ") || strings.HasPrefix(call, "http2 ")
+	})
 	if m := missing(timeless(told), timeless(append(whole, partial...))); m != nil {
 		t.Errorf("made up %s", some(m))
 	}

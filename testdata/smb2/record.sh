@@ -80,7 +80,7 @@ captured() {
 }
 client() { smbclient -s "$work/conf" "//127.0.0.1/$1" -U games%geheim "${@:2}" >/dev/null 2>&1; }
 speaking() { smbclient -d 10 -s "$work/conf" "//127.0.0.1/$1" -U games%geheim "${@:2}" >>"$work/said" 2>&1; }
-torture() { smbtorture //127.0.0.1/files -s "$work/conf" -U games%geheim "$@" >/dev/null 2>&1; }
+torture() { timeout 60 smbtorture //127.0.0.1/files -s "$work/conf" -U games%geheim "$@" >/dev/null 2>&1; }
 
 cd "$work" || exit 1
 head -c 9000 /dev/urandom >large
