@@ -17,8 +17,8 @@ var (
 	URL     = field.NewText("url", "Request target, as it was sent: most often path and query.", `http && url.contains("user=")`)
 	Path    = field.NewText("path", "Path of the request target, without query; the whole target where it has no path, as in CONNECT.", `http && path.startsWith("/orders/")`)
 	Host    = field.NewText("host", "Host, and port if given, that the request is for: from the target, Host or :authority.", `http && host == "shop.example"`)
-	Version = field.NewText("http_version", `Protocol version: "HTTP/1.0", "HTTP/1.1", "HTTP/2".`, `http && http_version == "HTTP/1.0"`)
-	Reason  = field.NewText("status_text", "Reason phrase of the response; HTTP/2 has none.", `http && status_text == "Not Found"`)
+	Version = field.NewText("http_version", `Protocol version: "HTTP/1.0", "HTTP/1.1", "HTTP/2", "HTTP/3".`, `http && http_version == "HTTP/1.0"`)
+	Reason  = field.NewText("status_text", "Reason phrase of the response; HTTP/2 and HTTP/3 have none.", `http && status_text == "Not Found"`)
 
 	RequestHeaders   = field.NewMap("request.headers", "Request headers, by lower-case name.", `http && "authorization" in request.headers`)
 	ResponseHeaders  = field.NewMap("response.headers", "Response headers, by lower-case name.", `http && map_get(response.headers, "server", "").contains("nginx")`)

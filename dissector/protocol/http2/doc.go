@@ -67,5 +67,4 @@ const (
 	maxDebug         = 1 << 10  // bytes of the debug data of a GOAWAY
 	maxGoAways       = 8        // GOAWAYs of a side that calls are told of
 	maxSettings      = 8        // SETTINGS of a side that are not acknowledged; with more of them the windows are unknown
-	keepLines        = 8 << 10  // memory for header lines that is kept from list to list
 )

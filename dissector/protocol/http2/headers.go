@@ -4,7 +4,8 @@ import (
 	"encoding/binary"
 
 	"shark/dissector"
-	"shark/dissector/protocol/http2/hpack"
+	"shark/dissector/protocol/http/hpack"
+	"shark/dissector/protocol/http/section"
 )
 
 // headers reads HEADERS or PUSH_PROMISE with the CONTINUATIONs that follow
@@ -27,24 +28,24 @@ func (p *parser) headers(from dissector.Side, f frame, buf []byte, m *dissector.
 	if st.gone && from == dissector.Server { // it was processed all the same
 		*st = stream{id: id, kept: st.kept}
 	}
-	p.list.start(m, from, p.expect(from, f, st))
+	p.list.Start(m, from, p.expect(from, f, st))
 	if err == nil {
 		err = p.sides[from].hpack.Decode(block, p.add)
 	}
 	if err == hpack.ErrTooLarge { // the frame is good all the same
-		p.list.unknown++
+		p.list.Unknown++
 		p.sides[from].hpack.Lose()
 	} else if err != nil {
-		p.list.drop()
+		p.list.Drop()
 		return 0, err
 	}
 	if st.reset {
-		p.list.drop()
+		p.list.Drop()
 		m.Values.Reset()
 		m.Skip = true
 		return span, nil
 	}
-	p.list.finish(span)
+	p.list.Finish(span)
 	p.settle(from, f, st, m)
 	if from == dissector.Client && span <= len(buf) && p.sides[dissector.Server].away.refuses(st) {
 		p.refused = refusal{f.stream, span}
@@ -108,18 +109,18 @@ func promised(f frame, buf []byte) uint32 {
 }
 
 // expect says what a header list can be, before it is read.
-func (p *parser) expect(from dissector.Side, f frame, st *stream) kind {
+func (p *parser) expect(from dissector.Side, f frame, st *stream) section.Kind {
 	switch {
 	case f.kind == framePushPromise:
-		return promise
+		return section.Promise
 	case st.half[from].begun:
-		return trailers
+		return section.Trailers
 	case !f.has(flagEndStream), // trailers end the stream
 		!p.sides[from].holed,
 		from == dissector.Client && f.stream > p.sides[from].top:
-		return head
+		return section.Head
 	}
-	return open
+	return section.Open
 }
 
 // settle makes m a piece of its stream's message.
@@ -127,14 +128,14 @@ func (p *parser) settle(from dissector.Side, f frame, st *stream, m *dissector.M
 	mine := &st.half[from]
 	l := &p.list
 	switch {
-	case l.kind == promise:
+	case l.Kind == section.Promise:
 		st.half[dissector.Client] = half{begun: true, ended: true}
 		m.Role, m.Flow = dissector.Asks, m.Flow.Reverse() // as if the client had
 		Pushed.Set(&m.Values, true)
-	case l.kind == head && l.interim():
+	case l.Kind == section.Head && l.Interim():
 		m.Role = dissector.Interim
 	default:
-		if l.kind == head && !mine.begun {
+		if l.Kind == section.Head && !mine.begun {
 			mine.headed, mine.holed = true, false
 			mine.mark = p.windows[from].blocked(m.Start)
 		}

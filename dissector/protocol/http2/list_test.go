@@ -52,15 +52,3 @@ func TestListsAreLines(t *testing.T) {
 		}
 	}
 }
-
-// TestLinesAreLetGo checks that a large list leaves no large memory behind.
-func TestLinesAreLetGo(t *testing.T) {
-	large := "\x82\x86\x84\x40\x01x\x7f\xa1\x1e" + strings.Repeat("v", 4000) + strings.Repeat("\xbe", 20)
-	for name, block := range map[string]string{"whole": large, "broken": large + "\x80"} {
-		p := newParser()
-		say(t, p.parse, dissector.Client, 0, preface+raw(frameHeaders, 5, 1, block))
-		if n := cap(p.list.lines); n > keepLines {
-			t.Errorf("%s: %d bytes are kept", name, n)
-		}
-	}
-}

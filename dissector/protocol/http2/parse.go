@@ -5,15 +5,16 @@ import (
 
 	"shark/dissector"
 	"shark/dissector/protocol/http"
-	"shark/dissector/protocol/http2/hpack"
+	"shark/dissector/protocol/http/hpack"
+	"shark/dissector/protocol/http/section"
 )
 
 // parser is the state of one connection.
 type parser struct {
 	sides   [2]side
 	streams streams
-	list    list   // the header list that is being read
-	joined  []byte // a header block put together from several frames
+	list    section.List // the header list that is being read
+	joined  []byte       // a header block put together from several frames
 	add     func(*hpack.Field)
 	leaving []uint32 // streams that the GOAWAY at hand is still to be told of
 	refused refusal
@@ -36,7 +37,8 @@ func newParser() *parser {
 	p := new(parser)
 	p.sides[dissector.Client].holed, p.sides[dissector.Server].holed = true, true // until a beginning is seen
 	p.windows = [2]window{newWindow(), newWindow()}
-	p.add = p.list.add
+	p.list.Version, p.list.UnknownField = version, Unknown
+	p.add = p.list.Add
 	return p
 }
 

@@ -4,7 +4,8 @@ import (
 	"encoding/binary"
 
 	"shark/dissector"
-	"shark/dissector/protocol/http2/hpack"
+	"shark/dissector/protocol/http/hpack"
+	"shark/dissector/protocol/http/section"
 )
 
 // probe knows a client by the preface and a server by the SETTINGS frame that it
@@ -246,7 +247,7 @@ func (e *evidence) pseudo(name string, value []byte) {
 	switch name {
 	case ":status":
 		e.response = true
-		ok = statusOf(value) >= 100
+		ok = section.StatusOf(value) >= 100
 	case ":method":
 		e.request = true
 		for _, c := range value {

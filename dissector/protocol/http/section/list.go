@@ -1,4 +1,7 @@
-package http2
+// Package section reads the field sections of HTTP/2 and HTTP/3, which say the same in the same
+// way (RFC 9113, section 8; RFC 9114, section 4): heads of requests and responses, and trailers.
+// In: decoded fields, some of which may not be known. Out: the values of package http.
+package section
 
 import (
 	"bytes"
@@ -6,27 +9,35 @@ import (
 	"shark/dissector"
 	"shark/dissector/field"
 	"shark/dissector/protocol/http"
-	"shark/dissector/protocol/http2/hpack"
+	"shark/dissector/protocol/http/hpack"
 )
 
-// kind is what a header list is.
-type kind uint8
+// Kind is what a field section is.
+type Kind uint8
 
+// The kinds.
 const (
-	head     kind = iota // of a request or a response
-	trailers             // after its body
-	promise              // the head of a request that the server makes up
-	open                 // head or trailers: the first field will tell
+	Head     Kind = iota // of a request or a response
+	Trailers             // after its body
+	Promise              // the head of a request that the server makes up
+	Open                 // head or trailers: the first field will tell
 	unclear              // head or trailers: the first fields are unknown
 )
 
-// list reads the fields of one header list into a message (RFC 9113, section
-// 8.1 to 8.3). Pseudo-headers are put aside until all of them are there.
-type list struct {
+// keepLines is how much memory for header lines is kept from section to section, in bytes.
+const keepLines = 8 << 10
+
+// List reads the fields of one section into a message (RFC 9113, section 8.1 to 8.3). Pseudo-headers
+// are put aside until all of them are there.
+type List struct {
+	Version      string         // value of http_version
+	UnknownField field.IntField // set to how many fields are not known
+
+	Kind    Kind
+	Unknown int // fields that are not known
+
 	m       *dissector.Message
-	request bool // its head is that of a request
-	kind    kind
-	unknown int
+	request bool   // its head is that of a request
 	lines   []byte // the fields that were read, as lines, but for the pseudo-headers
 	odd     bool   // one of them is not plain: its name may be read as another
 	typeAt  int    // where the value of content-type begins in lines; 0 is nowhere
@@ -36,19 +47,20 @@ type list struct {
 	status                        int // 0 when not known
 }
 
-func (l *list) start(m *dissector.Message, from dissector.Side, k kind) {
-	l.m, l.kind, l.request = m, k, k == promise || from == dissector.Client
-	l.unknown, l.status = 0, 0
+// Start begins the section of a message that from sends.
+func (l *List) Start(m *dissector.Message, from dissector.Side, k Kind) {
+	l.m, l.Kind, l.request = m, k, k == Promise || from == dissector.Client
+	l.Unknown, l.status = 0, 0
 	l.lines, l.odd, l.typeAt = l.lines[:0], false, 0
 	l.method, l.path, l.authority, l.host = l.method[:0], l.path[:0], l.authority[:0], l.host[:0]
 }
 
-// add takes the next field.
-func (l *list) add(f *hpack.Field) {
+// Add takes the next field.
+func (l *List) Add(f *hpack.Field) {
 	name := f.Name()
 	switch {
 	case !f.Known:
-		l.unknown++
+		l.Unknown++
 		l.nameless(f.Value())
 	case len(name) == 0:
 	case name[0] == ':':
@@ -59,10 +71,10 @@ func (l *list) add(f *hpack.Field) {
 }
 
 // pseudo takes a pseudo-header, which trailers have none of.
-func (l *list) pseudo(name, value []byte) {
-	if l.kind != head && l.kind != promise {
+func (l *List) pseudo(name, value []byte) {
+	if l.Kind != Head && l.Kind != Promise {
 		l.flush()
-		l.kind = head
+		l.Kind = Head
 	}
 	switch string(name) {
 	case ":method":
@@ -72,7 +84,7 @@ func (l *list) pseudo(name, value []byte) {
 	case ":authority":
 		l.authority = append(l.authority[:0], value...)
 	case ":status":
-		l.status = statusOf(value)
+		l.status = StatusOf(value)
 	}
 }
 
@@ -82,8 +94,8 @@ const unnamed = "?"
 
 // nameless takes the value of a field without a known name, if there is any. Among
 // unknown fields that may be a head's or trailers', it has no place.
-func (l *list) nameless(value []byte) {
-	if len(value) == 0 || l.kind == open || l.kind == unclear {
+func (l *List) nameless(value []byte) {
+	if len(value) == 0 || l.Kind == Open || l.Kind == unclear {
 		return
 	}
 	l.odd = true
@@ -92,20 +104,20 @@ func (l *list) nameless(value []byte) {
 	l.lines = append(l.lines, '\n')
 }
 
-func (l *list) regular(name []byte, f *hpack.Field) {
-	if l.kind == open {
-		l.kind = trailers // the first field of a head would be a pseudo-header
-		if l.unknown > 0 {
-			l.kind = unclear
+func (l *List) regular(name []byte, f *hpack.Field) {
+	if l.Kind == Open {
+		l.Kind = Trailers // the first field of a head would be a pseudo-header
+		if l.Unknown > 0 {
+			l.Kind = unclear
 		}
 	}
-	if l.kind == unclear {
-		l.unknown++
+	if l.Kind == unclear {
+		l.Unknown++
 		return
 	}
 	switch len(name) { // before the names are looked at: most are none of these
 	case len("host"):
-		if l.kind != trailers && string(name) == "host" {
+		if l.Kind != Trailers && string(name) == "host" {
 			l.host = append(l.host[:0], f.Value()...)
 		}
 	case len("content-type"):
@@ -114,7 +126,7 @@ func (l *list) regular(name []byte, f *hpack.Field) {
 		}
 	case len("transfer-encoding"):
 		if string(name) == "transfer-encoding" {
-			http.Anomaly.SetString(&l.m.Values, transferCoded)
+			http.Anomaly.SetString(&l.m.Values, "transfer-encoding, which "+l.Version+" does not have")
 		}
 	}
 	if f.Plain {
@@ -129,27 +141,27 @@ func (l *list) regular(name []byte, f *hpack.Field) {
 }
 
 // flush sets the lines that were read.
-func (l *list) flush() {
+func (l *List) flush() {
 	if len(l.lines) == 0 {
 		return
 	}
 	to := l.target()
 	to.AddLines(&l.m.Values, l.lines)
-	l.drop()
+	l.Drop()
 }
 
-// drop forgets the lines that were read.
-func (l *list) drop() {
+// Drop forgets the lines that were read.
+func (l *List) Drop() {
 	if l.lines, l.typeAt = l.lines[:0], 0; cap(l.lines) > keepLines {
 		l.lines = nil
 	}
 }
 
-func (l *list) target() field.MapField {
+func (l *List) target() field.MapField {
 	switch {
-	case l.kind == trailers && l.request:
+	case l.Kind == Trailers && l.request:
 		return http.RequestTrailers
-	case l.kind == trailers:
+	case l.Kind == Trailers:
 		return http.ResponseTrailers
 	case l.request:
 		return http.RequestHeaders
@@ -157,17 +169,16 @@ func (l *list) target() field.MapField {
 	return http.ResponseHeaders
 }
 
-// The values of the field http_anomaly, and what may not stand in a field: a
+// A value of the field http_anomaly, and what may not stand in a field: a
 // proxy that passes such a field on to HTTP/1 sends another message than it got.
 const (
-	transferCoded = "transfer-encoding, which HTTP/2 does not have"
-	forged        = "line end or colon inside a header field"
-	lineEnds      = "\r\n\x00"
+	forged   = "line end or colon inside a header field"
+	lineEnds = "\r\n\x00"
 )
 
 // oneLine returns b with blanks for the bytes of odd, which no correct sender
 // sends (section 8.2.1): they would make it look like other headers.
-func (l *list) oneLine(b []byte, odd string) []byte {
+func (l *List) oneLine(b []byte, odd string) []byte {
 	if !bytes.ContainsAny(b, odd) {
 		return b
 	}
@@ -179,26 +190,26 @@ func (l *list) oneLine(b []byte, odd string) []byte {
 	return b
 }
 
-// interim tells whether the list is the head of an informational response.
-func (l *list) interim() bool {
+// Interim tells whether the section is the head of an informational response.
+func (l *List) Interim() bool {
 	return !l.request && l.status >= 100 && l.status < 200
 }
 
-// finish sets what the list says as a whole; span is the length of its frames.
-func (l *list) finish(span int) {
+// Finish sets what the section says as a whole; span is the length of its frames.
+func (l *List) Finish(span int) {
 	v := &l.m.Values
 	at, some := l.typeAt, len(l.lines) > 0
 	l.flush()
-	if l.kind == head && !l.odd && some {
+	if l.Kind == Head && !l.odd && some {
 		http.NoteContentType(l.m, at, l.typeLen)
 	}
-	http.Version.SetString(v, version)
-	if l.unknown > 0 {
-		Unknown.Set(v, int64(l.unknown))
+	http.Version.SetString(v, l.Version)
+	if l.Unknown > 0 {
+		l.UnknownField.Set(v, int64(l.Unknown))
 		l.m.Resumed = true
 	}
 	switch {
-	case l.kind != head && l.kind != promise:
+	case l.Kind != Head && l.Kind != Promise:
 	case l.request:
 		http.RequestHeadersSize.Set(v, int64(span))
 		l.setRequest(v)
@@ -211,7 +222,7 @@ func (l *list) finish(span int) {
 }
 
 // setRequest sets what is known of the request's pseudo-headers.
-func (l *list) setRequest(v *field.Values) {
+func (l *List) setRequest(v *field.Values) {
 	host := l.authority
 	if len(host) == 0 {
 		host = l.host
@@ -221,7 +232,7 @@ func (l *list) setRequest(v *field.Values) {
 		target = host
 	}
 	if len(l.method) > 0 && len(target) > 0 {
-		http.SetRequest(l.m, l.method, target, host, version)
+		http.SetRequest(l.m, l.method, target, host, l.Version)
 		return
 	}
 	// A part of it is not known.
@@ -251,8 +262,8 @@ func setStatus(v *field.Values, code int) {
 	}
 }
 
-// statusOf reads a status of three digits; 0 is none.
-func statusOf(b []byte) int {
+// StatusOf reads the value of :status, three digits; 0 is none.
+func StatusOf(b []byte) int {
 	if len(b) != 3 {
 		return 0
 	}

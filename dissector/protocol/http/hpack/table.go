@@ -44,7 +44,7 @@ func (t *table) add(f *Field) {
 		name: int32(f.name), line: int32(len(f.Line)),
 		known: f.Known, plain: f.Plain,
 	})
-	t.size += f.size()
+	t.size += f.Size()
 	t.evict()
 }
 

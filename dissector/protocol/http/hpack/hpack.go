@@ -59,14 +59,30 @@ type Field struct {
 	Plain bool
 }
 
+// AppendField appends a field's line to dst. What of the field aliases dst is its line.
+func AppendField(dst, name, value []byte) ([]byte, Field) {
+	from := len(dst)
+	dst = append(append(dst, name...), separator...)
+	dst = append(append(dst, value...), lineEnd...)
+	return dst, Field{Line: dst[from:], name: len(name), Known: true, Plain: IsName(name) && isText(value)}
+}
+
+// Nameless is AppendField for a field whose name is not known.
+func Nameless(dst, value []byte) ([]byte, Field) {
+	dst, f := AppendField(dst, nil, value)
+	f.Known, f.Plain = false, false
+	return dst, f
+}
+
 // Name returns the field's name.
 func (f *Field) Name() []byte { return f.Line[:f.name:f.name] }
 
 // Value returns the field's value.
 func (f *Field) Value() []byte { return f.Line[f.name+len(separator) : len(f.Line)-len(lineEnd)] }
 
-// size is what the field counts in a table and a list (RFC 7541, section 4.1).
-func (f *Field) size() int { return len(f.Line) - lineOverhead + entryOverhead }
+// Size is what the field counts in a table and a list (RFC 7541, section 4.1; RFC 9204,
+// section 3.2.1).
+func (f *Field) Size() int { return len(f.Line) - lineOverhead + entryOverhead }
 
 // What stands in a line beside the name and the value.
 const (
@@ -114,7 +130,7 @@ func (d *Decoder) decode(block []byte, emit func(*Field)) error {
 		case c&0x80 != 0: // section 6.1
 			i := int(c & 0x7f)
 			if n = 1; i == 0x7f {
-				if i, n, err = readInt(block[pos:], 7); err != nil {
+				if i, n, err = ReadInt(block[pos:], 7); err != nil {
 					return err
 				}
 			}
@@ -135,7 +151,7 @@ func (d *Decoder) decode(block []byte, emit func(*Field)) error {
 				return errSizeUpdate
 			}
 			var size int
-			if size, n, err = readInt(block[pos:], 5); err != nil {
+			if size, n, err = ReadInt(block[pos:], 5); err != nil {
 				return err
 			}
 			t.resize(size)
@@ -149,7 +165,7 @@ func (d *Decoder) decode(block []byte, emit func(*Field)) error {
 			f.Line = d.buf
 		}
 		pos += n
-		if budget -= f.size(); budget < 0 {
+		if budget -= f.Size(); budget < 0 {
 			return ErrTooLarge
 		}
 		fields++
@@ -174,7 +190,7 @@ func (d *Decoder) at(i int) *Field {
 // bytes of b, and appends its line to dst; prefix is the number of bits that the index
 // of its name begins in. All else that is said of it stands in d.field then.
 func (d *Decoder) literal(dst, b []byte, prefix uint) (out []byte, n int, err error) {
-	i, n, err := readInt(b, prefix)
+	i, n, err := ReadInt(b, prefix)
 	if err != nil {
 		return dst, 0, err
 	}
@@ -186,7 +202,7 @@ func (d *Decoder) literal(dst, b []byte, prefix uint) (out []byte, n int, err er
 		known, plain = f.Known, f.Plain || IsName(f.Name())
 	} else {
 		var used int
-		if out, used, err = appendString(out, b[n:]); err != nil {
+		if out, used, err = AppendString(out, b[n:], 7); err != nil {
 			return dst, 0, err
 		}
 		n += used
@@ -195,7 +211,7 @@ func (d *Decoder) literal(dst, b []byte, prefix uint) (out []byte, n int, err er
 	name := len(out) - len(dst)
 	out = append(out, separator...)
 	from := len(out)
-	out, used, err := appendString(out, b[n:])
+	out, used, err := AppendString(out, b[n:], 7)
 	if err != nil {
 		return dst, 0, err
 	}
@@ -233,9 +249,9 @@ func isText(b []byte) bool {
 	return true
 }
 
-// readInt reads a number that begins in the low bits of b[0] (section 5.1) and says
-// how many bytes it takes.
-func readInt(b []byte, prefix uint) (i, n int, err error) {
+// ReadInt reads a number that begins in the low prefix bits of b[0] (section 5.1, which QPACK
+// has too: RFC 9204, section 4.1.1) and says how many bytes it takes.
+func ReadInt(b []byte, prefix uint) (i, n int, err error) {
 	full := 1<<prefix - 1
 	if i = int(b[0]) & full; i < full {
 		return i, 1, nil
@@ -260,15 +276,17 @@ func readInt(b []byte, prefix uint) (i, n int, err error) {
 	}
 }
 
-// appendString appends a string literal (section 5.2), which is the first n bytes of
-// b, to dst.
-func appendString(dst, b []byte) (out []byte, n int, err error) {
+// AppendString appends a string literal (section 5.2), which is the first n bytes of b, to dst.
+// Its length begins in the low prefix bits of b[0], 7 in HPACK; the bit above them says that it
+// is Huffman encoded (RFC 9204, section 4.1.2).
+func AppendString(dst, b []byte, prefix uint) (out []byte, n int, err error) {
 	if len(b) == 0 {
 		return dst, 0, ErrTruncated
 	}
-	size, n, err := int(b[0]&0x7f), 1, error(nil)
-	if size == 0x7f {
-		if size, n, err = readInt(b, 7); err != nil {
+	full := 1<<prefix - 1
+	size, n, err := int(b[0])&full, 1, error(nil)
+	if size == full {
+		if size, n, err = ReadInt(b, prefix); err != nil {
 			return dst, 0, err
 		}
 	}
@@ -277,7 +295,7 @@ func appendString(dst, b []byte) (out []byte, n int, err error) {
 	}
 	s := b[n : n+size]
 	n += size
-	if b[0]&0x80 == 0 {
+	if b[0]&(1<<prefix) == 0 {
 		return append(dst, s...), n, nil
 	}
 	out, ok := appendHuffman(dst, s)
