@@ -272,7 +272,7 @@ func (t *talk) footprint() int {
 	if t.pairs.early != nil {
 		n += 1500
 	}
-	if t.c.tcp != nil {
+	if t.side != &t.c.p.noSides {
 		n += 350
 		for d := range t.side {
 			n += len(t.side[d].buf) + 40*len(t.side[d].marks)
@@ -281,6 +281,7 @@ func (t *talk) footprint() int {
 	if t.tunnel != nil {
 		n += t.tunnel.held()
 	}
+	n += t.sessionsHold()
 	return n
 }
 

@@ -73,9 +73,13 @@ func (t *talk) hear(d int, b []byte) bool {
 func (t *talk) letter(d int, l *letter) bool {
 	m := t.newMessage(d, l.last)
 	m.Whole, m.Start, m.First = true, l.first.Time, l.first.Number
+	m.Secrets = t.c.p.opts.Secrets
 	_, err := t.parse(t.role[d], l.data, m)
 	if m.Trail != nil {
 		t.leave(m.Trail)
+	}
+	if m.Sealed != nil {
+		t.unseal(d, m.Sealed, l.last)
 	}
 	if err != nil {
 		t.c.p.report.ParseErrors++

@@ -32,6 +32,8 @@ const (
 	MaxTrails = 8
 	// MaxNested is how many encrypted streams may be one in another.
 	MaxNested = 2
+	// MaxSessions is how many encrypted sessions of a conversation of datagrams are read at once.
+	MaxSessions = 4
 	// MaxDetail is how many bytes of a message or of its body Detail keeps.
 	MaxDetail = 16 << 20
 

@@ -58,7 +58,7 @@ func (t *talk) attach(m *Message, at stream.At) {
 		p.keep(m)
 		return
 	}
-	if ex := p.awaiting(m, at.Acked, t.c.transport); ex != nil {
+	if ex := p.awaiting(m, at.Acked, t.transport); ex != nil {
 		ex.resp, m.ex = m, ex
 		return
 	}
@@ -142,7 +142,7 @@ func (p *pairing) awaiting(m *Message, acked int64, tr Transport) *exchange {
 			if ex.req == nil || ex.resp != nil {
 				continue
 			}
-			if tr&(TCP|SCTP) == 0 && m.Start-ex.req.Start > answerTime {
+			if tr&(TCP|SCTP|QUIC) == 0 && m.Start-ex.req.Start > answerTime {
 				continue
 			}
 			return ex

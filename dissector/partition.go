@@ -354,7 +354,7 @@ func (t *talk) emit(ex *exchange, oneWay, evicted bool) {
 	if evicted {
 		e.Marks |= MarkEvicted
 	}
-	e.TLS, e.Plaintext = t.carrier != nil || c.key.plain, c.key.plain
+	e.TLS, e.Plaintext = t.carrier != nil || t.transport == QUIC || c.key.plain, c.key.plain
 	if !c.hidden() {
 		p.put(e)
 	}

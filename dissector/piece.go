@@ -80,7 +80,7 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 	if half := t.pairs.ending(m); half != nil {
 		if half != m {
 			half.Merge(&m.Values)
-			half.Resumed = half.Resumed || m.Resumed
+			half.adds(m)
 			t.c.p.free(m)
 			s.piece.m = half
 		}
@@ -90,7 +90,7 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 		if whole := t.pairs.openMessage(m.From, m.key); whole != nil {
 			whole.Merge(&m.Values)
 			whole.Next, whole.Role = m.Next, m.Role
-			whole.Resumed = whole.Resumed || m.Resumed
+			whole.adds(m)
 			t.c.p.free(m)
 			s.piece.m = whole
 			return
@@ -117,6 +117,14 @@ func (t *talk) begin(d int, m *Message, span int64, at stream.At) {
 	if m.Open && !m.keyed {
 		s.cur = m
 	}
+}
+
+// adds takes what Parse said of m, the next piece of this message.
+func (m *Message) adds(next *Message) {
+	m.Resumed = m.Resumed || next.Resumed
+	m.Start, m.First = min(m.Start, next.Start), min(m.First, next.First)
+	m.Size += next.Size
+	m.Lost += next.Lost
 }
 
 // endPiece is called when the piece's last byte has passed.
@@ -170,11 +178,11 @@ func (t *talk) finish(d int, m *Message) {
 func (t *talk) newMessage(d int, at stream.At) *Message {
 	p := t.c.p
 	m := p.message()
-	m.From, m.Flow, m.Transport, m.Detail = t.role[d], t.c.flow, t.c.transport, p.opts.Detail
+	m.From, m.Flow, m.Transport, m.Detail = t.role[d], t.c.flow, t.transport, p.opts.Detail
 	if d == 1 {
 		m.Flow.Src, m.Flow.Dst, m.Flow.SrcPort, m.Flow.DstPort = m.Flow.Dst, m.Flow.Src, m.Flow.DstPort, m.Flow.SrcPort
 	}
 	m.Start, m.First, m.End, m.Last = at.Time, at.Number, at.Time, at.Number
-	m.talk, m.proto, m.Joined = t, t.proto, t.joined
+	m.talk, m.proto, m.Joined, m.Final = t, t.proto, t.joined, t.final
 	return m
 }

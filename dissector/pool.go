@@ -146,14 +146,28 @@ func (p *partition) talk(c *conn) *talk {
 	if t == nil {
 		t = new(talk)
 	}
-	t.c, t.side = c, &p.noSides
-	if c.transport != TCP {
-		return t
-	}
-	if t.side = pop(&p.sides); t.side == nil {
-		t.side = new([2]side)
+	t.c, t.side, t.transport = c, &p.noSides, c.transport
+	if c.transport == TCP {
+		t.side = p.twoSides()
 	}
 	return t
+}
+
+// streamTalk returns a talk in streams, whatever the connection is.
+func (p *partition) streamTalk(c *conn) *talk {
+	t := p.talk(c)
+	if t.side == &p.noSides {
+		t.side = p.twoSides()
+	}
+	return t
+}
+
+// twoSides returns the empty sides of a talk.
+func (p *partition) twoSides() *[2]side {
+	if s := pop(&p.sides); s != nil {
+		return s
+	}
+	return new([2]side)
 }
 
 // recycleTalk takes a talk that was closed.
@@ -161,6 +175,7 @@ func (p *partition) recycleTalk(t *talk) {
 	if t.tunnel != nil {
 		t.tunnel.recycle(p)
 	}
+	t.recycleSessions(p)
 	if t.side != &p.noSides {
 		for d := range t.side {
 			p.recycleBuffer(t.side[d].buf)

@@ -96,6 +96,7 @@ const (
 	SCTP
 	ICMP
 	ICMPv6
+	QUIC // streams of a connection of QUIC, in clear; nothing is probed in them
 )
 
 // Parse reads the message, or the next piece of one, at the front of buf into m
@@ -220,10 +221,12 @@ type Message struct {
 	// Before Parse.
 	Flow      packet.Flow // addresses and ports, of the direction in which buf was sent
 	Transport Transport
-	Gap       int64 // bytes missing right before buf: whatever depends on them is unknown
-	Whole     bool  // buf is a whole datagram
-	Joined    bool  // the connection was joined in its middle: what both sides said before is unknown
-	Detail    bool  // somebody wants to look at it: set what is too dear to store
+	Gap       int64         // bytes missing right before buf: whatever depends on them is unknown
+	Whole     bool          // buf is a whole datagram
+	Joined    bool          // the connection was joined in its middle: what both sides said before is unknown
+	Final     bool          // of QUIC: nothing comes behind buf, so that there is no use in asking for more
+	Secrets   *keylog.Table // of a datagram: what encrypted sessions can be opened with; nil: nothing
+	Detail    bool          // somebody wants to look at it: set what is too dear to store
 
 	// Set by Parse.
 	Role   Role
@@ -248,6 +251,7 @@ type Message struct {
 	Begins bool
 	Need   int     // with ErrShort: length of buf from which on another try is worth it
 	Trail  *Trail  // of a datagram, also with Skip or an error: what its conversation is known by from now on
+	Sealed *Sealed // of a datagram, also with Skip or an error: what it says of the encrypted session that it is of
 	Watch  Watcher // sees the piece pass, if set; not of a datagram
 	// Next names the protocol that both sides speak after this message, or is
 	// Opaque or Unknown. In a request it is a wish: the client's bytes behind it
@@ -266,10 +270,10 @@ type Message struct {
 	// The engine's account.
 	From        Side
 	Start, End  int64  // time of the packet with its first and with its last byte
-	First, Last uint64 // numbers of these packets
-	Size        int64  // bytes on the wire, head and body, lost ones counted
+	First, Last uint64 // numbers of these packets; Parse may set the first one and its time to those of bytes that waited
+	Size        int64  // bytes on the wire, head and body, lost ones counted; Parse may set by how many a piece falls short of them
 	BodySize    int64  // bytes of the body on the wire
-	Lost        int64  // bytes inside it that were never captured
+	Lost        int64  // bytes inside it that were never captured; Parse may set those that a piece says
 	Truncated   bool   // it ended before it was complete
 	Resumed     bool   // it is the first after a loss or was begun unseen; Parse may set it where parts of it are unknown
 	Body        []byte // with Detail: the body as it was sent, up to a limit

@@ -7,18 +7,22 @@ import (
 // talk is the application side of one connection: it finds the protocol, cuts
 // each side's bytes into messages and hands them to the pairing.
 type talk struct {
-	c      *conn
-	proto  *Protocol // nil until it is known
-	parse  Parse
-	riders []*Protocol // of proto
-	role   [2]Side     // of each direction
-	side   *[2]side
-	probes [2]int // of each direction's bytes without success
-	fresh  bool   // what is spoken was agreed on, and nothing of it was read yet
-	dead   bool   // nothing more can be read
-	joined bool   // the connection was joined in its middle
-	said   bool   // something of it became an entry, or is about to
-	pairs  pairing
+	c         *conn
+	proto     *Protocol // nil until it is known
+	parse     Parse
+	riders    []*Protocol // of proto
+	role      [2]Side     // of each direction
+	side      *[2]side
+	probes    [2]int // of each direction's bytes without success
+	fresh     bool   // what is spoken was agreed on, and nothing of it was read yet
+	dead      bool   // nothing more can be read
+	joined    bool   // the connection was joined in its middle
+	said      bool   // something of it became an entry, or is about to
+	final     bool   // what its sides said is all there
+	pairs     pairing
+	transport Transport  // of the connection, or QUIC
+	sessions  []*session // that datagrams are encrypted in
+	ended     uint64     // the last of those that were let go of
 
 	before  protocolBefore // what was spoken before the sides agreed to encrypt
 	tunnel  *tunnel        // what both sides say now; nil: they are read as they are
@@ -251,7 +255,7 @@ func (t *talk) speak(p *Protocol, d int, role Side) {
 
 // begins makes p what both sides speak.
 func (t *talk) begins(p *Protocol) {
-	t.proto, t.parse, t.riders = p, p.New(t.c.transport), t.c.p.riders[p]
+	t.proto, t.parse, t.riders = p, p.New(t.transport), t.c.p.riders[p]
 	t.c.speaks(p)
 }
 
@@ -365,5 +369,6 @@ func (t *talk) close(evicted bool) {
 	if t.tunnel != nil {
 		t.tunnel.close(evicted)
 	}
+	t.closeSessions(evicted)
 	t.pairs.drain(t, evicted)
 }
