@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"shark/dissector"
+	"shark/packet/keylog"
 )
 
 // connection is a handshake of a conversation.
@@ -17,6 +18,11 @@ type connection struct {
 	derive  connectionID // what the keys derive from: origin, or what a Retry gave
 	keys    [2]*keys
 	hello   [2]stream
+
+	random    [keylog.RandomSize]byte // of the client's hello
+	hasRandom bool
+	offered   []string // application protocols, by their names
+	session   *session // that the handshake begins; nil until the client's hello
 
 	used connectionID // of the server's: the last one that the client is known by
 	name []byte       // that the client's hello asks for

@@ -52,6 +52,8 @@ func (s *parser) request(d *said, m *dissector.Message) error {
 	h.Set(m, 'q')
 	c.name = bytes.Clone(h.ServerName[:min(len(h.ServerName), maxText)])
 	c.describe(m)
+	c.offers(&h)
+	c.session = open(c, m.Secrets)
 	setOffers(&h, c.version, m)
 	if c.early != nil {
 		s.refuse(c.early, m)
@@ -61,6 +63,16 @@ func (s *parser) request(d *said, m *dissector.Message) error {
 		s.refuse(d.end, m)
 	}
 	return nil
+}
+
+// offers keeps what of the client's hello is needed to read on behind the handshake.
+func (c *connection) offers(h *tls.ClientHello) {
+	c.hasRandom = copy(c.random[:], h.Random) == len(c.random)
+	h.EachALPN(func(name []byte) {
+		if len(c.offered) < maxOffered {
+			c.offered = append(c.offered, string(name))
+		}
+	})
 }
 
 // describe sets what the client's packets say in the clear.
@@ -121,6 +133,11 @@ func (s *parser) response(d *said, m *dissector.Message) error {
 		if again, err := s.serverHello(c, hello, m); again || err != nil {
 			return err
 		}
+		if c.session == nil { // the client's was not read
+			c.session = open(c, nil)
+		}
+		c.session.agree(c, uint16(suite.Get(&m.Values)))
+		d.in = c
 	case d.end == nil:
 		m.Skip = true
 		return nil

@@ -57,7 +57,7 @@ func (c *connection) leave(used connectionID, m *dissector.Message) {
 	m.Trail = &dissector.Trail{Name: used.bytes(), Follow: func(before netip.AddrPort) dissector.Parse {
 		there := &connection{
 			id: 1, version: c.version, origin: c.origin, derive: c.derive, client: c.client, server: c.server, known: true, negotiated: c.negotiated,
-			name: c.name, asked: true, answered: true,
+			name: c.name, asked: true, answered: true, session: c.session,
 		}
 		return (&parser{connections: []*connection{there}, begun: 1, before: before}).parse
 	}}

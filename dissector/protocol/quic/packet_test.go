@@ -2,7 +2,6 @@ package quic
 
 import (
 	"bytes"
-	"crypto/aes"
 	"encoding/binary"
 	"encoding/hex"
 	"testing"
@@ -123,8 +122,7 @@ func seal(from dissector.Side, like, number uint32, keyed, dst, src connectionID
 	nonce := k.iv
 	nonce[len(nonce)-1] ^= 7
 	b = k.aead.Seal(b, nonce[:], plain, b)
-	var mask [aes.BlockSize]byte
-	k.header.Encrypt(mask[:], b[at+maxNumber:][:sampleLen])
+	mask := k.mask(b[at+maxNumber:][:sampleLen])
 	b[0] ^= mask[0] & 0x0f
 	b[at] ^= mask[1]
 	b[at+1] ^= mask[2]

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"shark/dissector"
+	"shark/dissector/protocol/quic/record"
 )
 
 // parser reads what two ports say to each other.
@@ -23,6 +24,10 @@ type said struct {
 	retry  bool
 	end    *refusal
 	repeat bool // pieces of a hello were there before
+
+	at   record.Place // the datagram
+	in   *connection  // of a session that it says something of
+	read *session     // of which a packet was opened
 }
 
 // parse reads a datagram: one or several packets of a connection, of which those with a
@@ -31,7 +36,7 @@ func (s *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if len(buf) == 0 {
 		return 0, dissector.ErrShort
 	}
-	var d said
+	d := said{at: record.Place{Time: m.Start, Packet: m.First}}
 	if err := s.packets(from, buf, &d); err != nil {
 		return 0, err
 	}
@@ -55,7 +60,38 @@ func (s *parser) parse(from dissector.Side, buf []byte, m *dissector.Message) (i
 	if err != nil {
 		return 0, err
 	}
+	s.behind(from, buf, &d)
+	if d.in != nil {
+		m.Sealed = d.in.session.told(from)
+	}
 	return int64(len(buf)), nil
+}
+
+// behind reads the packets of a datagram that are encrypted with what the handshake agreed on,
+// which the packets before them may have told.
+func (s *parser) behind(from dissector.Side, buf []byte, d *said) {
+	for n := 0; n < maxPackets && len(buf) > 0 && buf[0]&longHeader != 0; n++ {
+		p, ok := parsePacket(buf)
+		if !ok {
+			return
+		}
+		switch {
+		case p.kind == kindHandshake && from == dissector.Server:
+			c := s.find(func(c *connection) bool { return c.session != nil && p.dst == c.client })
+			if c != nil {
+				c.session.handshake(&s.opener, &p)
+			}
+		case p.kind == kindZeroRTT && from == dissector.Client:
+			c := s.find(func(c *connection) bool { return c.session != nil && c.isTo(&p) })
+			if c != nil && c.session.zeroRTT(s, &p, d) {
+				d.in = c
+			}
+		}
+		buf = buf[len(p.b):]
+	}
+	if len(buf) > 0 { // sides may agree to set the fixed bit at random (RFC 9287)
+		s.oneRTT(from, buf, d)
+	}
 }
 
 // packets reads the packets of a datagram: those for the connection ID of the first one.

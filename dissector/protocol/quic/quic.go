@@ -1,6 +1,8 @@
-// Package quic reads the part of QUIC that keys from the packets themselves open:
-// Initial packets, Retry and Version Negotiation (RFC 9000, RFC 9001, RFC 9369 and
-// drafts). What follows them is encrypted with keys that only the two ends have.
+// Package quic reads QUIC (RFC 9000, RFC 9001, RFC 9369 and drafts): what keys from the packets
+// themselves open, which is Initial packets, Retry and Version Negotiation, and with the secrets of
+// the handshake what follows: the server's Handshake packets as far as they say what is spoken,
+// 0-RTT and 1-RTT packets. What those say in streams is told as records (package record), for the
+// parser of what is spoken.
 //
 // An entry is a connection: the client's ClientHello is the request, the server's
 // ServerHello, Version Negotiation or CONNECTION_CLOSE the response; Retry and
@@ -31,14 +33,23 @@ import (
 
 // Limits on what packets may make us do or keep.
 const (
-	maxConnections = 8       // handshakes of a conversation that are remembered
-	maxHello       = 8 << 10 // bytes of CRYPTO frames of a side; RFC 9000 section 7.5 asks for 4096
-	maxHoles       = 2 << 10 // bytes that may be missing before a CRYPTO frame: of a common hello at most its first datagram
-	maxPieces      = 64      // runs of CRYPTO bytes with holes between them
-	maxPackets     = 16      // packets of a datagram
-	maxVersions    = 32      // versions that are listed
-	maxParameters  = 64      // transport parameters that are looked at
-	maxText        = 256     // bytes of a reason or of a parameter
+	maxConnections = 8         // handshakes of a conversation that are remembered
+	maxHello       = 8 << 10   // bytes of CRYPTO frames of a side; RFC 9000 section 7.5 asks for 4096
+	maxHoles       = 2 << 10   // bytes that may be missing before a CRYPTO frame: of a common hello at most its first datagram
+	maxPieces      = 64        // runs of CRYPTO bytes with holes between them
+	maxPackets     = 16        // packets of a datagram
+	maxVersions    = 32        // versions that are listed
+	maxParameters  = 64        // transport parameters that are looked at
+	maxText        = 256       // bytes of a reason or of a parameter
+	maxStreams     = 1024      // streams of a side that are open; beyond, the oldest ones are passed over
+	maxSkipped     = 256       // streams of a kind that are open because a later one is; servers allow 100 or 128 at a time
+	maxHeld        = 256 << 10 // bytes of a side's streams that wait for what is before them
+	maxChunks      = 512       // runs of bytes of a stream that wait
+	maxWait        = 2e9       // ns that they do
+	maxOffered     = 8         // application protocols that are remembered
+	maxWrong       = 64        // packets in a row that do not open
+	minSegment     = 1200      // bytes of a datagram that is one of several: the least that all paths take (RFC 9000 section 14)
+	maxSegment     = 1500      // the same, and the most that Ethernet does
 )
 
 // The fields. What the handshake says is in TLS's.
@@ -71,7 +82,7 @@ var (
 var Protocol = &dissector.Protocol{
 	Name:      "quic",
 	Label:     "QUIC",
-	Doc:       "QUIC handshakes: what client and server say before they go on encrypted.",
+	Doc:       "QUIC handshakes: what client and server say before they go on encrypted. What they say then is read with the secrets.",
 	Transport: dissector.UDP,
 	Ports:     []uint16{443, 853, 8443, 4433, 784, 8853},
 	Implies:   []string{"tlsx"},
@@ -96,6 +107,7 @@ var handshake = shared(
 
 // Some of them are looked at or set here.
 var (
+	suite      = field.IntField{Field: shared("tlsx_cipher_suite")[0]}
 	tlsVersion = field.IntField{Field: shared("tlsx_version")[0]}
 	helloRetry = field.BoolField{Field: shared("tlsx_hello_retry")[0]}
 	serverName = field.TextField{Field: shared("tlsx_sni")[0]}

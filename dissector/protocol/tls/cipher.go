@@ -27,6 +27,19 @@ type cipherKind struct {
 	hash crypto.Hash      // of the key schedule, from TLS 1.2 on
 }
 
+// AEAD is how a cipher suite of TLS 1.3 encrypts, which QUIC does too (RFC 9001 section 5.3).
+type AEAD struct {
+	KeyLen int // bytes
+	Hash   crypto.Hash
+	New    func(key []byte) (cipher.AEAD, error)
+}
+
+// AEADOf returns how a suite of TLS 1.3 encrypts; ok is false of others and of unknown ones.
+func AEADOf(suite uint16) (a AEAD, ok bool) {
+	k, ok := cipherOf(suite)
+	return AEAD{k.key, k.hash, k.aead}, ok && k.aead != nil && !strings.Contains(SuiteName(suite), "_WITH_")
+}
+
 // cipherOf reads how a suite encrypts from its name.
 func cipherOf(suite uint16) (k cipherKind, ok bool) {
 	name := strings.TrimPrefix(SuiteName(suite), "TLS_")

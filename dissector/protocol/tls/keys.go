@@ -1,6 +1,7 @@
 package tls
 
 import (
+	"crypto"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/md5"
@@ -50,12 +51,17 @@ func (k *keys) done(i int) {
 	}
 }
 
-// expand is HKDF-Expand-Label without context (RFC 8446, section 7.1).
 func (k *keys) expand(secret []byte, label string, n int) []byte {
+	return ExpandLabel(k.kind.hash, secret, label, n)
+}
+
+// ExpandLabel is HKDF-Expand-Label without context (RFC 8446, section 7.1). It is nil where n
+// is more than the hash can give.
+func ExpandLabel(h crypto.Hash, secret []byte, label string, n int) []byte {
 	label = "tls13 " + label
 	info := append([]byte{byte(n >> 8), byte(n), byte(len(label))}, label...)
-	out, err := hkdf.Expand(k.kind.hash.New, secret, string(append(info, 0)), n)
-	if err != nil { // n is too large: it is not
+	out, err := hkdf.Expand(h.New, secret, string(append(info, 0)), n)
+	if err != nil {
 		return nil
 	}
 	return out

@@ -282,18 +282,12 @@ func (o *opener) message(kind byte, body []byte) {
 	v := &o.answer.Values
 	switch kind {
 	case hsEncryptedExtensions:
-		for e := newReader(extensionList(body)); len(e.B) > 0; {
-			switch kind, body := e.uint(2), newReader(e.vector(2)); kind {
-			case extALPN:
-				list := newReader(body.vector(2))
-				if name := list.vector(1); len(name) > 0 {
-					alpn.Set(v, name)
-					o.alpn = string(name)
-				}
-			case extEarlyData:
-				o.early = true
-			}
+		name, early := EncryptedExtensions(body)
+		if len(name) > 0 {
+			alpn.Set(v, name)
+			o.alpn = string(name)
 		}
+		o.early = o.early || early
 	case hsCertRequest:
 		clientAuth.Set(v, true)
 	case hsCertificate:
@@ -308,6 +302,22 @@ func (o *opener) message(kind byte, body []byte) {
 		o.whole = true
 		o.settle()
 	}
+}
+
+// EncryptedExtensions returns which application protocol the server chose in such a message, nil
+// if none, and whether it takes early data (RFC 8446, section 4.3.1). body is all behind the
+// message's length; the name aliases it.
+func EncryptedExtensions(body []byte) (alpn []byte, early bool) {
+	for e := newReader(extensionList(body)); len(e.B) > 0; {
+		switch kind, body := e.uint(2), newReader(e.vector(2)); kind {
+		case extALPN:
+			list := newReader(body.vector(2))
+			alpn = list.vector(1)
+		case extEarlyData:
+			early = true
+		}
+	}
+	return alpn, early
 }
 
 // unpack returns the content of a CompressedCertificate (RFC 8879).
