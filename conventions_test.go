@@ -177,6 +177,9 @@ func TestProtocolsImportTheirCarriersOnly(t *testing.T) {
 		folder := folderOf(p)
 		kin[folder] = append(append(kin[folder], p.Name), p.Implies...)
 		over[folder] = append(append(over[folder], p.Over), p.Implies...)
+		if p.Transport == dissector.QUIC {
+			over[folder] = append(over[folder], "quic")
+		}
 	}
 	for _, s := range sources(t) {
 		if s.test || s.folder == list || !within(s.folder, list) {

@@ -40,8 +40,8 @@ func choose(words []string) (choice, error) {
 			return choice{}, usage("--protocols: there is no protocol %q; there are %s", given, strings.Join(ProtocolNames(), ", "))
 		}
 		chosen[name] = word[0] != '-'
-		if over := there[i].Over; over != "" && chosen[name] {
-			carriers(there, over, chosen)
+		if chosen[name] {
+			carriers(there, there[i], chosen)
 		}
 	}
 	var c choice
@@ -75,12 +75,16 @@ func chosenFor(options string) *choice {
 	return &c
 }
 
-// carriers chooses what carries the protocols that ride over another one: that one, and
-// what its messages are besides, such as HTTP/2 with those of HTTP.
-func carriers(there []*dissector.Protocol, over string, chosen map[string]bool) {
+// carriers chooses what carries a protocol: QUIC, where it is spoken in that, or the one that it
+// rides over, and what the messages of that are besides, such as HTTP/2 with those of HTTP.
+func carriers(there []*dissector.Protocol, of *dissector.Protocol, chosen map[string]bool) {
+	if of.Transport == dissector.QUIC {
+		chosen["quic"] = true
+	}
 	for _, p := range there {
-		if p.Over == "" && (p.Name == over || slices.Contains(p.Implies, over)) {
+		if of.Over != "" && p.Over == "" && (p.Name == of.Over || slices.Contains(p.Implies, of.Over)) {
 			chosen[p.Name] = true
+			carriers(there, p, chosen)
 		}
 	}
 }

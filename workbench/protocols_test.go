@@ -20,7 +20,9 @@ func TestChoose(t *testing.T) {
 		{"redis", "redis", "looked for only: redis", 1},
 		{"Redis", "redis", "looked for only: redis", 1},
 		{"redis,kafka", "redis,kafka", "looked for only: redis, kafka", 2},
-		{"grpc", "http,http2,grpc", "looked for only: http, http2, grpc", 3},
+		{"grpc", "http,http2,http3,grpc,quic", "looked for only: http, http2, http3, grpc, quic", 5},
+		{"http3", "http3,quic", "looked for only: http3, quic", 2},
+		{"-quic", "", "not looked for: quic", all - 1},
 		{"-redis,+redis", "all", "", all},
 	} {
 		var words []string

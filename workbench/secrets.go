@@ -146,7 +146,7 @@ func (c *Coverage) tls(a *account) {
 	}
 	s := a.Keys
 	if a.Excerpt == nil && a.Chosen == "" {
-		c.count(s.Sessions-s.Used, "TLS sessions", "with secrets that open nothing: of no handshake over TCP in the packets; QUIC is not decrypted")
+		c.count(s.Sessions-s.Used, "TLS sessions", "with secrets that open nothing: of no handshake in the packets")
 	}
 	c.count(s.Dropped, "TLS secrets", "left out: there are too many")
 	c.count(s.Bad, "lines", "among the TLS secrets that are none")

@@ -89,6 +89,7 @@ var begins = map[string][]string{
 	"dns":   {"mdns"},
 	"http":  {"http2", "grpc", "gql", "sse", "ws", "proxy"},
 	"http2": {"grpc", "gql", "sse"},
+	"quic":  {"http3"},
 	"tlsx":  {"mysql", "postgresql", "ldap", "smtp", "ftp", "xmpp", "diameter"},
 }
 

@@ -18,6 +18,7 @@ import (
 	"shark/dissector/protocol/grpc"
 	"shark/dissector/protocol/http"
 	"shark/dissector/protocol/http2"
+	"shark/dissector/protocol/http3"
 	"shark/dissector/protocol/icmp"
 	"shark/dissector/protocol/kafka"
 	"shark/dissector/protocol/kerberos"
@@ -57,6 +58,7 @@ func All() []*dissector.Protocol {
 	return []*dissector.Protocol{
 		http.Protocol,
 		http2.Protocol,
+		http3.Protocol,
 		grpc.Protocol,
 		sse.Protocol,
 		graphql.V1, // before what names the call
