@@ -192,6 +192,36 @@ func TestCompression(t *testing.T) {
 	}
 }
 
+// operations collects what calls say that they were.
+type operations []string
+
+func (c *operations) Entry(e *dissector.Entry) error {
+	if e.Protocol == Protocol {
+		*c = append(*c, string(dissector.Operation.Get(&e.Response.Values)))
+	}
+	return nil
+}
+
+// TestErrorsSeenFirst: an error in place of a greeting refuses the login. On a connection that
+// is joined in its middle, it may as well answer a command.
+func TestErrorsSeenFirst(t *testing.T) {
+	const refused = "\xff\x10\x04#08004Too many connections"
+	for name, x := range map[string]struct {
+		script *dissectortest.Script
+		want   string
+	}{
+		"from the beginning":           {dissectortest.NewScript().Server(packet(0, refused)), "COM_CONNECT"},
+		"late":                         {dissectortest.NewLate().Server(packet(1, refused)), ""},
+		"late, but before any command": {dissectortest.NewLate().Server(packet(0, refused)), "COM_CONNECT"},
+	} {
+		var got operations
+		x.script.Each(t, &got, Protocol)
+		if !slices.Equal(got, operations{x.want}) {
+			t.Errorf("%s: %q, want %q", name, got, x.want)
+		}
+	}
+}
+
 func TestTextOfStatements(t *testing.T) {
 	long := strings.Repeat("x", maxQuery)
 	for _, c := range []struct{ sql, want string }{

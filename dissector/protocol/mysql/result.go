@@ -163,7 +163,8 @@ func (p *parser) fail(b []byte, m *dissector.Message) verdict {
 // refused ends a login. Where the server refuses before it is asked, the answer
 // itself says what it answers.
 func (p *parser) refused(m *dissector.Message) {
-	if p.phase = ready; !p.down.asked && m.Gap == 0 {
+	first := p.down.seq == 1 || !m.Joined // else it may answer a command that was not seen
+	if p.phase = ready; !p.down.asked && m.Gap == 0 && first {
 		Command.SetString(&m.Values, commands[comConnect])
 		dissector.Operation.SetString(&m.Values, commands[comConnect])
 	}
