@@ -223,7 +223,7 @@ func (t *talk) detect(d int, data []byte, used int) int {
 	for used < len(data) {
 		p, role, more := t.c.p.detect(t.c, d, data[used:], t.hint())
 		switch {
-		case p != nil:
+		case p != nil && !t.astray(d, role, p):
 			t.speak(p, d, role)
 			return t.startAll(d, data, used)
 		case more && len(data)-used < MaxProbe:
@@ -238,6 +238,16 @@ func (t *talk) detect(d int, data []byte, used int) int {
 		t.dead = true
 	}
 	return used
+}
+
+// astray tells whether bytes are taken for what the other side of the handshake says: then they
+// are something else.
+func (t *talk) astray(d int, role Side, p *Protocol) bool {
+	if t.c.tcp == nil || p.Peers {
+		return false
+	}
+	client, ok := t.c.tcp.health.Client()
+	return ok && (client == d) != (role == Client)
 }
 
 // speak settles what is spoken, and by whom.

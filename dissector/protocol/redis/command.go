@@ -18,7 +18,7 @@ type command struct {
 	where   int    // as in verb, but for what the arguments have told
 	streams bool
 	key     []byte
-	array   bool // it is one, and no line of words
+	exact   bool // its words are known: those of an array, or of a line whose quotes match
 	hide    int  // words up to a secret, and with it
 	spare   int  // words that are none, whatever they look like
 	shut    bool // the rest may be one
@@ -51,15 +51,15 @@ func upper(dst, b []byte) int {
 func (c *command) reset(detail bool) {
 	c.args, c.line, c.detail, c.full, c.key = 0, c.line[:0], detail, false, c.key[:0]
 	c.verb, c.name, c.rest, c.hide, c.spare = stranger, c.name[:0], 0, 0, 0
-	c.array, c.shut = false, false
+	c.exact, c.shut = false, false
 	c.sub.n, c.third.n = 0, 0
 }
 
 // argument takes element i of a command: the array, which is -1, then only strings.
 func (c *command) argument(e *element, i int64) bool {
 	if i < 0 {
-		c.array = e.kind == '*'
-		return c.array
+		c.exact = e.kind == '*'
+		return c.exact
 	}
 	if e.kind != '$' || e.n < 0 {
 		return false
@@ -74,7 +74,7 @@ func (c *command) add(b []byte, n int64) {
 	c.args++
 	if i == 0 {
 		c.begin(b)
-		if !c.array && quoted(b) { // it may be AUTH
+		if !c.exact && quoted(b) { // it may be AUTH
 			c.line, c.shut = append(append(c.line, ' '), masked...), true
 		}
 		return

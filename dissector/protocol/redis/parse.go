@@ -215,8 +215,14 @@ func (p *parser) inline(buf []byte, m *dissector.Message) (int64, error) {
 	}
 	c := &p.command
 	c.reset(m.Detail)
-	for word := range bytes.FieldsSeq(line) {
-		c.add(word, int64(len(word)))
+	add := func(word []byte) { c.add(word, int64(len(word))) }
+	// Without quotes, what was meant as one word may be several.
+	if c.exact = bytes.ContainsAny(line, "\"'") && inQuotes(line, nil); c.exact {
+		inQuotes(line, add)
+	} else {
+		for word := range bytes.FieldsSeq(line) {
+			add(word)
+		}
 	}
 	if c.args == 0 {
 		m.Skip = true

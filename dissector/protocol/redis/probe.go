@@ -214,7 +214,7 @@ func probeInline(head []byte) dissector.Guess {
 		return dissector.No
 	case eol < 0:
 		return wait(head, len(head)+1)
-	case string(verb) == "PING" && len(rest) == 0:
+	case string(verb) == "PING": // IRC's, too
 		return dissector.MaybeRequest
 	}
 	return dissector.Request

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -122,6 +123,34 @@ func TestLongStringsAreNotWaitedFor(t *testing.T) {
 	m = dissector.Message{}
 	if span, err = parse(dissector.Server, []byte("$1\r\nx\r\n"), &m); err != nil || span != 7 || m.Open {
 		t.Errorf("after it: span %d, open %t, %v", span, m.Open, err)
+	}
+}
+
+// A line is split as a server does it.
+func TestWordsOfALine(t *testing.T) {
+	for line, want := range map[string][]string{
+		"SET k v":                   {"SET", "k", "v"},
+		"SET \"a b\" 'c d'":         {"SET", "a b", "c d"},
+		"SET k \"\\x41\\n\\\"\\z\"": {"SET", "k", "A\n\"z"},
+		"SET k 'it\\'s \\n'":        {"SET", "k", "it's \\n"},
+		"SET pre\"fix ed\" \"\"":    {"SET", "prefix ed", ""},
+		"SET \"a\"b":                nil,
+		"SET \"a":                   nil,
+		"SET 'a\\":                  nil,
+		" \tGET\r  \"\\xzz\"":       {"GET", "xzz"},
+	} {
+		var got []string
+		if ok := inQuotes([]byte(line), func(word []byte) { got = append(got, string(word)) }); ok != (want != nil) || ok && !slices.Equal(got, want) {
+			t.Errorf("%s: %q, %v, want %q", line, got, ok, want)
+		}
+	}
+}
+
+// What looks like an answer does not make a server of who opened the connection.
+func TestWhoSpeaks(t *testing.T) {
+	got := dissectortest.NewScript().Client(strings.Repeat("*1000000000\r\n$4\r\nPING\r\n", 100)).Calls(t, Protocol)
+	if len(got) > 0 {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -322,14 +351,14 @@ func TestSecretsInLines(t *testing.T) {
 	for line, want := range map[string]string{
 		"CONFIG SET requirepass \"my hidden\"":                "CONFIG SET requirepass ***",
 		"CONFIG SET dir \"/mnt/a b\" requirepass \"my hidden": "CONFIG SET dir ***",
-		"AUTH \"my hidden\" hidden":                           "AUTH ***",
-		"ACL SETUSER ann \">my hidden\"":                      "ACL SETUSER ann ***",
+		"AUTH \"my hidden\" hidden":                           "AUTH *** ***",
+		"ACL SETUSER ann \">my hidden\"":                      "ACL SETUSER ann >***",
 		"ACL SETUSER ann on >hidden hidden":                   "ACL SETUSER ann on >***",
-		"HELLO 3 AUTH \"my user\" hidden":                     "HELLO 3 AUTH ***",
-		"SENTINEL SET \"a b\" auth-pass hidden":               "SENTINEL SET ***",
-		"\"AUTH\" hidden":                                     "\"AUTH\" ***",
+		"HELLO 3 AUTH \"my user\" hidden":                     "HELLO 3 AUTH \"my user\" ***",
+		"SENTINEL SET \"a b\" auth-pass hidden":               "SENTINEL SET \"a b\" auth-pass ***",
+		"\"AUTH\" hidden":                                     "AUTH ***",
 		"SENTINEL SET m rename-command a b auth-pass hidden":  "SENTINEL SET m rename-command a b auth-pass ***",
-		"SET k \"a b\"":                                       "SET k \\\"a b\\\"",
+		"SET k \"a b\"":                                       "SET k \"a b\"",
 	} {
 		m := new(dissector.Message)
 		if _, err := Protocol.New(dissector.TCP)(dissector.Client, []byte(line+"\r\n"), m); err != nil {

@@ -12,13 +12,13 @@ const masked = "***"
 var secretive = set("AUTH", "HELLO", "MIGRATE", "ACL", "CONFIG", "SENTINEL")
 
 // hidden returns what stands for argument i of a command that may have secrets, nothing
-// where it is none. A line of words is cut at its blanks alone, so that of a quoted word
-// the rest may be a secret too, and the ones behind it are not where they seem to be:
+// where it is none. A line whose quotes do not match is cut at its blanks alone, so that of a
+// quoted word the rest may be a secret too, and the ones behind it are not where they seem to be:
 // nothing of the line is shown from there on.
 func (c *command) hidden(i int, b []byte) (mask string) {
 	mask = c.secret(i, b)
 	switch {
-	case c.array:
+	case c.exact:
 		return mask
 	case mask == "" && !quoted(b):
 		return ""
@@ -32,7 +32,7 @@ func (c *command) hidden(i int, b []byte) (mask string) {
 // quoted tells whether a word of a line has what makes it another one.
 func quoted(b []byte) bool { return bytes.ContainsAny(b, "\"'\\") }
 
-// secret is hidden for a command that is an array.
+// secret is hidden for a command whose words are known.
 func (c *command) secret(i int, b []byte) (mask string) {
 	switch {
 	case c.spare > 0:
